@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The order seen inside the kernel: kprobe events on the steps of a teardown,
+ * in a tracefs instance of its own.
+ */
+#ifndef DAX_LIB_KTRACE_H
+#define DAX_LIB_KTRACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct ktrace - the probes of one run
+ * @group: name of the event group and of the instance; "" when not set up
+ * @probes: number of functions that could be probed
+ *
+ * Plain data: a copy in shared memory serves the guardian to remove it.
+ */
+struct ktrace {
+	char group[32];
+	unsigned int probes;
+};
+
+/**
+ * ktrace_create() - put probes on kill_dax, unmap_mapping_range,
+ *	memunmap_pages (entry and return) and arch_remove_memory
+ * @t: filled
+ * @id: unique among runs
+ *
+ * Functions that cannot be probed are left out.  The clock is mono, the clock
+ * of struct timeline.
+ *
+ * Return: 0, or -errno when no probe could be set (-ENOENT: no tracefs).
+ */
+int ktrace_create(struct ktrace *t, unsigned int id);
+
+/** ktrace_clear() - forget what was recorded; 0 or -errno */
+int ktrace_clear(const struct ktrace *t);
+
+/**
+ * ktrace_read() - what happened since ktrace_clear()
+ * @t: created
+ * @pid: only events of this task; 0 for all
+ * @since_ns: CLOCK_MONOTONIC time that becomes 0 ms in the text
+ * @buf: text, one event a line: "12.345 ms kill_dax"
+ * @len: bytes in @buf
+ *
+ * Return: number of events, or -errno.
+ */
+int ktrace_read(const struct ktrace *t, int pid, uint64_t since_ns, char *buf,
+		size_t len);
+
+/** ktrace_destroy() - remove instance and probes; 0 or the first -errno */
+int ktrace_destroy(const struct ktrace *t);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Ways in which user space makes the kernel hold references to its pages.
+ * One table (pin_methods), one entry and one file for each family.
+ */
+#ifndef DAX_LIB_PIN_H
+#define DAX_LIB_PIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pin;
+struct pin_targets;
+
+/*
+ * What a method does with the memory.  A method moves bytes from the memory
+ * (SOURCE), into it (SINK), or only holds it (neither).
+ */
+#define PIN_SOURCE	0x01u	/* the kernel reads the memory */
+#define PIN_SINK	0x02u	/* the kernel writes into the memory */
+#define PIN_HELD	0x04u	/* stays out from pin_take() to pin_release() */
+#define PIN_TIMED	0x08u	/* a clock lets go: pin_release() only waits */
+#define PIN_LONGTERM	0x10u	/* FOLL_LONGTERM: fsdax must refuse it */
+#define PIN_OUTLIVES	0x20u	/* survives munmap() and is inherited by fork */
+
+/**
+ * struct pin_method - one way to pin
+ * @name: the word in the cell's name, stable
+ * @what: one sentence for -h
+ * @flags: PIN_*
+ * @max_len: largest range one pin can take, bytes; 0 for no limit
+ * @open: allocates what the pin needs before it is taken; -EOPNOTSUPP when
+ *	kernel or machine lacks it, with a sentence in pin->why
+ * @take: takes the pin on pin->addr, pin->len.  A SINK method's bytes come from
+ *	pin->peer.  A method that is not HELD moves its bytes here
+ * @live: is it still out?  1 yes, 0 no, -errno cannot tell.  Read from the
+ *	kernel (a completion not there yet, bytes still in the pipe), never
+ *	from our own book-keeping alone
+ * @release: lets go (or, if TIMED, waits until it is let go).  A SOURCE
+ *	method's bytes are in pin->peer afterwards
+ * @close: frees; never fails, also after a failed @take
+ */
+struct pin_method {
+	const char *name;
+	const char *what;
+	unsigned int flags;
+	size_t max_len;
+	int (*open)(struct pin *pin);
+	int (*take)(struct pin *pin);
+	int (*live)(struct pin *pin);
+	int (*release)(struct pin *pin);
+	void (*close)(struct pin *pin);
+};
+
+/* all methods, in the order of the cells; ends with an entry without a name */
+extern const struct pin_method pin_methods[];
+
+/** pin_method_find() - by name; NULL if there is none */
+const struct pin_method *pin_method_find(const char *name);
+
+/**
+ * struct pin - one pin
+ * @method: how
+ * @targets: slow block devices to hold I/O in flight; not owned
+ * @hold_ns: how long a TIMED pin is wanted out, nanoseconds; set before
+ *	pin_open(), rounded up to what a target offers
+ * @addr: what is pinned; set by pin_take()
+ * @len: bytes
+ * @peer: anonymous memory of at least @len bytes, the other end of the data;
+ *	owned by the pin, there from pin_take() on (SINK: from pin_prepare() on)
+ * @peer_len: its size, bytes
+ * @taken: the pin has been taken and not released
+ * @why: a sentence when something failed, else empty
+ * @priv: the method's own
+ */
+struct pin {
+	const struct pin_method *method;
+	const struct pin_targets *targets;
+	uint64_t hold_ns;
+	void *addr;
+	size_t len;
+	void *peer;
+	size_t peer_len;
+	bool taken;
+	char why[160];
+	void *priv;
+};
+
+/**
+ * pin_open() - make ready what the pin needs
+ * @pin: filled; the caller owns it until pin_close()
+ * @method: one of pin_methods
+ * @targets: from pin_targets_create(); NULL if there are none
+ * @max_len: largest range that will be taken, bytes: @peer gets this size
+ *
+ * Return: 0, -EOPNOTSUPP when this kernel or machine cannot (pin->why says
+ * so), else another -errno.
+ */
+int pin_open(struct pin *pin, const struct pin_method *method,
+	     const struct pin_targets *targets, size_t max_len);
+
+/**
+ * pin_take() - take the pin
+ * @pin: opened
+ * @addr: start; alignment as the method needs (512 bytes serves all)
+ * @len: bytes, at most max_len of pin_open()
+ *
+ * When it returns 0 the kernel holds the references (HELD), or has held and
+ * dropped them again (not HELD).
+ *
+ * Return: 0, or -errno as the kernel gave it (-EFAULT, -EOPNOTSUPP, ...).
+ */
+int pin_take(struct pin *pin, void *addr, size_t len);
+
+/** pin_live() - 1 while the kernel still holds it, 0 when not, or -errno */
+int pin_live(struct pin *pin);
+
+/**
+ * pin_release() - let go
+ *
+ * Return: 0; -EIO or the kernel's own -errno when the data transfer failed.
+ */
+int pin_release(struct pin *pin);
+
+/** pin_close() - release what is taken, free everything; safe to call twice */
+void pin_close(struct pin *pin);
+
+/**
+ * pin_abandon() - forget the pin without letting it go
+ *
+ * For the parked holder: user memory is not freed, no descriptor is closed.
+ */
+void pin_abandon(struct pin *pin);
+
+/**
+ * struct pin_counters - the kernel's own book of FOLL_PIN references
+ * @acquired: nr_foll_pin_acquired of /proc/vmstat, pages
+ * @released: nr_foll_pin_released, pages
+ *
+ * Counted since 1970dc6f5226 ("mm/gup: /proc/vmstat: pin_user_pages (FOLL_PIN)
+ * reporting").  Plain references (vmsplice, O_DIRECT of old kernels) are not.
+ */
+struct pin_counters {
+	uint64_t acquired;
+	uint64_t released;
+};
+
+/**
+ * pin_counters_read() - fold the per-CPU counters, then read them
+ *
+ * Return: 0, -EOPNOTSUPP where the kernel has none, -EACCES without root.
+ */
+int pin_counters_read(struct pin_counters *c);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Block devices that I/O can be held in flight on.
+ */
+#ifndef DAX_LIB_PIN_TARGETS_H
+#define DAX_LIB_PIN_TARGETS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct pin_targets - the block devices of one run
+ * @fast: null_blk with memory behind it, completes at once; "" if there is none
+ * @slow: the same with a completion delay of @slow_ns
+ * @slower: the same with @slower_ns
+ * @delay: dm-delay over a null_blk device of its own: holds I/O until
+ *	pin_targets_flush() lets it go
+ * @slow_ns: nanoseconds
+ * @slower_ns: nanoseconds
+ * @size: bytes of each device
+ * @id: distinguishes the configfs and dm names of this run
+ * @loaded: modules this run loaded, for removal, a bit each
+ * @why: why a device is missing, a sentence; "" if all are there
+ *
+ * Plain data: a copy in shared memory serves the guardian to remove it all.
+ */
+struct pin_targets {
+	char fast[64];
+	char slow[64];
+	char slower[64];
+	char delay[64];
+	uint64_t slow_ns;
+	uint64_t slower_ns;
+	size_t size;
+	unsigned int id;
+	unsigned int loaded;
+	char why[160];
+};
+
+/**
+ * pin_targets_create() - create what this machine can
+ * @t: filled, partly when something is missing
+ * @id: unique among runs, e.g. the process id
+ *
+ * Return: 0 when all are there, else -errno of the first that is missing; the
+ * others still serve.
+ */
+int pin_targets_create(struct pin_targets *t, unsigned int id);
+
+/**
+ * pin_targets_flush() - let go all I/O that dm-delay holds back
+ *
+ * Suspending a dm-delay device hands its held bios down (dm-delay's presuspend
+ * hook); it is resumed afterwards.
+ *
+ * Return: 0 or -errno.
+ */
+int pin_targets_flush(const struct pin_targets *t);
+
+/**
+ * pin_targets_destroy() - remove the devices; unload what was loaded for them
+ *
+ * Works from a copy in another process, and after a crash of the creator.
+ *
+ * Return: 0 or the first -errno; goes on after an error.
+ */
+int pin_targets_destroy(const struct pin_targets *t);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Whose memory may be touched.  The only user of libndctl and libdaxctl.
+ */
+#ifndef DAX_LIB_VICTIM_H
+#define DAX_LIB_VICTIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define VICTIM_MAX	16
+
+/**
+ * struct victim - one device-dax device that was offered
+ * @ndns: namespace, "namespace0.1"; "" for a device without one
+ * @region: "region0"
+ * @provider: provider of the nvdimm bus
+ * @dax: "dax0.1"
+ * @node: "/dev/dax0.1"
+ * @label: the namespace's label name
+ * @align: bytes
+ * @size: usable bytes
+ * @rdev: device number of @node
+ * @map_dev: the memory map lies on the device (altmap)
+ *
+ * Plain data, so that it can lie in shared memory.
+ */
+struct victim {
+	char ndns[32];
+	char region[32];
+	char provider[64];
+	char dax[32];
+	char node[64];
+	char label[64];
+	size_t align;
+	size_t size;
+	dev_t rdev;
+	bool map_dev;
+};
+
+/**
+ * struct victim_set - everything that was offered, and what it was like
+ * @nr: number of entries
+ * @now: as they are
+ * @was: as they were found, for victim_set_restore()
+ * @mode: the mode each namespace was found in ("devdax", "fsdax", "raw", ...)
+ * @reconfigured: @now differs from @was
+ * @reused: how often victim_get() reconfigured it
+ *
+ * Plain data: a copy in shared memory serves the guardian.
+ */
+struct victim_set {
+	unsigned int nr;
+	struct victim now[VICTIM_MAX];
+	struct victim was[VICTIM_MAX];
+	char mode[VICTIM_MAX][16];
+	bool reconfigured[VICTIM_MAX];
+};
+
+/**
+ * victim_set_find() - find what was offered
+ * @set: filled
+ * @why: a sentence (what is wrong and what to do) when it fails or when one of
+ *	the named devices is refused
+ * @len: bytes in @why
+ *
+ * Offered are namespaces whose label name begins with "ksft-dax", or, when the
+ * variable is set, exactly those in DAX_TEST_NAMESPACE= ("namespace0.1", blank
+ * or comma separated) or DAX_TEST_DEV= ("dax0.1" or "/dev/dax0.1").  Never one
+ * that is mounted, held by another driver or an open descriptor of another
+ * program, or on a bus whose provider is nfit_test's; and one that holds
+ * something (libblkid) only when named by variable.  Changes nothing.
+ *
+ * Return: 0 with at least one, -ENODEV when nothing was offered, -EBUSY when
+ * what was named is in use, -EINVAL when what was named is not usable, -EPERM
+ * without root, -EOPNOTSUPP when built without the libraries.
+ */
+int victim_set_find(struct victim_set *set, char *why, size_t len);
+
+/**
+ * victim_get() - a device-dax device of a wanted alignment
+ * @set: found; changed when a namespace has to be reconfigured
+ * @align: bytes: 4 KiB, 2 MiB, 1 GiB
+ * @min_size: usable bytes wanted
+ * @map_dev: memory map on the device instead of in memory
+ * @v: filled
+ * @why: a sentence when it fails
+ * @len: bytes in @why
+ *
+ * Takes one that already is as wanted, else reconfigures the smallest offered
+ * namespace that is large enough (recorded in @set before it is touched).  A
+ * fixed order, so that every cell of a page size gets the same device.
+ *
+ * Return: 0, -ENOSPC when none is large enough, else -errno.
+ */
+int victim_get(struct victim_set *set, size_t align, size_t min_size,
+	       bool map_dev, struct victim *v, char *why, size_t len);
+
+/**
+ * victim_set_restore() - mode, alignment, label name and driver as found
+ * @set: as left by victim_get()
+ *
+ * Return: 0 or the first -errno; goes on after an error.
+ */
+int victim_set_restore(struct victim_set *set);
+
+/** victim_driver() - name of the bound driver; "" when unbound; or -errno */
+int victim_driver(const struct victim *v, char *name, size_t len);
+
+/** victim_bind() - bind device_dax through sysfs; 0 when bound, or -errno */
+int victim_bind(const struct victim *v);
+
+/**
+ * victim_unbind() - unbind device_dax through sysfs, in the calling task
+ *
+ * Blocks as long as the kernel waits for references.
+ *
+ * Return: 0 or -errno.
+ */
+int victim_unbind(const struct victim *v);
+
+/** victim_disable() - the same through libdaxctl: daxctl_dev_disable() */
+int victim_disable(const struct victim *v);
+
+/** victim_enable() - bind device_dax through libdaxctl */
+int victim_enable(const struct victim *v);
+
+/**
+ * victim_same() - is it still the device it was?
+ * @v: as remembered
+ * @why: says what differs: node, device number, size or alignment
+ * @len: bytes in @why
+ *
+ * Return: 0, -ESTALE when something differs, or -errno.
+ */
+int victim_same(const struct victim *v, char *why, size_t len);
+
+#endif
