@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actor.h"
+
+/* Between two looks at the task: short against ACTOR_STILL_NS. */
+#define SAMPLE_NS	(4 * NSEC_PER_MSEC)
+
+static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t len)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, len - 1);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+void actor_look(struct actor *a)
+{
+	a->stack[0] = '\0';
+	a->wchan[0] = '\0';
+	if (a->pid <= 0)
+		return;
+	read_proc(a->pid, "stack", a->stack, sizeof(a->stack));
+	read_proc(a->pid, "wchan", a->wchan, sizeof(a->wchan));
+}
+
+/* state letter, and the number of times the task has given up the CPU */
+static char task_state(pid_t pid, unsigned long *switches)
+{
+	char buf[4096], state = '?';
+	const char *p;
+
+	*switches = 0;
+	if (read_proc(pid, "status", buf, sizeof(buf)) <= 0)
+		return '?';
+	p = strstr(buf, "\nState:\t");
+	if (p)
+		state = p[8];
+	p = strstr(buf, "\nvoluntary_ctxt_switches:\t");
+	if (p)
+		*switches = strtoul(p + 26, NULL, 10);
+	return state;
+}
+
+/*
+ * A grace period is not a wait for pins.  RCU's and SRCU's waits are named so
+ * in every kernel (synchronize_rcu, __synchronize_srcu, wait_rcu_gp, rcu_barrier).
+ */
+static bool in_grace_period(const struct actor *a)
+{
+	return strstr(a->stack, "rcu") || strstr(a->wchan, "rcu");
+}
+
+/* MEMBARRIER_CMD_GLOBAL returns after an RCU grace period, membarrier(2) */
+static int wait_grace_periods(int nr)
+{
+	while (nr--)
+		if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+			return -errno;
+	return 0;
+}
+
+/* has the task, asleep since @since, outslept what a grace period explains? */
+static bool outslept(const struct actor *a, uint64_t since)
+{
+	uint64_t still = timeline_now() - since;
+
+	if (still < ACTOR_STILL_NS || in_grace_period(a))
+		return false;
+	if (still >= ACTOR_STILL_BLIND_NS)
+		return true;
+	return !wait_grace_periods(ACTOR_STILL_PERIODS);
+}
+
+int actor_start(struct actor *a, struct timeline *tl,
+		int (*run)(const struct victim *v), const struct victim *v)
+{
+	pid_t pid;
+	int ret;
+
+	memset(a, 0, sizeof(*a));
+	a->tl = tl;
+	timeline_mark(tl, TL_STARTED);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		/* out of reach of whoever kills the test's process group */
+		setsid();
+		ret = run(v);
+		atomic_store(&tl->result, ret);
+		timeline_mark(tl, TL_RETURNED);
+		_exit(0);
+	}
+	a->pid = pid;
+	return 0;
+}
+
+enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
+{
+	unsigned long switches, last = 0;
+	uint64_t still_since = 0;
+	uint64_t end = timeline_now() + ACTOR_WATCH_NS;
+	bool rested = false;
+
+	for (;;) {
+		uint32_t seq = atomic_load(&a->tl->seq);
+		bool returned = timeline_at(a->tl, TL_RETURNED);
+		bool asleep = task_state(a->pid, &switches) == 'D' &&
+			      still_since && switches == last;
+		/* a pin seen live is live at the moment before the question */
+		uint64_t now = timeline_now();
+		int is_live = live ? live(arg) : 1;
+
+		if (live && is_live == 1) {
+			timeline_mark_at(a->tl, TL_LIVE, now);
+			seq = atomic_load(&a->tl->seq);
+		}
+		if (returned)
+			return ACTOR_RETURNED;
+		if (is_live == 0)
+			return ACTOR_UNPINNED;
+		if (asleep && rested) {
+			timeline_mark_at(a->tl, TL_BLOCKED, now);
+			return ACTOR_BLOCKED;
+		}
+		if (asleep) {
+			rested = outslept(a, still_since);
+			if (rested)
+				continue;
+		} else {
+			actor_look(a);
+			last = switches;
+			still_since = now;
+			rested = false;
+		}
+		if (now >= end)
+			return ACTOR_RUNNING;
+		if (!timeline_at(a->tl, TL_RETURNED))
+			timeline_wait(a->tl, seq, SAMPLE_NS);
+	}
+}
+
+int actor_wait(struct actor *a, uint64_t ns)
+{
+	uint64_t end = timeline_now() + ns;
+	int status;
+
+	/*
+	 * The mark says that the action is over; the task itself is reaped
+	 * right after.  A task that died without a mark is noticed by polling.
+	 */
+	while (timeline_wait_for(a->tl, TL_RETURNED, 100 * NSEC_PER_MSEC)) {
+		if (waitpid(a->pid, &status, WNOHANG) == a->pid) {
+			a->pid = 0;
+			if (timeline_at(a->tl, TL_RETURNED))
+				return atomic_load(&a->tl->result);
+			return -ECHILD;
+		}
+		if (timeline_now() >= end) {
+			actor_look(a);
+			return -ETIMEDOUT;
+		}
+	}
+	if (a->pid > 0)
+		waitpid(a->pid, &status, 0);
+	a->pid = 0;
+	return atomic_load(&a->tl->result);
+}
+
+int actor_call(struct actor *a, struct timeline *tl,
+	       int (*run)(const struct victim *v), const struct victim *v)
+{
+	int ret;
+
+	timeline_reset(tl);
+	ret = actor_start(a, tl, run, v);
+	if (ret)
+		return ret;
+	return actor_wait(a, ACTOR_DEADLINE_NS);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Carries out an action in a process of its own, and watches it.
+ *
+ * On a kernel that waits for pins the action's task sleeps in state D and not
+ * even SIGKILL ends it, so nothing that has to go on may be that task.
+ */
+#ifndef DAX_LIB_ACTOR_H
+#define DAX_LIB_ACTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "action.h"
+#include "timeline.h"
+
+/*
+ * How long the action's task must stay in one and the same sleep before it
+ * counts as waiting for the pin.  A teardown that does not wait for pins still
+ * sleeps through RCU grace periods, also where its stack does not say so
+ * (memunmap_pages() waits for a percpu_ref that an RCU callback brings down).
+ * So two grace periods that begin after the task fell asleep have to pass
+ * besides, whatever time they take on a loaded machine.
+ */
+#define ACTOR_STILL_NS		(50 * NSEC_PER_MSEC)
+#define ACTOR_STILL_PERIODS	2
+
+/* Where user space cannot ask for a grace period (nohz_full): watch longer. */
+#define ACTOR_STILL_BLIND_NS	(1500 * NSEC_PER_MSEC)
+
+/* Bound for the case that the task neither returns nor comes to rest. */
+#define ACTOR_WATCH_NS		(5 * NSEC_PER_SEC)
+
+/* After the release: a teardown takes 0.2 s under TCG; 20 s outlast any load. */
+#define ACTOR_DEADLINE_NS	(20 * NSEC_PER_SEC)
+
+/**
+ * struct actor - one action under way
+ * @pid: the task; 0 when there is none; in its own session
+ * @tl: where it marks what happens; not owned
+ * @stack: stack of the task when it was last seen asleep, one frame a line
+ * @wchan: its wait channel then
+ */
+struct actor {
+	pid_t pid;
+	struct timeline *tl;
+	char stack[2048];
+	char wchan[64];
+};
+
+/**
+ * enum actor_state - what watching ended with
+ * @ACTOR_RETURNED: the action is over
+ * @ACTOR_BLOCKED: asleep in one wait, which stays
+ * @ACTOR_RUNNING: neither, within ACTOR_WATCH_NS
+ * @ACTOR_UNPINNED: the pin was gone first (only with a @live to ask)
+ */
+enum actor_state {
+	ACTOR_RETURNED,
+	ACTOR_BLOCKED,
+	ACTOR_RUNNING,
+	ACTOR_UNPINNED,
+};
+
+/**
+ * actor_start() - start a function in a process of its own
+ * @a: filled
+ * @tl: marked TL_STARTED before and TL_RETURNED after; reset by the caller
+ * @run: the function; its result goes to tl->result
+ * @v: its argument
+ *
+ * Return: 0, or -errno of fork(2).
+ */
+int actor_start(struct actor *a, struct timeline *tl,
+		int (*run)(const struct victim *v), const struct victim *v);
+
+/**
+ * actor_watch() - watch until it has returned or come to rest
+ * @a: started
+ * @live: asked between samples whether the pin is out (1, 0, -errno); may be
+ *	NULL; each answer of 1 is marked TL_LIVE
+ * @arg: its argument
+ *
+ * Marks TL_BLOCKED.
+ */
+enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg);
+
+/**
+ * actor_wait() - wait for its end
+ * @a: started
+ * @ns: longest wait, nanoseconds
+ *
+ * Return: the action's result, 0 or -errno; -ETIMEDOUT with the stack and wchan
+ * of the stuck task in @a; -ECHILD when it died without a result.
+ */
+int actor_wait(struct actor *a, uint64_t ns);
+
+/**
+ * actor_call() - start and wait: for actions that should just succeed
+ * @run: the function
+ * @v: its argument
+ * @a: keeps the stuck task's stack; a->pid stays set on -ETIMEDOUT
+ *
+ * Return: as actor_wait() with ACTOR_DEADLINE_NS.
+ */
+int actor_call(struct actor *a, struct timeline *tl,
+	       int (*run)(const struct victim *v), const struct victim *v);
+
+/** actor_look() - read stack and wchan of the task into @a */
+void actor_look(struct actor *a);
+
+#endif

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "actor.h"
+#include "guard.h"
+
+/* A killed process ends when its last reference is dropped: I/O in flight. */
+#define GUARD_EXIT_NS	(10 * NSEC_PER_SEC)
+
+/* Between two looks whether a process is gone. */
+#define GUARD_POLL_NS	(500 * 1000)
+
+static uint64_t start_time(pid_t pid)
+{
+	char path[32], buf[1024];
+	const char *p;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	/* the name may hold anything; the fields begin behind its last bracket */
+	p = strrchr(buf, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p, NULL, 10) : 0;
+}
+
+static struct guard_proc proc_of(pid_t pid)
+{
+	return (struct guard_proc){ .pid = pid, .start = start_time(pid) };
+}
+
+/* alive, and not merely waiting to be reaped by somebody */
+static bool proc_alive(const struct guard_proc *p)
+{
+	char path[32], buf[512];
+	const char *q;
+	ssize_t n;
+	int fd;
+
+	if (!p->pid || start_time(p->pid) != p->start)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/stat", p->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	q = strrchr(buf, ')');
+	return q && q[1] && q[2] != 'Z' && q[2] != 'X';
+}
+
+static int wait_gone(const struct guard_proc *p, uint64_t ns)
+{
+	uint64_t end = timeline_now() + ns;
+	struct timespec ts = { .tv_nsec = GUARD_POLL_NS };
+
+	while (proc_alive(p)) {
+		if (timeline_now() >= end)
+			return -ETIMEDOUT;
+		/* reaps it where it is a child of ours */
+		waitpid(p->pid, NULL, WNOHANG);
+		nanosleep(&ts, NULL);
+	}
+	waitpid(p->pid, NULL, WNOHANG);
+	return 0;
+}
+
+int guard_add_holder(struct guard *g, pid_t pid)
+{
+	for (int i = 0; i < GUARD_PROCS; i++) {
+		if (!g->holder[i].pid) {
+			g->holder[i] = proc_of(pid);
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+void guard_drop_holder(struct guard *g, pid_t pid)
+{
+	for (int i = 0; i < GUARD_PROCS; i++)
+		if (g->holder[i].pid == pid)
+			g->holder[i] = (struct guard_proc){ 0 };
+}
+
+void guard_set_actor(struct guard *g, pid_t pid)
+{
+	g->actor = pid ? proc_of(pid) : (struct guard_proc){ 0 };
+}
+
+bool guard_is_wedged(const struct guard *g, const char *dax)
+{
+	for (int i = 0; i < VICTIM_MAX; i++)
+		if (!strcmp(g->wedged[i], dax))
+			return true;
+	return false;
+}
+
+static void set_wedged(struct guard *g)
+{
+	for (int i = 0; i < VICTIM_MAX; i++) {
+		if (!strcmp(g->wedged[i], g->victim.dax))
+			return;
+		if (!g->wedged[i][0]) {
+			memcpy(g->wedged[i], g->victim.dax, sizeof(g->wedged[i]));
+			return;
+		}
+	}
+}
+
+static bool holders_alive(const struct guard *g)
+{
+	for (int i = 0; i < GUARD_PROCS; i++)
+		if (proc_alive(&g->holder[i]))
+			return true;
+	return false;
+}
+
+static int end_holders(struct guard *g)
+{
+	int first = 0;
+
+	for (int i = 0; i < GUARD_PROCS; i++)
+		if (proc_alive(&g->holder[i]))
+			kill(g->holder[i].pid, SIGKILL);
+	for (int i = 0; i < GUARD_PROCS; i++) {
+		int ret;
+
+		if (!g->holder[i].pid)
+			continue;
+		ret = wait_gone(&g->holder[i], GUARD_EXIT_NS);
+		if (ret && !first)
+			first = ret;
+		if (!ret)
+			g->holder[i] = (struct guard_proc){ 0 };
+	}
+	return first;
+}
+
+int guard_bind_call(struct guard *g, int (*run)(const struct victim *v))
+{
+	struct actor a;
+	int ret = actor_call(&a, &g->bind_tl, run, &g->victim);
+
+	if (ret == -ETIMEDOUT)
+		set_wedged(g);
+	return ret;
+}
+
+static bool is_bound(const struct victim *v)
+{
+	char driver[32];
+
+	return !victim_driver(v, driver, sizeof(driver)) && driver[0];
+}
+
+int guard_settle(struct guard *g)
+{
+	int ret = 0;
+
+	if (!g->busy)
+		return end_holders(g);
+	if (guard_is_wedged(g, g->victim.dax))
+		return -EBUSY;
+	if (proc_alive(&g->actor) && !timeline_at(&g->tl, TL_RETURNED)) {
+		/* it waits, as it should: its holders may go at once */
+		end_holders(g);
+		if (wait_gone(&g->actor, ACTOR_DEADLINE_NS)) {
+			set_wedged(g);
+			return -EBUSY;
+		}
+	}
+	guard_set_actor(g, 0);
+	if (!is_bound(&g->victim)) {
+		if (holders_alive(g))
+			g->dirty = true;
+		ret = guard_bind_call(g, victim_bind);
+	}
+	if (ret)
+		return ret == -ETIMEDOUT ? -EBUSY : ret;
+	ret = end_holders(g);
+	if (!ret && g->dirty) {
+		ret = guard_bind_call(g, victim_unbind);
+		if (!ret)
+			ret = guard_bind_call(g, victim_bind);
+		if (!ret)
+			g->dirty = false;
+	}
+	if (!ret)
+		g->busy = false;
+	return ret == -ETIMEDOUT ? -EBUSY : ret;
+}
+
+int guard_restore(struct guard *g)
+{
+	int first = guard_settle(g);
+	int ret;
+
+	if (g->targets.id) {
+		ret = pin_targets_destroy(&g->targets);
+		if (!ret)
+			g->targets.id = 0;
+		first = first ?: ret;
+	}
+	if (g->ktrace.group[0]) {
+		ret = ktrace_destroy(&g->ktrace);
+		if (!ret)
+			g->ktrace.group[0] = '\0';
+		first = first ?: ret;
+	}
+	ret = victim_set_restore(&g->set);
+	return first ?: ret;
+}
+
+static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
+{
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+	sigset_t all;
+
+	/* Ctrl-C and a closed terminal end the run, not the repair */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	setsid();
+	for (;;) {
+		int n = poll(&pfd, 1, -1);
+
+		if (n > 0 || (n < 0 && errno != EINTR))
+			break;
+	}
+	if (!g->done)
+		guard_restore(g);
+	_exit(0);
+}
+
+int guard_create(struct guard **pg)
+{
+	struct guard *g;
+	int pidfd, null;
+	pid_t pid;
+
+	g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (g == MAP_FAILED)
+		return -errno;
+	g->owner = proc_of(getpid());
+	pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+	if (pidfd < 0)
+		goto err;
+	pid = fork();
+	if (pid < 0)
+		goto err_fd;
+	if (!pid) {
+		/* whoever reads our output must not wait for the guardian */
+		null = open("/dev/null", O_RDWR);
+		if (null >= 0) {
+			dup2(null, 0);
+			dup2(null, 1);
+			dup2(null, 2);
+		}
+		guardian(g, pidfd);
+	}
+	close(pidfd);
+	g->guardian = proc_of(pid);
+	*pg = g;
+	return 0;
+err_fd:
+	close(pidfd);
+err:
+	munmap(g, sizeof(*g));
+	return -errno;
+}
+
+int guard_finish(struct guard *g)
+{
+	int ret = guard_restore(g);
+
+	if (!ret) {
+		g->done = true;
+		/* nothing is left to do for it; it would end with us anyway */
+		if (proc_alive(&g->guardian)) {
+			kill(g->guardian.pid, SIGKILL);
+			waitpid(g->guardian.pid, NULL, 0);
+		}
+	}
+	return ret;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Everything a run has changed, in memory that outlives the process that
+ * changed it, and the guardian process that undoes it.
+ */
+#ifndef DAX_LIB_GUARD_H
+#define DAX_LIB_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ktrace.h"
+#include "pin_targets.h"
+#include "timeline.h"
+#include "victim.h"
+
+#define GUARD_PROCS	8
+
+/**
+ * struct guard_proc - a process, told apart from a later one of the same pid
+ * @pid: process id; 0 for an empty slot
+ * @start: its start time in clock ticks, field 22 of /proc/PID/stat
+ */
+struct guard_proc {
+	pid_t pid;
+	uint64_t start;
+};
+
+/**
+ * struct guard - state of one run, in shared memory
+ * @set: the namespaces offered and how they were found
+ * @targets: slow block devices
+ * @ktrace: kprobe events
+ * @tl: record of the cell under way
+ * @bind_tl: record of the actions that put things right again
+ * @victim: device of the cell under way
+ * @busy: @victim may have been left unbound
+ * @dirty: it came back under live pins: its page state needs another round
+ * @actor: the action's task
+ * @holder: processes that hold pins
+ * @wedged: devices whose driver is stuck for good, by name
+ * @guardian: the guardian process
+ * @owner: the process it watches
+ * @done: the owner has put everything right itself
+ */
+struct guard {
+	struct victim_set set;
+	struct pin_targets targets;
+	struct ktrace ktrace;
+	struct timeline tl;
+	struct timeline bind_tl;
+	struct victim victim;
+	_Atomic bool busy;
+	_Atomic bool dirty;
+	struct guard_proc actor;
+	struct guard_proc holder[GUARD_PROCS];
+	char wedged[VICTIM_MAX][32];
+	struct guard_proc guardian;
+	struct guard_proc owner;
+	_Atomic bool done;
+};
+
+/**
+ * guard_create() - allocate the shared state and start the guardian
+ * @g: set; lives until the process ends
+ *
+ * The guardian is in its own session, sleeps until the caller is gone
+ * (pidfd_open(2), Linux 5.3) and then calls guard_restore() unless it has been
+ * done.
+ *
+ * Return: 0 or -errno.
+ */
+int guard_create(struct guard **g);
+
+/** guard_add_holder() - remember a process that holds pins; 0 or -ENOSPC */
+int guard_add_holder(struct guard *g, pid_t pid);
+
+/** guard_drop_holder() - it is gone */
+void guard_drop_holder(struct guard *g, pid_t pid);
+
+/** guard_set_actor() - remember the action's task; 0 when it is over */
+void guard_set_actor(struct guard *g, pid_t pid);
+
+/**
+ * guard_settle() - bring g->victim back to a bound device without holders
+ * @g: state
+ *
+ * In this order: an action that still waits loses its holders, so that it can
+ * end; a device whose action returned under live pins is bound first, so that
+ * the memory map lies under them again, and only then the holders end (defuse);
+ * after that one more round of unbind and bind resets the page state.
+ *
+ * Return: 0; -EBUSY when the device is wedged (recorded in g->wedged); or
+ * -errno of what could not be put right.
+ */
+int guard_settle(struct guard *g);
+
+/** guard_is_wedged() - is this device stuck? */
+bool guard_is_wedged(const struct guard *g, const char *dax);
+
+/**
+ * guard_bind_call() - carry out a bind or unbind in a task of its own
+ * @g: state
+ * @run: victim_bind, victim_unbind, ...
+ *
+ * Return: its result; -ETIMEDOUT when it is stuck (and then @g->victim counts
+ * as wedged).
+ */
+int guard_bind_call(struct guard *g, int (*run)(const struct victim *v));
+
+/**
+ * guard_restore() - guard_settle(), then give everything back
+ *
+ * Targets and probes are removed, namespaces get back mode, alignment, label
+ * and driver.  May be called by owner or guardian, after each other too.
+ *
+ * Return: 0 or the first -errno.
+ */
+int guard_restore(struct guard *g);
+
+/** guard_finish() - guard_restore() and end the guardian; 0 or the first -errno */
+int guard_finish(struct guard *g);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A process that maps DAX memory and holds pins on it, driven from outside.
+ *
+ * Holder and action are separate processes: on a kernel that keeps the rule one
+ * process that does both waits for itself, in state D.
+ */
+#ifndef DAX_LIB_HOLDER_H
+#define DAX_LIB_HOLDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daxmap.h"
+#include "pin.h"
+#include "timeline.h"
+
+#define HOLDER_MAPS	4	/* mappings a holder can have at a time */
+#define HOLDER_PINS	8	/* pins a holder can have at a time */
+
+/**
+ * struct holder - the driver's end
+ * @pid: the process; 0 when there is none; in its own session
+ * @sock: commands and replies
+ * @why: a sentence about the last command that failed
+ */
+struct holder {
+	pid_t pid;
+	int sock;
+	char why[192];
+};
+
+/**
+ * holder_start() - start the process
+ * @h: filled
+ * @tl: where revocation and release are marked; shared memory
+ * @targets: for pins; may be NULL
+ *
+ * Return: 0 or -errno.
+ */
+int holder_start(struct holder *h, struct timeline *tl,
+		 const struct pin_targets *targets);
+
+/*
+ * Every command below returns 0 or the -errno the holder met, -EPIPE when the
+ * holder is dead and -ETIMEDOUT when it does not answer within HOLDER_ANSWER_NS.
+ */
+
+/** holder_map() - daxmap_open() into map slot @map; nothing is touched */
+int holder_map(struct holder *h, unsigned int map, const char *path,
+	       enum daxmap_size size, off_t off, size_t len, int prot);
+
+/** holder_unmap() - munmap() of the slot, its descriptor stays open */
+int holder_unmap(struct holder *h, unsigned int map);
+
+/** holder_close() - unmap and close the slot */
+int holder_close(struct holder *h, unsigned int map);
+
+/**
+ * holder_touch() - load one word
+ *
+ * Return: 0 when it can be read, -EFAULT when it raised SIGBUS.
+ */
+int holder_touch(struct holder *h, unsigned int map, size_t off);
+
+/** holder_prove() - daxmap_prove() of the whole slot by stores; -ERANGE says no */
+int holder_prove(struct holder *h, unsigned int map, unsigned long *faults);
+
+/** holder_fill() - pattern_fill(), offsets counted from the device's start */
+int holder_fill(struct holder *h, unsigned int map, size_t off, size_t len,
+		uint16_t tag);
+
+/** holder_check() - pattern_check() likewise; -EILSEQ with h->why */
+int holder_check(struct holder *h, unsigned int map, size_t off, size_t len,
+		 uint16_t tag);
+
+/**
+ * holder_watch() - touch one word again and again in a thread
+ *
+ * The first SIGBUS is marked TL_REVOKED and ends the thread.
+ */
+int holder_watch(struct holder *h, unsigned int map, size_t off);
+
+/**
+ * holder_hammer() - read and write every page of the slot in a thread
+ *
+ * A SIGBUS is marked TL_REVOKED; the thread goes on until holder_calm().
+ */
+int holder_hammer(struct holder *h, unsigned int map);
+
+/**
+ * holder_churn() - open, mmap, touch, unmap and close in a thread
+ *
+ * Refusals and SIGBUS are expected while the device is away; the thread goes
+ * on until holder_calm().
+ */
+int holder_churn(struct holder *h, const char *path, enum daxmap_size size);
+
+/**
+ * holder_calm() - end the threads
+ * @rounds: how often they got round in all; may be NULL
+ */
+int holder_calm(struct holder *h, unsigned long *rounds);
+
+/**
+ * holder_pin() - open and take a pin
+ * @h: started
+ * @pin: pin slot
+ * @method: how
+ * @map: map slot
+ * @off: bytes from the start of the mapping
+ * @len: bytes
+ * @hold_ns: for a method that a clock ends
+ * @tag: a SINK method brings this pattern into the memory; a SOURCE method has
+ *	to find it there
+ */
+int holder_pin(struct holder *h, unsigned int pin,
+	       const struct pin_method *method, unsigned int map, size_t off,
+	       size_t len, uint64_t hold_ns, uint16_t tag);
+
+/** holder_live() - 1 while the kernel says the pin is out, 0 when not, -errno */
+int holder_live(struct holder *h, unsigned int pin);
+
+/**
+ * holder_release() - let go; marks TL_RELEASING and TL_RELEASED
+ *
+ * Return: 0; -EILSEQ when a SOURCE method got other bytes than the memory's.
+ */
+int holder_release(struct holder *h, unsigned int pin);
+
+/** holder_heir() - fork; the child inherits pins and descriptors and sleeps */
+int holder_heir(struct holder *h, pid_t *heir);
+
+/**
+ * holder_end() - let go of everything and exit
+ *
+ * Return: 0, or -ETIMEDOUT when it is stuck.
+ */
+int holder_end(struct holder *h);
+
+/** holder_kill() - SIGKILL, without waiting for the end */
+void holder_kill(struct holder *h);
+
+/** holder_reap() - wait for the end after holder_kill(); 0 or -ETIMEDOUT */
+int holder_reap(struct holder *h, uint64_t ns);
+
+#endif
