@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Results: what a guest prints, what a kernel's last words mean, KTAP files."""
+import re
+from dataclasses import dataclass, field
+
+PASS, FAIL, SKIP = "ok", "not ok", "skip"
+
+# Words that begin the report of a kernel in trouble, with what follows them
+TROUBLE = re.compile(
+    r"(BUG: .*|Oops: .*|Oops\b.*|kernel BUG at .*|general protection fault.*|"
+    r"Kernel panic - not syncing.*|watchdog: BUG: .*|"
+    r"unable to handle .*|double fault.*|Out of memory: .*)")
+RIP = re.compile(r"RIP: [0-9a-f]{4}:([A-Za-z_][\w.]*)\+0x")
+STAMP = re.compile(r"^\[ *\d+\.\d+\](\[[^]]*\])? ?")
+
+
+@dataclass
+class Result:
+    program: str
+    name: str
+    verdict: str
+    kind: str = ""
+    sentence: str = ""
+    seconds: float = 0.0
+    boot: int = 0
+    diagnostics: list = field(default_factory=list)
+
+    @property
+    def full_name(self):
+        return f"{self.program}.{self.name}"
+
+
+@dataclass
+class Verdict:
+    """A program's early word on a cell that fails."""
+    kind: str
+    sentence: str
+
+
+class Stream:
+    """Follows what a guest says; on_result is called with each Result.
+
+    The guest's own lines (begin, end, done ...) are kept for the runner:
+    stage is the last of them, ended the exit status of each program.
+    """
+
+    RUN = re.compile(r"#  RUN +(\S+) \.\.\.$")
+    VERDICT = re.compile(r"# VERDICT (\S+) (\w+): (.*)$")
+    LINE = re.compile(r"(ok|not ok) \d+(?: (?:- )?([^#\s]\S*))?"
+                      r"(?:\s+# (SKIP|XFAIL)\b ?(.*))?\s*$")
+    PLAN_SKIP = re.compile(r"1\.\.0 # SKIP ?(.*)$")
+    OWN_LINE = re.compile(r"@@ (.*?)(?: at ([\d.]+))?$")
+    # What the harness prints about an outcome that the result line repeats
+    NOISE = re.compile(r"#  +(OK|FAIL|SKIP) |# (PASSED|FAILED|Starting|Totals)|"
+                       r"TAP version|1\.\.\d")
+
+    def __init__(self, boot, on_result):
+        self.boot = boot
+        self.on_result = on_result
+        self.stage = "booting"
+        self.started = False
+        self.finished = False
+        self.program = None
+        self.current = None
+        self.since = 0.0
+        self.verdicts = {}
+        self.diagnostics = []
+        self.skip_all = {}
+        self.ended = {}
+        self.last = None
+
+    def feed(self, line, now):
+        own = self.OWN_LINE.match(line)
+        if own:
+            self._own_line(own[1])
+            return
+        run = self.RUN.match(line)
+        if run:
+            self._begin(run[1], now)
+            return
+        result = self.LINE.match(line)
+        if result:
+            self._result(result, now)
+            return
+        self._note(line)
+
+    def _own_line(self, text):
+        self.stage = text
+        words = text.split()
+        if words[0] == "begin":
+            self.started = True
+            self.program = words[1]
+            self.current = None
+            self.diagnostics = []
+        elif words[0] == "end":
+            self.ended[words[1]] = int(words[2])
+        elif text == "done":
+            self.finished = True
+
+    def _begin(self, name, now):
+        self.current = name
+        self.since = now
+        self.diagnostics = []
+
+    def _note(self, line):
+        skip = self.PLAN_SKIP.match(line)
+        if skip:
+            self.skip_all[self.program] = skip[1] or "no reason given"
+        verdict = self.VERDICT.match(line)
+        if verdict:
+            # The first word on a cell stands: what follows may be its echo
+            self.verdicts.setdefault(verdict[1], Verdict(verdict[2], verdict[3]))
+        elif line.strip() and not self.NOISE.match(line):
+            text = re.sub(r"^# ?", "", line)
+            self.diagnostics.append(text.rstrip())
+
+    def _result(self, match, now):
+        # An old harness's SKIP line has no name
+        outcome, name, directive, reason = match.groups()
+        name = name or self.current
+        if not name:
+            return
+        self.current = self.current or name
+        if directive:
+            self._settle(name, SKIP, "", reason or "no reason given", now)
+        elif outcome == "ok":
+            self._settle(name, PASS, "", "", now)
+        else:
+            word = self.verdicts.get(name)
+            if not word:
+                notes = self.diagnostics
+                word = Verdict("failed", notes[-1] if notes else "failed")
+            self._settle(name, FAIL, word.kind, word.sentence, now)
+
+    def _settle(self, name, verdict, kind, sentence, now):
+        result = Result(self.program, name, verdict, kind, sentence,
+                        max(0.0, now - self.since), self.boot,
+                        self.diagnostics)
+        self.current = None
+        self.diagnostics = []
+        self.since = now
+        self.last = result
+        self.on_result(result)
+
+    def lost(self, kind, cause, now):
+        """The guest or program is gone: the running cell pays, if there is one."""
+        if not self.current:
+            return
+        word = self.verdicts.get(self.current)
+        if word:
+            # What was said before stands; dying is what came of it
+            self._settle(self.current, FAIL, word.kind,
+                         f"{word.sentence}; afterwards: {cause}", now)
+        else:
+            self._settle(self.current, FAIL, kind, cause, now)
+
+
+def last_words(console):
+    """A dying kernel's first complaint and where it was, as a sentence."""
+    lines = [STAMP.sub("", line) for line in console.splitlines()]
+    for number, line in enumerate(lines):
+        trouble = TROUBLE.search(line)
+        if not trouble:
+            continue
+        place = next(filter(None, map(RIP.search, lines[number:])), None)
+        text = trouble[1].strip()
+        if place and place[1] not in text:
+            text += f" in {place[1]}"
+        return text
+    return ""
+
+
+# -- KTAP files --------------------------------------------------------
+
+def format_ktap(programs, results, notes):
+    """The whole run: programs is {name: number of cells}."""
+    lines = ["KTAP version 1", f"1..{len(programs)}"]
+    lines += [f"# {note}" for note in notes]
+    for number, (program, count) in enumerate(programs.items(), 1):
+        own = [result for result in results if result.program == program]
+        lines += ["  KTAP version 1", f"  # Subtest: {program}",
+                  f"  1..{count}"]
+        for index, result in enumerate(own, 1):
+            lines += ["  " + line for line in format_result(index, result)]
+        if len(own) < count:
+            lines.append(f"not ok {number} {program} # incomplete: "
+                         f"{count - len(own)} cells have no verdict")
+        elif any(result.verdict == FAIL for result in own):
+            lines.append(f"not ok {number} {program}")
+        elif all(result.verdict == SKIP for result in own):
+            lines.append(f"ok {number} {program} # SKIP")
+        else:
+            lines.append(f"ok {number} {program}")
+    return "\n".join(lines) + "\n"
+
+
+def format_result(index, result):
+    for line in result.diagnostics:
+        yield f"# {line}"
+    yield f"# TIME {result.name} {result.seconds:.2f} s, boot {result.boot}"
+    if result.verdict == FAIL:
+        yield f"# VERDICT {result.name} {result.kind}: {result.sentence}"
+        yield f"not ok {index} {result.name}"
+    elif result.verdict == SKIP:
+        yield f"ok {index} {result.name} # SKIP {result.sentence}"
+    else:
+        yield f"ok {index} {result.name}"
+
+
+def parse_ktap(text):
+    """The results and the notes of a file that format_ktap() wrote."""
+    results = []
+    notes = []
+    stream = Stream(0, results.append)
+    time = re.compile(r"  # TIME \S+ ([\d.]+) s, boot (\d+)$")
+    for line in text.splitlines():
+        subtest = re.match(r"  # Subtest: (\S+)", line)
+        spent = time.match(line)
+        if subtest:
+            stream = Stream(0, results.append)
+            stream.program = subtest[1]
+        elif spent:
+            stream.boot = int(spent[2])
+            stream.since = -float(spent[1])
+        elif line.startswith("  "):
+            stream.feed(line[2:], 0.0)
+        elif line.startswith("# "):
+            notes.append(line[2:])
+    return results, notes

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One virtual machine: its memory, its command line, its process."""
+import ctypes
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import uuid
+
+import image
+from kernels import Refusal
+
+QEMU = "qemu-system-x86_64"
+MIB = 1 << 20
+GIB = 1 << 30
+LABEL_AREA = 2 * MIB
+
+# A panic ends the machine at once, an oops does not: the suite is to go on
+KERNEL_ARGUMENTS = ("console=ttyS0 panic=-1 oops=continue printk.time=1 "
+                    "loglevel=7 rdinit=/init tsc=reliable no_timer_check "
+                    "random.trust_cpu=on mitigations=off "
+                    "nvdimm_core.noblk=1")
+
+# struct nd_namespace_index (UEFI, NVDIMM label protocol 1.2)
+INDEX = struct.Struct("<16s3sBI4QI2HQ")
+LABEL_SIZE = 256
+
+
+def fletcher64(data):
+    low = high = 0
+    for (word,) in struct.iter_unpack("<I", data):
+        low = (low + word) & 0xffffffff
+        high = (high + low) & 0xffffffff
+    return high << 32 | low
+
+
+def empty_labels(area=LABEL_AREA):
+    """A label area's two index blocks, all slots free.
+
+    Writing them from outside saves the guest init-labels and a new probe
+    of the region.
+    """
+    size = -(-(INDEX.size + area // LABEL_SIZE // 8) // 256) * 256
+    slots = (area - 2 * size) // LABEL_SIZE
+    free = bytearray(b"\xff" * (slots // 8))
+    if slots % 8:
+        free.append((1 << slots % 8) - 1)
+    blocks = b""
+    for i in (0, 1):
+        fields = [b"NAMESPACE_INDEX\0", b"\0\0\0", 1, 1 + i, i * size, size,
+                  (1 - i) * size, 2 * size, slots, 1, 2, 0]
+        block = (INDEX.pack(*fields) + free).ljust(size, b"\0")
+        fields[-1] = fletcher64(block)
+        blocks += (INDEX.pack(*fields) + free).ljust(size, b"\0")
+    return blocks
+
+
+def pmem_size():
+    """What the namespaces need, in whole GiB."""
+    total = 0
+    with open(os.path.join(image.GUEST, "namespaces"), encoding="ascii") as f:
+        for line in f:
+            if not line.startswith("#"):
+                total += int(line.split()[3])
+    return -(-total // GIB) * GIB
+
+
+def memory_file(name, size=0, *chunks):
+    """A file that lives in memory only: no crash can leave it behind.
+
+    chunks are pairs of an offset and what to write there.
+    """
+    fd = os.memfd_create(name)
+    os.ftruncate(fd, size)
+    for offset, data in chunks:
+        os.pwrite(fd, data, offset)
+    return fd
+
+
+def kvm_works():
+    """The CPU must offer it too: /dev/kvm alone proves nothing."""
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        flags = next((set(line.split()) for line in f
+                      if line.startswith("flags")), set())
+    return bool(flags & {"vmx", "svm"}) and os.access("/dev/kvm",
+                                                      os.R_OK | os.W_OK)
+
+
+def die_with_parent():
+    """In the child: no machine outlives its runner, however that ends."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class Machine:
+    """A running guest; results is its results channel, to be read."""
+
+    def __init__(self, kernel, initrd, console, memory, cpus):
+        program = shutil.which(QEMU)
+        if not program:
+            raise Refusal(f"no {QEMU}: install the package qemu-system-x86")
+        size = pmem_size()
+        pmem = memory_file("nvdimm", size + LABEL_AREA, (size, empty_labels()))
+        base, overlay = initrd
+        with open(base, "rb") as f:
+            base = f.read()
+        files = memory_file("initrd", 0, (0, base), (len(base), overlay))
+        accel = (["-accel", "kvm", "-cpu", "host"] if kvm_works() else
+                 ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"])
+        mib = memory // MIB
+        command = [
+            program, *accel, "-machine", "q35,nvdimm=on", "-smp", str(cpus),
+            "-m", f"{mib}M,slots=2,maxmem={mib + size // MIB + 4096}M",
+            "-object", "memory-backend-file,id=pmem,share=on,align=1G,"
+            f"mem-path=/proc/self/fd/{pmem},size={size + LABEL_AREA}",
+            "-device", "nvdimm,memdev=pmem,id=nvdimm0,"
+            f"label-size={LABEL_AREA},uuid={uuid.uuid4()}",
+            "-kernel", kernel.image, "-initrd", f"/proc/self/fd/{files}",
+            "-append", KERNEL_ARGUMENTS, "-display", "none", "-nodefaults",
+            "-nic", "none", "-no-reboot", "-no-user-config",
+            "-chardev", f"file,id=console,path={console},append=on",
+            "-serial", "chardev:console",
+            "-chardev", "stdio,id=results,signal=off",
+            "-serial", "chardev:results"]
+        try:
+            # pylint: disable=subprocess-popen-preexec-fn
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, pass_fds=(pmem, files),
+                preexec_fn=die_with_parent)
+        finally:
+            os.close(pmem)
+            os.close(files)
+        self.results = self.process.stdout
+
+    def stop(self):
+        """End it if it still runs; returns what QEMU itself had to say."""
+        if self.process.poll() is None:
+            self.process.kill()
+        complaint = self.process.stderr.read().decode(errors="replace")
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.process.wait()
+        return complaint.strip()

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the cells, with as many boots as it takes, and keeps what they said."""
+import json
+import os
+import select
+import sys
+import time
+
+import image
+import ktap
+from kernels import Refusal
+from qemu import Machine
+
+# A guest that is silent for so long is given up
+HANG_LIMIT = 120.0
+# So many boots in a row without a single verdict, and the run is given up
+IDLE_BOOTS = 3
+CONSOLE_TAIL = 12
+COLOURS = {ktap.PASS: "32", ktap.FAIL: "31", ktap.SKIP: "33"}
+
+
+class Run:
+    """One run: what is to do, what is known, and the files it leaves.
+
+    plan is {program: (path, [cell, ...])}.
+    """
+
+    def __init__(self, kernel, plan, out, started, hang_limit=HANG_LIMIT):
+        self.kernel = kernel
+        self.plan = plan
+        self.out = out
+        self.started = started
+        self.hang_limit = hang_limit
+        self.results = {}
+        self.deaths = []
+        self.boots = 0
+        self.first_verdict = None
+        self.colour = sys.stdout.isatty()
+        os.makedirs(out, exist_ok=True)
+        self.console = os.path.join(out, "console.log")
+        with open(self.console, "wb"):
+            pass
+
+    # -- what is known -------------------------------------------------
+
+    @property
+    def total(self):
+        return sum(len(cells) for _, cells in self.plan.values())
+
+    def remaining(self):
+        left = {name: [cell for cell in cells
+                       if (name, cell) not in self.results]
+                for name, (_, cells) in self.plan.items()}
+        return {name: cells for name, cells in left.items() if cells}
+
+    def in_order(self):
+        """The results in the order of the plan, however they came in."""
+        keys = ((name, cell) for name, (_, cells) in self.plan.items()
+                for cell in cells)
+        return [self.results[key] for key in keys if key in self.results]
+
+    def notes(self):
+        seconds = time.time() - self.started
+        summary = [f"{len(self.results)} of {self.total} cells",
+                   f"{seconds:.1f} s",
+                   f"{len(self.results) / seconds:.1f} cells a second",
+                   f"{self.boots} boot" + ("s" if self.boots != 1 else "")]
+        if self.first_verdict is not None:
+            summary.append(f"first verdict after {self.first_verdict:.1f} s")
+        return [f"kernel {self.kernel.release}", *self.deaths,
+                ", ".join(summary)]
+
+    def record(self, result):
+        key = result.program, result.name
+        if key in self.results or result.name not in self.plan[key[0]][1]:
+            return
+        self.results[key] = result
+        if self.first_verdict is None:
+            self.first_verdict = time.time() - self.started
+        self.announce(result)
+        self.save()
+
+    def announce(self, result):
+        width = len(str(self.total))
+        verdict = f"{result.verdict:<6}"
+        if self.colour:
+            verdict = f"\033[{COLOURS[result.verdict]}m{verdict}\033[0m"
+        tail = f"  {result.sentence}" if result.sentence else ""
+        print(f"[{len(self.results):{width}}/{self.total}]  {verdict}  "
+              f"{result.full_name}  {result.seconds:.2f} s{tail}", flush=True)
+
+    def save(self):
+        """Both files, each replaced as a whole."""
+        results = self.in_order()
+        counts = {name: len(cells) for name, (_, cells) in self.plan.items()}
+        write_whole(os.path.join(self.out, "results.ktap"),
+                    ktap.format_ktap(counts, results, self.notes()))
+        cells = [{"program": r.program, "name": r.name, "verdict": r.verdict,
+                  "kind": r.kind, "sentence": r.sentence,
+                  "seconds": round(r.seconds, 3), "boot": r.boot}
+                 for r in results]
+        write_whole(os.path.join(self.out, "results.json"), json.dumps(
+            {"kernel": self.kernel.release, "boots": self.boots,
+             "deaths": self.deaths, "cells": cells}, indent=1) + "\n")
+
+    # -- booting -------------------------------------------------------
+
+    def run(self, base, memory, cpus):
+        """Boot until no cell is left."""
+        idle = 0
+        while self.remaining():
+            before = len(self.results)
+            self.boot(base, memory, cpus)
+            idle = 0 if len(self.results) > before else idle + 1
+            if idle == IDLE_BOOTS:
+                raise Refusal(f"{IDLE_BOOTS} boots in a row without a verdict: "
+                              f"see {self.console}")
+
+    def boot(self, base, memory, cpus):
+        left = self.remaining()
+        paths = {name: path for name, (path, _) in self.plan.items()}
+        overlay = image.run_archive(paths, left)
+        self.boots += 1
+        with open(self.console, "ab") as f:
+            f.write(f"=== boot {self.boots} of {self.kernel.release} ===\n"
+                    .encode())
+        guest = Guest(self, Machine(self.kernel, (base, overlay), self.console,
+                                    memory, cpus))
+        try:
+            guest.follow()
+        finally:
+            complaint = guest.machine.stop()
+        if not guest.stream.started:
+            raise Refusal(never_started(guest.stream.stage, complaint,
+                                        self.console, guest.start))
+        guest.settle()
+
+
+class Guest:
+    """One boot, followed from its first word to its last."""
+
+    def __init__(self, run, machine):
+        self.run = run
+        self.machine = machine
+        self.stream = ktap.Stream(run.boots, run.record)
+        self.hung = False
+        self.start = self.mark = os.path.getsize(run.console)
+
+    def follow(self):
+        """Read until the guest is done, dead, or silent for too long."""
+        fd = self.machine.results.fileno()
+        pending = b""
+        while True:
+            if not select.select([fd], [], [], self.run.hang_limit)[0]:
+                self.hung = True
+                return
+            data = os.read(fd, 65536)
+            if not data:
+                return
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                self.feed(line.decode(errors="replace").rstrip("\r"))
+
+    def feed(self, line):
+        current = self.stream.current
+        self.stream.feed(line, time.monotonic())
+        if self.stream.current != current and self.stream.current:
+            # Where in the console the cell begins: a panic is looked for there
+            self.mark = os.path.getsize(self.run.console)
+        words = self.stream.stage.split()
+        if line.startswith("@@ end"):
+            self.program_ended(words[1], int(words[2]))
+
+    def program_ended(self, program, status):
+        """What a program that is gone leaves behind."""
+        stream = self.stream
+        if status == 2:
+            raise Refusal(f"{program} refused its arguments: "
+                          + "; ".join(stream.diagnostics[-2:]))
+        signal = f" (signal {status - 128})" if status > 128 else ""
+        stream.lost("failed", f"{program} ended in the middle of it with "
+                    f"status {status}{signal}", time.monotonic())
+        left = self.run.remaining().get(program, ())
+        if status == 4:
+            reason = stream.skip_all.get(program, f"{program} exited with 4")
+            self.settle_all(program, left, ktap.SKIP, "", reason)
+        elif left and not any(r.program == program and r.boot == stream.boot
+                              for r in self.run.results.values()):
+            self.settle_all(program, left, ktap.FAIL, "failed",
+                            f"{program} ended with status {status}{signal} "
+                            "and said nothing about it")
+
+    def settle_all(self, program, cells, verdict, kind, sentence):
+        for cell in cells:
+            self.run.record(ktap.Result(program, cell, verdict, kind, sentence,
+                                        0.0, self.stream.boot))
+
+    def settle(self):
+        """After the end: charge it to the cell that was running, if any."""
+        stream = self.stream
+        if stream.finished:
+            return
+        words = ktap.last_words(read_from(self.run.console, self.mark))
+        if self.hung:
+            cause = (f"the guest hung: no output for {self.run.hang_limit:.0f} s"
+                     + (f" after {words}" if words else ""))
+        else:
+            cause = f"the guest died: {words or 'no last words'}"
+        if stream.current:
+            stream.lost("panic", cause, time.monotonic())
+            return
+        after = f"after {stream.last.full_name}" if stream.last else "at once"
+        self.run.deaths.append(f"boot {self.run.boots}, between cells, "
+                               f"{after}: {cause}")
+        print(f"  {self.run.deaths[-1]}", flush=True)
+        self.run.save()
+
+
+def read_from(path, offset):
+    with open(path, "rb") as f:
+        f.seek(offset)
+        return f.read().decode(errors="replace")
+
+
+def never_started(stage, complaint, console, start):
+    lines = read_from(console, start).splitlines()[-CONSOLE_TAIL:]
+    what = f"the guest never got to the programs (last stage: {stage})"
+    if not lines:
+        return f"{what}: {complaint or 'it said nothing'}"
+    tail = "".join(f"\n    {line}" for line in lines)
+    if complaint:
+        tail += f"\n    {complaint}"
+    return f"{what}; its last words, from {console}:{tail}"
+
+
+def write_whole(path, text):
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        f.write(text)
+    os.rename(path + ".new", path)

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Boot one kernel with an emulated NVDIMM and run the suite in it.
+
+Exit status: 0 no cell failed, 1 some did, 2 it could not run.
+"""
+import argparse
+import contextlib
+import fcntl
+import fnmatch
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import image
+import kernels
+import ktap
+import qemu
+import report
+from kernels import Refusal
+from runner import HANG_LIMIT, Run
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROGRAMS = ("gup_devdax", "dax_teardown", "pmem_io")
+LEAST_MEMORY = 1 << 30
+MOST_CPUS = 64
+
+
+def parse_memory(text):
+    """Bytes, from '4G' or '4096M'."""
+    match = re.fullmatch(r"([0-9]{1,9})([MG])", text)
+    size = int(match[1]) << {"M": 20, "G": 30}[match[2]] if match else 0
+    host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if not LEAST_MEMORY <= size <= host:
+        raise Refusal(f"MEM={text} makes no sense: give 1G to "
+                      f"{host >> 30}G, such as MEM=4G")
+    return size
+
+
+def parse_cpus(text):
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_CPUS:
+        raise Refusal(f"CPUS={text} makes no sense: give 1 to {MOST_CPUS}")
+    return int(text)
+
+
+def need_tools():
+    wanted = {qemu.QEMU: "qemu-system-x86", "busybox": "busybox-static",
+              "depmod": "kmod", "ndctl": "ndctl", "daxctl": "daxctl"}
+    missing = [package for tool, package in wanted.items()
+               if not shutil.which(tool)]
+    if missing:
+        raise Refusal("this machine lacks " + ", ".join(missing) +
+                      ": install " + ("it" if len(missing) == 1 else "them"))
+
+
+def build(cache, make_arguments):
+    """Build the programs against the newest kselftest files."""
+    ksft = kernels.ksft_dir(cache, "newest")
+    command = ["make", "-s", "--no-print-directory", "-C", ROOT, "all",
+               f"KSFT={ksft}", *make_arguments]
+    # Not under a make of its own: MAKELEVEL decides where lib.mk puts things
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS")}
+    with open(os.path.join(cache, "build.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(command, check=False, env=environment,
+                              stdout=sys.stderr)
+    if done.returncode:
+        raise Refusal("the programs do not build: see above")
+
+
+def list_cells(path):
+    try:
+        done = subprocess.run([path, "-l"], check=False, timeout=60,
+                              capture_output=True, text=True)
+    except (OSError, subprocess.TimeoutExpired) as err:
+        raise Refusal(f"cannot run {path} -l: {err}") from err
+    if done.returncode:
+        raise Refusal(f"{path} -l failed with status {done.returncode}")
+    return done.stdout.split()
+
+
+def pick(program, cells, globs):
+    """The cells that one of the globs names, in the program's order."""
+    def wanted(cell):
+        names = (cell, f"{program}.{cell}", program)
+        return any(fnmatch.fnmatchcase(name, glob)
+                   for glob in globs for name in names)
+    return [cell for cell in cells if wanted(cell)] if globs else cells
+
+
+def make_plan(directory, programs, globs):
+    """{program: (path, cells to run)}; every glob must find something."""
+    listed = {}
+    for program in programs:
+        path = os.path.join(directory, program)
+        if not os.path.exists(path):
+            raise Refusal(f"no program {path}: build it first")
+        listed[program] = (path, list_cells(path))
+    for glob in globs:
+        if not any(pick(program, cells, [glob])
+                   for program, (_, cells) in listed.items()):
+            raise Refusal(f"TESTS={glob} matches no cell: "
+                          f"'./{programs[0]} -l' lists them")
+    plan = {program: (path, pick(program, cells, globs))
+            for program, (path, cells) in listed.items()}
+    plan = {program: what for program, what in plan.items() if what[1]}
+    if not plan:
+        raise Refusal("the programs have no cells")
+    return plan
+
+
+@contextlib.contextmanager
+def ending_on_signals():
+    """A signal becomes an exception: what was begun is put away."""
+    def stop(number, _frame):
+        raise KeyboardInterrupt(number)
+    before = {number: signal.signal(number, stop) for number in
+              (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_suite(args):
+    memory, cpus = parse_memory(args.memory), parse_cpus(args.cpus)
+    need_tools()
+    cache = os.path.abspath(args.cache)
+    kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
+    if not args.programs:
+        build(cache, args.make)
+    directory = args.programs or args.output or ROOT
+    programs = args.only.split() if args.only else PROGRAMS
+    plan = make_plan(directory, programs, re.split(r"[\s,]+", args.tests.strip())
+                     if args.tests.strip() else [])
+    base = image.base_archive(cache, kernel)
+    run = Run(kernel, plan, os.path.join(args.out, kernel.name), args.started,
+              args.hang_limit)
+    try:
+        run.run(base, memory, cpus)
+    finally:
+        # Whatever ends the run, what is known by then is kept and shown
+        run.save()
+        print("\n" + report.page(run.in_order(), run.notes()))
+        print(f"{run.out}/results.ktap  {run.console}", flush=True)
+    failed = any(r.verdict == ktap.FAIL for r in run.results.values())
+    return int(failed or bool(run.deaths))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kernel", default="debian:newest")
+    parser.add_argument("--modules", default="",
+                        help="modules directory of a bzImage")
+    parser.add_argument("--tests", default="", help="globs of cells")
+    parser.add_argument("--memory", default="4G")
+    parser.add_argument("--cpus", default="2")
+    parser.add_argument("--out", default="out", help="results go below it")
+    parser.add_argument("--cache", default=".cache")
+    parser.add_argument("--output", help="where make puts the programs")
+    parser.add_argument("--programs", help="built programs; builds nothing")
+    parser.add_argument("--only", help="programs other than the usual ones")
+    parser.add_argument("--make", action="append", default=[],
+                        metavar="VARIABLE=VALUE", help="passed on to make")
+    parser.add_argument("--started", type=float, default=time.time(),
+                        help="when the command began, for the report")
+    parser.add_argument("--hang-limit", type=float, default=HANG_LIMIT)
+    args = parser.parse_args()
+    try:
+        with kernels.refusals(), ending_on_signals():
+            return run_suite(args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
