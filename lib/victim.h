@@ -13,17 +13,25 @@
 #define VICTIM_MAX	16
 
 /**
- * struct victim - one device-dax device that was offered
+ * struct victim - one device-dax device, or namespace that can become one
  * @ndns: namespace, "namespace0.1"; "" for a device without one
  * @region: "region0"
  * @provider: provider of the nvdimm bus
- * @dax: "dax0.1"
- * @node: "/dev/dax0.1"
+ * @uuid: of the namespace's label; "" where there are no labels
  * @label: the namespace's label name
- * @align: bytes
- * @size: usable bytes
- * @rdev: device number of @node
+ * @claim: mode the label insists on, by the kernel's word; "" for any
+ * @start: physical address of the namespace
+ * @capacity: bytes of the namespace, the memory map and padding included
+ * @info_uuid: of the info block that gives the namespace its mode; "" if none
+ * @align: bytes; 0 without info block
  * @map_dev: the memory map lies on the device (altmap)
+ * @sector: bytes of a sector in sector mode; else 0
+ * @dax: "dax0.1"; "" in other modes than devdax
+ * @node: "/dev/dax0.1"
+ * @driver: driver of @dax: "device_dax", or "" when unbound
+ * @size: usable bytes of @dax
+ * @rdev: device number of @node
+ * @block: "pmem0.1" in other modes than devdax
  *
  * Plain data, so that it can lie in shared memory.
  */
@@ -31,13 +39,21 @@ struct victim {
 	char ndns[32];
 	char region[32];
 	char provider[64];
+	char uuid[40];
+	char label[64];
+	char claim[16];
+	uint64_t start;
+	uint64_t capacity;
+	char info_uuid[40];
+	size_t align;
+	bool map_dev;
+	unsigned int sector;
 	char dax[32];
 	char node[64];
-	char label[64];
-	size_t align;
+	char driver[32];
 	size_t size;
 	dev_t rdev;
-	bool map_dev;
+	char block[32];
 };
 
 /**
@@ -46,8 +62,7 @@ struct victim {
  * @now: as they are
  * @was: as they were found, for victim_set_restore()
  * @mode: the mode each namespace was found in ("devdax", "fsdax", "raw", ...)
- * @reconfigured: @now differs from @was
- * @reused: how often victim_get() reconfigured it
+ * @reconfigured: victim_get() has changed the namespace, or was about to
  *
  * Plain data: a copy in shared memory serves the guardian.
  */
