@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "daxmap.h"
+
+static size_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+static uintptr_t round_up_to(uintptr_t value, size_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+size_t daxmap_bytes(enum daxmap_size size)
+{
+	size_t bytes = page_size();
+	size_t entries = bytes / sizeof(uint64_t);
+	int level;
+
+	for (level = DAXMAP_PTE; level < (int)size; level++)
+		bytes *= entries;
+	return bytes;
+}
+
+const char *daxmap_name(enum daxmap_size size)
+{
+	static const char * const names[DAXMAP_NR] = { "pte", "pmd", "pud" };
+
+	return size < DAXMAP_NR ? names[size] : "?";
+}
+
+/* bytes of a device-dax character device, from sysfs: it has no st_size */
+static int chardev_bytes(dev_t rdev, size_t *bytes)
+{
+	char path[64];
+	uint64_t value;
+	FILE *f;
+	int n;
+
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/size", major(rdev), minor(rdev));
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	n = fscanf(f, "%" SCNu64, &value);
+	fclose(f);
+	if (n != 1)
+		return -EINVAL;
+	*bytes = value;
+	return 0;
+}
+
+static int all_bytes(int fd, size_t *bytes)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISCHR(st.st_mode))
+		return chardev_bytes(st.st_rdev, bytes);
+	*bytes = st.st_size;
+	return 0;
+}
+
+/*
+ * Where a mapping goes inside a reservation that starts at @base.
+ *
+ * The middle of a small mapping lies on a PUD boundary: walkers that cross from
+ * one page table to the next have their corner cases there.  Address and offset
+ * are congruent at the wanted level, and deliberately not at the next one: a
+ * file system maps by the largest entry that fits, so that "pte" would become
+ * "pmd" wherever the blocks happen to lie well.
+ */
+static uintptr_t place(uintptr_t base, size_t len, off_t off, enum daxmap_size size)
+{
+	size_t pud = daxmap_bytes(DAXMAP_PUD);
+	size_t entry = daxmap_bytes(size);
+	uintptr_t addr = round_up_to(base, pud);
+	size_t next;
+
+	if (len > entry && len < pud)
+		addr += pud - len / 2 / entry * entry;
+	addr += (uintptr_t)off % entry;
+
+	if (size == DAXMAP_PUD)
+		return addr;
+	next = daxmap_bytes(size + 1);
+	if (addr % next == (uintptr_t)off % next)
+		addr += entry;
+	return addr;
+}
+
+/* Reserve more than is needed, map over the part wanted, give back the rest. */
+static int map_placed(struct daxmap *m, int prot)
+{
+	size_t span = round_up_to(m->len, page_size());
+	size_t room = span + 4 * daxmap_bytes(DAXMAP_PUD);
+	uintptr_t base, addr, end;
+	void *p;
+	int err;
+
+	p = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	base = (uintptr_t)p;
+	addr = place(base, span, m->off, m->size);
+	/* a refused offset (mmap's own EINVAL) must reach mmap, not MAP_FIXED's */
+	addr -= addr % page_size();
+
+	p = mmap((void *)addr, m->len, prot, MAP_SHARED | MAP_FIXED, m->fd, m->off);
+	if (p == MAP_FAILED) {
+		err = -errno;
+		munmap((void *)base, room);
+		return err;
+	}
+	m->addr = p;
+	end = addr + span;
+	if (addr > base)
+		munmap((void *)base, addr - base);
+	if (base + room > end)
+		munmap((void *)end, base + room - end);
+	return 0;
+}
+
+int daxmap_open(struct daxmap *m, const char *path, enum daxmap_size size,
+		off_t off, size_t len, int prot)
+{
+	size_t all = 0;
+	int err;
+
+	memset(m, 0, sizeof(*m));
+	m->off = off;
+	m->len = len;
+	m->size = size;
+	m->fd = open(path, (prot & PROT_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (m->fd < 0)
+		return -errno;
+
+	err = 0;
+	if (!len) {
+		err = all_bytes(m->fd, &all);
+		if (!err && (off < 0 || (size_t)off >= all))
+			err = -EINVAL;
+		if (!err)
+			m->len = all - off;
+	}
+	if (!err)
+		err = map_placed(m, prot);
+	if (err)
+		daxmap_close(m);
+	return err;
+}
+
+int daxmap_unmap(struct daxmap *m)
+{
+	if (!m->addr)
+		return 0;
+	if (munmap(m->addr, m->len))
+		return -errno;
+	m->addr = NULL;
+	return 0;
+}
+
+void daxmap_close(struct daxmap *m)
+{
+	daxmap_unmap(m);
+	if (m->fd >= 0)
+		close(m->fd);
+	m->fd = -1;
+}
+
+/*
+ * One access for each base page.  A store is one atomic addition of zero: a load
+ * and a store would take two faults where the load maps read-only, and the
+ * addition keeps what a concurrent transfer puts there.  The empty asm hides
+ * from the compiler that it is a zero (it would make a load of it) and that the
+ * loaded value is not used.
+ */
+static void touch(char *start, size_t len, size_t step, bool write)
+{
+	uint64_t *word, zero = 0;
+	size_t at;
+
+	asm volatile("" : "+r" (zero));
+	for (at = 0; at < len; at += step) {
+		word = (uint64_t *)(start + at);
+		if (write)
+			__atomic_fetch_add(word, zero, __ATOMIC_RELAXED);
+		else
+			asm volatile("" : : "r" (*word) : "memory");
+	}
+}
+
+static int minor_faults(unsigned long *n)
+{
+	struct rusage ru;
+
+	if (getrusage(RUSAGE_THREAD, &ru))
+		return -errno;
+	*n = ru.ru_minflt;
+	return 0;
+}
+
+int daxmap_touch(const struct daxmap *m, size_t off, size_t len, bool write,
+		 unsigned long *faults)
+{
+	uint64_t own[2] = { 0, 0 };
+	unsigned long t0 = 0, t1 = 0, t2 = 0;
+	size_t step = page_size();
+	int err;
+
+	/*
+	 * The first round faults in our own code, stack and libc and is not
+	 * counted; the second tells what counting costs by itself.
+	 */
+	err = minor_faults(&t0);
+	touch((char *)own, sizeof(own), sizeof(own), write);
+	if (!err)
+		err = minor_faults(&t0);
+	touch((char *)own, sizeof(own), sizeof(own), write);
+	if (!err)
+		err = minor_faults(&t1);
+	touch((char *)m->addr + off, len, step, write);
+	if (!err)
+		err = minor_faults(&t2);
+	if (err)
+		return err;
+	if (faults) {
+		unsigned long overhead = t1 - t0;
+
+		*faults = t2 - t1 > overhead ? t2 - t1 - overhead : 0;
+	}
+	return 0;
+}
+
+int daxmap_prove(const struct daxmap *m, bool write, unsigned long *faults)
+{
+	size_t entry = daxmap_bytes(m->size);
+	size_t want = (m->len + entry - 1) / entry;
+	unsigned long seen;
+	int err;
+
+	err = daxmap_touch(m, 0, m->len, write, &seen);
+	if (err)
+		return err;
+	if (faults)
+		*faults = seen;
+	return seen == want ? 0 : -ERANGE;
+}
