@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Debian's archive through a private apt: the host's own state stays as is."""
-import functools
 import os
 import re
 import subprocess
+import time
 from collections import namedtuple
 
 Package = namedtuple("Package", "name version")
@@ -13,6 +13,9 @@ SUITES = ("bullseye", "bookworm", "bookworm-backports", "trixie",
 SECURITY_SUITES = ("bullseye-security", "bookworm-security", "trixie-security")
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+# Seconds for which the absence of a series from the lists is believed
+LISTS_GOOD_FOR = 24 * 3600
 
 # What a package of each kind is called; the group is its series
 NAMES = {
@@ -85,6 +88,13 @@ class Archive:
                            depends[1] if depends else "")
         return [package] + [Package(*part) for part in parts]
 
+    def refresh(self):
+        """Fetch the package lists anew unless they are of today."""
+        if time.time() - os.path.getmtime(self.config) < LISTS_GOOD_FOR:
+            return False
+        self._update()
+        return True
+
     def download(self, packages, directory):
         """Fetch the packages; returns the files."""
         command = ["download", *(f"{p.name}={p.version}" for p in packages)]
@@ -108,7 +118,6 @@ class Archive:
         return subprocess.run(["apt-cache", "-c", self.config, *command],
                               check=True, capture_output=True, text=True).stdout
 
-    @functools.lru_cache
     def _names(self, kind):
         if not os.path.exists(self.config):
             self._update()

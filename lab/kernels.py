@@ -111,6 +111,8 @@ def newest_series(cache, kind, archive):
 
 def find_package(archive, kind, series):
     package = archive.newest(kind, series)
+    if not package and archive.refresh():
+        package = archive.newest(kind, series)
     if not package:
         raise Refusal(f"the archive offers no {kind} of series {series}: "
                       f"it has {', '.join(archive.series(kind)) or 'none'}",
@@ -313,13 +315,13 @@ def unpack(deb, root, options):
 
 
 @contextlib.contextmanager
-def refusals():
+def refusals(status=None):
     """Turn what goes wrong into one sentence and an exit status."""
     try:
         yield
     except Refusal as refusal:
         print(f"error: {refusal}", file=sys.stderr)
-        sys.exit(refusal.status)
+        sys.exit(status or refusal.status)
     except debian.Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(2)

@@ -11,6 +11,10 @@ TROUBLE = re.compile(
     r"Kernel panic - not syncing.*|watchdog: BUG: .*|"
     r"unable to handle .*|double fault.*|Out of memory: .*)")
 RIP = re.compile(r"RIP: [0-9a-f]{4}:([A-Za-z_][\w.]*)\+0x")
+FRAME = re.compile(r" +([A-Za-z_][\w.]*)\+0x")
+# The functions that bring the bad news
+MESSENGERS = ("dump_stack", "dump_stack_lvl", "panic", "vpanic", "show_stack",
+              "check_panic_on_warn")
 STAMP = re.compile(r"^\[ *\d+\.\d+\](\[[^]]*\])? ?")
 
 
@@ -160,13 +164,26 @@ def last_words(console):
     lines = [STAMP.sub("", line) for line in console.splitlines()]
     for number, line in enumerate(lines):
         trouble = TROUBLE.search(line)
-        if not trouble:
-            continue
-        place = next(filter(None, map(RIP.search, lines[number:])), None)
-        text = trouble[1].strip()
-        if place and place[1] not in text:
-            text += f" in {place[1]}"
-        return text
+        if trouble:
+            text = trouble[1].strip()
+            place = function_of(lines[number:])
+            return text if not place or place in text else f"{text} in {place}"
+    return ""
+
+
+def function_of(lines):
+    """The kernel function that a report speaks of, or ''."""
+    in_trace = False
+    for line in lines:
+        rip = RIP.search(line)
+        if rip:
+            return rip[1]
+        # A panic() on purpose has no RIP of the kernel, but a trace
+        if line.startswith("Call Trace"):
+            in_trace = True
+        frame = FRAME.match(line)
+        if in_trace and frame and frame[1] not in MESSENGERS:
+            return frame[1]
     return ""
 
 

@@ -57,14 +57,16 @@ def need_tools():
                       ": install " + ("it" if len(missing) == 1 else "them"))
 
 
-def build(cache, make_arguments):
+def build(cache, output, make_arguments):
     """Build the programs against the newest kselftest files."""
     ksft = kernels.ksft_dir(cache, "newest")
     command = ["make", "-s", "--no-print-directory", "-C", ROOT, "all",
                f"KSFT={ksft}", *make_arguments]
+    if output:
+        command.append(f"OUTPUT={os.path.abspath(output)}")
     # Not under a make of its own: MAKELEVEL decides where lib.mk puts things
     environment = {key: value for key, value in os.environ.items()
-                   if key not in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS")}
+                   if key not in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS", "KSFT")}
     with open(os.path.join(cache, "build.lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(command, check=False, env=environment,
@@ -129,16 +131,15 @@ def ending_on_signals():
 
 
 def run_suite(args):
-    memory, cpus = parse_memory(args.memory), parse_cpus(args.cpus)
+    memory, cpus = parse_memory(args.mem), parse_cpus(args.cpus)
     need_tools()
     cache = os.path.abspath(args.cache)
     kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
     if not args.programs:
-        build(cache, args.make)
+        build(cache, args.output, args.make)
     directory = args.programs or args.output or ROOT
     programs = args.only.split() if args.only else PROGRAMS
-    plan = make_plan(directory, programs, re.split(r"[\s,]+", args.tests.strip())
-                     if args.tests.strip() else [])
+    plan = make_plan(directory, programs, args.tests.replace(",", " ").split())
     base = image.base_archive(cache, kernel)
     run = Run(kernel, plan, os.path.join(args.out, kernel.name), args.started,
               args.hang_limit)
@@ -154,26 +155,35 @@ def run_suite(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kernel", default="debian:newest")
-    parser.add_argument("--modules", default="",
-                        help="modules directory of a bzImage")
-    parser.add_argument("--tests", default="", help="globs of cells")
-    parser.add_argument("--memory", default="4G")
-    parser.add_argument("--cpus", default="2")
-    parser.add_argument("--out", default="out", help="results go below it")
-    parser.add_argument("--cache", default=".cache")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter,
+        epilog="The options in capitals may also come by the environment.")
+
+    def option(name, default, text):
+        parser.add_argument("--" + name.lower(), metavar=name, help=text,
+                            default=os.environ.get(name, default))
+
+    option("KERNEL", "debian:newest", "debian:SERIES, a bzImage, a build tree")
+    option("MODULES", "", "modules directory of a bzImage")
+    option("TESTS", "", "globs of cells, between blanks or commas")
+    option("MEM", "4G", "memory of the guest")
+    option("CPUS", "2", "CPUs of the guest")
+    option("OUT", "out", "results go to a directory below it")
+    option("CACHE", ".cache", "what was fetched")
     parser.add_argument("--output", help="where make puts the programs")
     parser.add_argument("--programs", help="built programs; builds nothing")
     parser.add_argument("--only", help="programs other than the usual ones")
     parser.add_argument("--make", action="append", default=[],
                         metavar="VARIABLE=VALUE", help="passed on to make")
-    parser.add_argument("--started", type=float, default=time.time(),
-                        help="when the command began, for the report")
-    parser.add_argument("--hang-limit", type=float, default=HANG_LIMIT)
+    parser.add_argument("--started", type=float, metavar="SECONDS",
+                        help="when the command began, for the report",
+                        default=os.environ.get("VM_STARTED", time.time()))
+    parser.add_argument("--hang-limit", type=float, default=HANG_LIMIT,
+                        metavar="SECONDS", help="a guest that is silent for "
+                        "so long is given up (default: %(default)s)")
     args = parser.parse_args()
     try:
-        with kernels.refusals(), ending_on_signals():
+        with kernels.refusals(status=2), ending_on_signals():
             return run_suite(args)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+# What is only there in the project's own checkout.
+#
+#   make vm [KERNEL=debian:5.10|debian:newest|BZIMAGE|TREE] [MODULES=DIR]
+#           [TESTS='GLOB...'] [MEM=4G] [CPUS=2] [OUT=out] [CACHE=.cache]
+#
+# make has one exit status for whatever goes wrong, 2.  Who needs to tell
+# failed cells (1) from a run that could not be (2) calls lab/vm.py.
+
+LAB := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+LAB_GOALS := vm
+
+KERNEL ?= debian:newest
+MODULES ?=
+TESTS ?=
+MEM ?= 4G
+CPUS ?= 2
+OUT ?= out
+CACHE ?= .cache
+
+# The kselftest files of the newest source package, as kernels.py keeps them
+LAB_KSFT = $(CACHE)/ksft/$(file < $(CACHE)/newest-source)/tools/testing/selftests
+
+ifeq ($(origin KSFT),undefined)
+  ifneq ($(filter $(LAB_GOALS),$(MAKECMDGOALS)),)
+    KSFT := $(LAB)/goal
+  else
+    KSFT := $(wildcard $(LAB_KSFT))
+    ifeq ($(KSFT),)
+      KSFT := $(shell sh $(LAB)/setup.sh build && \
+		python3 $(LAB)/kernels.py --cache '$(CACHE)' ksft newest)
+    endif
+  endif
+endif
+
+# By the environment, so that no argument goes through a shell
+vm: export KERNEL := $(KERNEL)
+vm: export MODULES := $(MODULES)
+vm: export TESTS := $(TESTS)
+vm: export MEM := $(MEM)
+vm: export CPUS := $(CPUS)
+vm: export OUT := $(OUT)
+vm: export CACHE := $(CACHE)
+vm: export VM_STARTED := $(shell date +%s.%N)
+vm:
+	@sh $(LAB)/setup.sh vm
+	@python3 $(LAB)/vm.py $(if $(filter command environment,$(firstword \
+		$(origin CC))),--make 'CC=$(CC)')
+
+.PHONY: vm
+# 'make' alone is still the programs
+.DEFAULT_GOAL := all

@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# setup.sh build|vm: have the packages that building, or a virtual machine,
+# needs.  Installs them as root on a machine with apt, else says which.
+set -u
+
+build="gcc libc6-dev make python3 xz-utils dpkg
+	liburing-dev libndctl-dev libdaxctl-dev libblkid-dev libdevmapper-dev"
+vm="$build qemu-system-x86 busybox-static ndctl daxctl kmod"
+
+case ${1:-} in
+build) wanted=$build ;;
+vm) wanted=$vm ;;
+*)
+	echo "usage: $0 build|vm" >&2
+	exit 2
+	;;
+esac
+
+give_up()
+{
+	echo "error: $*" >&2
+	exit 2
+}
+
+# Elsewhere than on Debian the names differ: look at the tools instead
+if ! command -v dpkg-query > /dev/null; then
+	missing=
+	for tool in gcc make python3 xz apt-get dpkg-deb; do
+		command -v "$tool" > /dev/null || missing="$missing $tool"
+	done
+	[ -z "$missing" ] || give_up "this machine lacks$missing: install them," \
+		"or use a Debian machine, where root needs only 'make vm'"
+	exit 0
+fi
+
+missing=
+# shellcheck disable=SC2016 # the fields are dpkg-query's
+have=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2> /dev/null)
+for package in $wanted; do
+	case "
+$have
+" in
+	*"
+$package installed
+"*) ;;
+	*) missing="$missing $package" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+[ "$(id -u)" = 0 ] ||
+	give_up "this machine lacks packages: as root, apt-get install$missing"
+command -v apt-get > /dev/null ||
+	give_up "this machine has no apt-get: install$missing"
+
+echo "# installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+install()
+{
+	# shellcheck disable=SC2086 # a list of packages
+	apt-get -qq -y --no-install-recommends install $missing > /dev/null 2>&1
+}
+# The lists of a fresh machine may be old, or not there at all
+install || { apt-get -qq update > /dev/null 2>&1 && install; } ||
+	give_up "cannot install packages: run apt-get install$missing"
