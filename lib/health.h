@@ -19,6 +19,15 @@
 #define HEALTH_DEVICES	0x20u	/* devices under /sys/bus/{dax,nd} differ */
 #define HEALTH_THP_SPLIT 0x40u	/* thp_split_pud moved although nobody looked */
 
+/*
+ * How long pin counters may take to come back.  io_uring lets go of a fixed
+ * buffer only after a grace period of its ring and a turn of a work queue
+ * (io_ring_exit_work() looks every 50 ms), bios from a softirq: some hundred
+ * milliseconds on a loaded machine without KVM.  Balanced counters end the wait
+ * at once, so only a leak pays for it.
+ */
+#define HEALTH_SETTLE_NS 2000000000ULL
+
 struct health;
 
 /**
@@ -26,6 +35,8 @@ struct health;
  * @h: set; the caller owns it until health_close()
  *
  * The log is read through an own descriptor of /dev/kmsg; it is never cleared.
+ * A child shares that descriptor and its cursor: after fork(2) only one of the
+ * two may go on with @h.
  *
  * Return: 0, -ENOMEM, or -errno of open(2) (-EPERM without root).
  */
@@ -37,6 +48,9 @@ void health_close(struct health *h);
 /**
  * health_begin() - remember how things are
  * @h: opened
+ *
+ * What the log told since the last health_end() belongs to no cell; it is in
+ * health_stray() until the next health_begin().
  *
  * Return: 0 or -errno; an oracle this kernel lacks is left out, not an error.
  */
@@ -51,17 +65,34 @@ int health_begin(struct health *h);
  * Pin counters are given HEALTH_SETTLE_NS to come back: releases may still be
  * on their way through a work queue or RCU.
  *
- * Return: 0 (look at @found), or -errno when an oracle could not be read.
+ * May be called again: log lines are told once, by the first call that asks
+ * for HEALTH_LOG or HEALTH_OVERRUN; the others compare with health_begin() anew.
+ *
+ * Return: 0 (look at @found), or -errno when an oracle could not be read; the
+ * others were asked all the same, and @found is valid.
  */
 int health_end(struct health *h, unsigned int oracles, unsigned int *found);
 
 /**
  * health_text() - what was found, one finding a line
- * @h: ended; the text lives until the next health_begin() or health_close()
+ * @h: ended; the text lives until the next health_end(), health_begin() or
+ *	health_close()
  *
- * Each line is a sentence or a quoted line of the kernel log.
+ * Each line is a sentence or a quoted line of the kernel log, the first fault
+ * of the log first, with the function it happened in.  At most 4 KiB; "" when
+ * nothing was found.
  */
 const char *health_text(const struct health *h);
+
+/**
+ * health_stray() - faults the log told of between the last health_end() and
+ *	this health_begin()
+ * @h: begun
+ *
+ * Late consequences of an earlier cell, or somebody else's.  "" when there are
+ * none.
+ */
+const char *health_stray(const struct health *h);
 
 /**
  * health_log_is_fault() - does a line of the kernel log tell of a fault?
