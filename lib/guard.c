@@ -145,6 +145,9 @@ static int end_holders(struct guard *g)
 	for (int i = 0; i < GUARD_PROCS; i++)
 		if (proc_alive(&g->holder[i]))
 			kill(g->holder[i].pid, SIGKILL);
+	/* I/O that dm-delay keeps would keep a killed process, too */
+	if (g->targets.delay[0] && holders_alive(g))
+		pin_targets_flush(&g->targets);
 	for (int i = 0; i < GUARD_PROCS; i++) {
 		int ret;
 
@@ -257,7 +260,7 @@ static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 int guard_create(struct guard **pg)
 {
 	struct guard *g;
-	int pidfd, null;
+	int pidfd, null, ret;
 	pid_t pid;
 
 	g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE,
@@ -266,11 +269,16 @@ int guard_create(struct guard **pg)
 		return -errno;
 	g->owner = proc_of(getpid());
 	pidfd = syscall(SYS_pidfd_open, getpid(), 0);
-	if (pidfd < 0)
+	if (pidfd < 0) {
+		ret = -errno;
 		goto err;
+	}
 	pid = fork();
-	if (pid < 0)
-		goto err_fd;
+	if (pid < 0) {
+		ret = -errno;
+		close(pidfd);
+		goto err;
+	}
 	if (!pid) {
 		/* whoever reads our output must not wait for the guardian */
 		null = open("/dev/null", O_RDWR);
@@ -285,11 +293,9 @@ int guard_create(struct guard **pg)
 	g->guardian = proc_of(pid);
 	*pg = g;
 	return 0;
-err_fd:
-	close(pidfd);
 err:
 	munmap(g, sizeof(*g));
-	return -errno;
+	return ret;
 }
 
 int guard_finish(struct guard *g)

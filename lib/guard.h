@@ -40,6 +40,7 @@ struct guard_proc {
  * @actor: the action's task
  * @holder: processes that hold pins
  * @wedged: devices whose driver is stuck for good, by name
+ * @filled: programs note here what they have prepared, a bit each
  * @guardian: the guardian process
  * @owner: the process it watches
  * @done: the owner has put everything right itself
@@ -56,6 +57,7 @@ struct guard {
 	struct guard_proc actor;
 	struct guard_proc holder[GUARD_PROCS];
 	char wedged[VICTIM_MAX][32];
+	_Atomic uint32_t filled;
 	struct guard_proc guardian;
 	struct guard_proc owner;
 	_Atomic bool done;

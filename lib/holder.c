@@ -24,7 +24,7 @@
 #define TOUCH_NS		(200 * 1000)
 
 enum holder_op {
-	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_CHECK,
+	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_CHECK, OP_SAMPLE,
 	OP_WATCH, OP_HAMMER, OP_CHURN, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
 	OP_HEIR, OP_END,
 };
@@ -37,6 +37,7 @@ struct command {
 	int prot;
 	size_t off;
 	size_t len;
+	size_t stride;
 	uint64_t hold_ns;
 	uint16_t tag;
 	const struct pin_method *method;
@@ -205,6 +206,17 @@ static int check_bytes(const void *buf, size_t len, uint16_t tag, uint64_t off,
 	return ret;
 }
 
+static int do_sample(const struct daxmap *m, const struct command *c,
+		     struct reply *r)
+{
+	int ret = 0;
+
+	for (size_t off = c->off; !ret && off < c->off + c->len; off += c->stride)
+		ret = check_bytes((char *)m->addr + off, sizeof(uint64_t), c->tag,
+				  m->off + off, r->why, sizeof(r->why));
+	return ret;
+}
+
 static int do_pin(const struct command *c, struct reply *r)
 {
 	struct pin *pin = &me.pin[c->pin];
@@ -289,6 +301,8 @@ static int execute(const struct command *c, struct reply *r)
 	case OP_CHECK:
 		return check_bytes(at, c->len, c->tag, m->off + c->off, r->why,
 				   sizeof(r->why));
+	case OP_SAMPLE:
+		return do_sample(m, c, r);
 	case OP_WATCH:
 		return start_worker(watch_thread, c);
 	case OP_HAMMER:
@@ -465,6 +479,17 @@ int holder_check(struct holder *h, unsigned int map, size_t off, size_t len,
 {
 	struct command c = {
 		.op = OP_CHECK, .map = map, .off = off, .len = len, .tag = tag,
+	};
+
+	return ask(h, &c, NULL);
+}
+
+int holder_sample(struct holder *h, unsigned int map, size_t off, size_t len,
+		  size_t stride, uint16_t tag)
+{
+	struct command c = {
+		.op = OP_SAMPLE, .map = map, .off = off, .len = len,
+		.stride = stride, .tag = tag,
 	};
 
 	return ask(h, &c, NULL);

@@ -77,6 +77,13 @@ int holder_check(struct holder *h, unsigned int map, size_t off, size_t len,
 		 uint16_t tag);
 
 /**
+ * holder_sample() - pattern_check() of one word in every @stride bytes
+ * @stride: bytes, a multiple of 8
+ */
+int holder_sample(struct holder *h, unsigned int map, size_t off, size_t len,
+		  size_t stride, uint16_t tag);
+
+/**
  * holder_watch() - touch one word again and again in a thread
  *
  * The first SIGBUS is marked TL_REVOKED and ends the thread.

@@ -122,6 +122,7 @@ enum verdict_kind timeline_judge(const struct timeline *tl,
 	uint64_t live = timeline_at(tl, TL_LIVE);
 	uint64_t releasing = timeline_at(tl, TL_RELEASING);
 	uint64_t blocked = timeline_at(tl, TL_BLOCKED);
+	uint64_t revoked = timeline_at(tl, TL_REVOKED);
 	int result = atomic_load(&tl->result);
 	const char *act = rule->action;
 
@@ -151,10 +152,16 @@ enum verdict_kind timeline_judge(const struct timeline *tl,
 			 -result);
 		return VERDICT_FAILED;
 	}
-	if (rule->revoke && !timeline_at(tl, TL_REVOKED)) {
+	if (rule->revoke && !revoked) {
 		snprintf(text, len,
 			 "%s returned after %.2f s and the mapping can still be touched; expected SIGBUS",
 			 act, seconds_between(started, returned));
+		return VERDICT_NOT_REVOKED;
+	}
+	if (rule->revoke && releasing && revoked > releasing) {
+		snprintf(text, len,
+			 "the mapping could be touched for %.2f s, until the pin was released; expected SIGBUS while %s waits",
+			 seconds_between(started, revoked), act);
 		return VERDICT_NOT_REVOKED;
 	}
 	/* a pin that was gone before the action got to its wait says nothing */

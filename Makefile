@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+# kselftest: pins on DAX memory, and the ground taken away under them
+
+CFLAGS += -O2 -g -std=gnu11 -Wall -Werror
+
+TEST_GEN_PROGS := gup_devdax dax_teardown pmem_io
+# upstream's own test of this directory stays
+TEST_PROGS := $(wildcard dax-kmem-hotplug.sh)
+
+# what is only there in the project's own checkout: the VM, the checks
+-include lab/lab.mk
+
+# in a kernel tree the parent directory; elsewhere, a kernel's selftests
+KSFT ?= ..
+ifeq ($(wildcard $(KSFT)/lib.mk),)
+$(error No lib.mk in $(KSFT): set KSFT= to tools/testing/selftests of a kernel tree)
+endif
+OUTPUT ?= $(CURDIR)
+include $(KSFT)/lib.mk
+
+CFLAGS += -I$(KSFT) $(KHDR_INCLUDES)
+
+# An optional library is used if a program with it compiles and links.
+# $(1): header, $(2): link options, $(3): what to define
+probe = $(shell printf '\#include <$(1)>\nint main(void) { return 0; }\n' | \
+	$(CC) $(CFLAGS) -x c - -o /dev/null $(LDFLAGS) $(2) 2>/dev/null && echo $(3))
+
+HAVE := $(call probe,liburing.h,-luring,LIBURING) \
+	$(call probe,ndctl/libndctl.h>\n\#include <daxctl/libdaxctl.h,-lndctl -ldaxctl,LIBNDCTL) \
+	$(call probe,blkid/blkid.h,-lblkid,LIBBLKID) \
+	$(call probe,libdevmapper.h,-ldevmapper,LIBDEVMAPPER)
+CFLAGS += $(foreach lib,$(HAVE),-DHAVE_$(lib))
+LDLIBS += $(if $(findstring LIBURING,$(HAVE)),-luring) \
+	  $(if $(findstring LIBNDCTL,$(HAVE)),-lndctl -ldaxctl) \
+	  $(if $(findstring LIBBLKID,$(HAVE)),-lblkid) \
+	  $(if $(findstring LIBDEVMAPPER,$(HAVE)),-ldevmapper) -lpthread
+
+OBJS := $(patsubst %.c,$(OUTPUT)/%.o,suite.c $(wildcard lib/*.c))
+
+$(OBJS): $(OUTPUT)/%.o: %.c $(wildcard *.h lib/*.h)
+	mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c $< -o $@
+
+$(TEST_GEN_PROGS): $(OUTPUT)/%: %.c suite_harness.h suite.h $(OBJS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(OBJS) $(LDLIBS) -o $@
+
+EXTRA_CLEAN := $(OBJS)

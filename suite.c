@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+#define EXIT_USAGE	2
+
+/* Smallest devices the scenarios work on, by page size: 8 entries of a pmd,
+ * and one of a pud.
+ */
+static const size_t min_bytes[DAXMAP_NR] = { 16u << 20, 16u << 20, 1u << 30 };
+
+static const struct suite *suite;
+static struct cell *cells;
+static size_t nr_cells;
+static struct guard *guard;
+static struct health *health;
+
+static void print_flushed(const char *fmt, va_list ap)
+{
+	vprintf(fmt, ap);
+	fflush(stdout);
+	/* a serial console has the line only when it has left the machine */
+	if (tcdrain(STDOUT_FILENO))
+		fsync(STDOUT_FILENO);
+}
+
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_flushed(fmt, ap);
+	va_end(ap);
+}
+
+static int add_cell(const struct scenario *sc, enum daxmap_size size,
+		    const struct pin_method *m, const struct action *a)
+{
+	struct cell *grown = realloc(cells, (nr_cells + 1) * sizeof(*cells));
+	struct cell *c;
+
+	if (!grown)
+		return -ENOMEM;
+	cells = grown;
+	c = &cells[nr_cells++];
+	memset(c, 0, sizeof(*c));
+	c->scenario = sc;
+	c->size = size;
+	c->method = m;
+	c->action = a;
+	snprintf(c->name, sizeof(c->name), "%s.%s.%s.%s%s%s", suite->memory,
+		 daxmap_name(size), m ? m->name : sc->pin_word ?: "none", a ? a->name : "",
+		 a && sc->name[0] ? "_" : "", sc->name);
+	return 0;
+}
+
+static int add_actions(const struct scenario *sc, enum daxmap_size size,
+		       const struct pin_method *m)
+{
+	int ret = 0;
+
+	if (sc->actions == NO_ACTION)
+		return add_cell(sc, size, m, NULL);
+	for (const struct action *a = actions; a->name && !ret; a++) {
+		ret = add_cell(sc, size, m, a);
+		if (sc->actions == FIRST_ACTION)
+			break;
+	}
+	return ret;
+}
+
+int suite_init(const struct suite *s)
+{
+	int ret = 0;
+
+	suite = s;
+	for (const struct scenario *sc = s->scenarios; sc->run; sc++) {
+		for (int size = 0; size < DAXMAP_NR; size++) {
+			if (!(sc->sizes & (1u << size)))
+				continue;
+			if (!sc->wants)
+				ret = ret ?: add_actions(sc, size, NULL);
+			for (const struct pin_method *m = pin_methods;
+			     sc->wants && m->name && !ret; m++)
+				if (sc->wants(m))
+					ret = add_actions(sc, size, m);
+		}
+	}
+	return ret;
+}
+
+static void usage(FILE *f)
+{
+	fprintf(f, "%s: %s\n\n", suite->name, suite->what);
+	fprintf(f,
+		"usage: %s [-h] [-l] [-t GLOB]... [-f FILE]\n"
+		"  -h       this text\n"
+		"  -l       list the cells, one name a line: %s.SIZE.PIN.SCENARIO\n"
+		"  -t GLOB  run the cells that match (fnmatch), may be repeated\n"
+		"  -f FILE  run the cells named in FILE, one a line\n\n",
+		suite->name, suite->memory);
+	fprintf(f,
+		"variables:\n"
+		"  DAX_TEST_NAMESPACE  namespaces that may be destroyed, e.g. namespace0.1\n"
+		"  DAX_TEST_DEV        device-dax devices that may be used, e.g. /dev/dax0.1\n"
+		"                      (else: namespaces whose label name begins with ksft-dax)\n"
+		"  DAX_TEST_CELLS      like -t, several separated by blanks\n"
+		"  DAX_TEST_RELEASE    after an early return: defuse (default: bind again, then\n"
+		"                      let go), park (keep the pins until reboot), raw (let go\n"
+		"                      at once: oopses, for a throw-away VM only)\n"
+		"  DAX_TEST_SEED       repeats a random cell\n"
+		"  DAX_TEST_TIME       seconds for cells that are bounded in time\n"
+		"  DAX_TEST_CLEAR_WARN_ONCE=1  let each WARN_ONCE of the kernel speak again\n\n"
+		"exit status: 0 no cell failed, 1 some did, 4 nothing could be run, 2 bad usage\n\n"
+		"examples:\n"
+		"  %s -t '*.pmd.vmsplice.*'\n"
+		"  DAX_TEST_NAMESPACE=namespace0.1 %s\n\n"
+		"scenarios:\n",
+		suite->name, suite->name);
+	for (const struct scenario *sc = suite->scenarios; sc->run; sc++)
+		fprintf(f, "  %s%s%s\n      %s\n",
+			sc->actions == NO_ACTION ? "" : "ACTION",
+			sc->actions != NO_ACTION && sc->name[0] ? "_" : "", sc->name, sc->what);
+	fprintf(f, "\nactions:\n");
+	for (const struct action *a = actions; a->name; a++)
+		fprintf(f, "  %-26s %s\n", a->name, a->what);
+	fprintf(f, "\npins:\n");
+	for (const struct pin_method *m = pin_methods; m->name; m++)
+		fprintf(f, "  %-26s %s\n", m->name, m->what);
+}
+
+static size_t mark_glob(bool *picked, const char *glob)
+{
+	char full[160];
+	size_t hits = 0;
+
+	for (size_t i = 0; i < nr_cells; i++) {
+		snprintf(full, sizeof(full), "%s.%s", suite->name, cells[i].name);
+		if (fnmatch(glob, cells[i].name, 0) && fnmatch(glob, full, 0))
+			continue;
+		picked[i] = true;
+		hits++;
+	}
+	return hits;
+}
+
+static int mark_file(bool *picked, const char *path)
+{
+	char line[160];
+	FILE *f = fopen(path, "re");
+
+	if (!f) {
+		fprintf(stderr, "%s: cannot read the list of cells %s: %s\n",
+			suite->name, path, strerror(errno));
+		return EXIT_USAGE;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		size_t i;
+
+		line[strcspn(line, "\n")] = '\0';
+		for (i = 0; i < nr_cells && strcmp(cells[i].name, line); i++)
+			;
+		if (i < nr_cells)
+			picked[i] = true;
+		else if (line[0])
+			fprintf(stderr, "%s: no cell is named %s; see %s -l\n",
+				suite->name, line, suite->name);
+	}
+	fclose(f);
+	return -1;
+}
+
+static int no_match(const char *glob)
+{
+	fprintf(stderr, "%s: no cell matches '%s'; %s -l lists them all\n",
+		suite->name, glob, suite->name);
+	return EXIT_USAGE;
+}
+
+static void keep_picked(const bool *picked)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < nr_cells; i++)
+		if (picked[i])
+			cells[kept++] = cells[i];
+	nr_cells = kept;
+}
+
+int suite_options(int argc, char **argv)
+{
+	const char *env = getenv("DAX_TEST_CELLS");
+	bool *picked = calloc(nr_cells + 1, sizeof(*picked));
+	bool all = true, list = false;
+	int opt, ret = -1;
+
+	if (!picked)
+		return EXIT_USAGE;
+	while (ret == -1 && (opt = getopt(argc, argv, "hlt:f:")) != -1) {
+		if (opt == 'h') {
+			usage(stdout);
+			ret = 0;
+		} else if (opt == 'l') {
+			list = true;
+		} else if (opt == 't') {
+			all = false;
+			if (!mark_glob(picked, optarg))
+				ret = no_match(optarg);
+		} else if (opt == 'f') {
+			all = false;
+			ret = mark_file(picked, optarg);
+		} else {
+			ret = EXIT_USAGE;
+		}
+	}
+	if (ret == -1 && optind < argc) {
+		fprintf(stderr, "%s: what is '%s'? cells are picked with -t\n",
+			suite->name, argv[optind]);
+		ret = EXIT_USAGE;
+	}
+	if (ret == -1 && all && env && env[0]) {
+		char *copy = strdup(env), *rest = copy, *glob;
+
+		all = false;
+		while (ret == -1 && copy && (glob = strsep(&rest, " ,")))
+			if (glob[0] && !mark_glob(picked, glob))
+				ret = no_match(glob);
+		free(copy);
+	}
+	if (ret == -1 && !all)
+		keep_picked(picked);
+	if (ret == -1 && list) {
+		for (size_t i = 0; i < nr_cells; i++)
+			puts(cells[i].name);
+		ret = 0;
+	}
+	free(picked);
+	return ret;
+}
+
+struct cell *suite_cells(size_t *nr)
+{
+	*nr = nr_cells;
+	return cells;
+}
+
+int suite_prepare(char *why, size_t len)
+{
+	int ret;
+
+	if (geteuid()) {
+		snprintf(why, len, "%s binds and unbinds drivers: run it as root", suite->name);
+		return -EPERM;
+	}
+	ret = guard_create(&guard);
+	if (ret) {
+		snprintf(why, len, "cannot start the guardian process: %s", strerror(-ret));
+		return ret;
+	}
+	ret = victim_set_find(&guard->set, why, len);
+	if (ret)
+		return ret;
+	if (getenv("DAX_TEST_CLEAR_WARN_ONCE"))
+		health_clear_warn_once();
+	ret = health_open(&health);
+	if (ret) {
+		snprintf(why, len, "cannot read /dev/kmsg: %s", strerror(-ret));
+		return ret;
+	}
+	if (suite->targets && pin_targets_create(&guard->targets, getpid()))
+		printf("# %s\n", guard->targets.why);
+	if (suite->targets)
+		ktrace_create(&guard->ktrace, getpid());
+	fflush(stdout);
+	return 0;
+}
+
+void suite_finish(void)
+{
+	int ret;
+
+	if (!guard)
+		return;
+	ret = guard_finish(guard);
+	if (ret)
+		say("# %s: not everything could be given back: %s\n", suite->name,
+		    strerror(-ret));
+	health_close(health);
+}
+
+bool cell_over(const struct cell *c)
+{
+	return c->skipped || c->verdict != VERDICT_PASS;
+}
+
+void note(const struct cell *c, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	(void)c;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	/* a '#' inside would be read as a directive */
+	for (char *p = text; *p; p++)
+		if (*p == '#' || *p == '\n')
+			*p = ' ';
+	say("#   %s\n", text);
+}
+
+void note_lines(const struct cell *c, const char *what, const char *text)
+{
+	if (!text[0])
+		return;
+	note(c, "%s:", what);
+	while (*text) {
+		int n = strcspn(text, "\n");
+
+		note(c, "    %.*s", n, text);
+		text += n;
+		text += *text == '\n';
+	}
+}
+
+bool expect(struct cell *c, enum verdict_kind kind, bool cond, const char *fmt, ...)
+{
+	char text[sizeof(c->why)];
+	va_list ap;
+
+	if (cond)
+		return true;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (char *p = text; *p; p++)
+		if (*p == '#' || *p == '\n')
+			*p = ' ';
+	if (c->verdict != VERDICT_PASS) {
+		note(c, "also %s: %s", verdict_name(kind), text);
+		return false;
+	}
+	c->verdict = kind;
+	memcpy(c->why, text, sizeof(c->why));
+	say("# VERDICT %s %s: %s\n", c->name, verdict_name(kind), text);
+	say("#   again: %s -t %s\n", suite->name, c->name);
+	return false;
+}
+
+bool expect_ok(struct cell *c, int ret, const char *what, const char *why)
+{
+	return expect(c, ret == -EILSEQ ? VERDICT_WRONG_DATA : VERDICT_FAILED, !ret,
+		      "%s: %s%s%s", what, strerror(-ret), why[0] ? ": " : "", why);
+}
+
+void skip(struct cell *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (cell_over(c))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(c->why, sizeof(c->why), fmt, ap);
+	va_end(ap);
+	c->skipped = true;
+}
+
+bool cell_holder(struct cell *c, struct holder *h)
+{
+	int ret = holder_start(h, &c->guard->tl, &c->guard->targets);
+
+	if (!ret)
+		ret = guard_add_holder(c->guard, h->pid);
+	return expect_ok(c, ret, "starting the holder", "");
+}
+
+void cell_holder_end(struct cell *c, struct holder *h)
+{
+	pid_t pid = h->pid;
+
+	if (pid <= 0)
+		return;
+	if (expect_ok(c, holder_end(h), "ending the holder", h->why))
+		guard_drop_holder(c->guard, pid);
+}
+
+uint64_t suite_seed(void)
+{
+	const char *env = getenv("DAX_TEST_SEED");
+	uint64_t seed = 0;
+
+	if (env && env[0])
+		return strtoull(env, NULL, 0);
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = timeline_now();
+	/* short enough to be typed again */
+	return seed & 0xffffffff;
+}
+
+double suite_seconds(double by_default)
+{
+	const char *env = getenv("DAX_TEST_TIME");
+	double s = env ? strtod(env, NULL) : 0;
+
+	return s > 0 ? s : by_default;
+}
+
+static bool take_device(struct cell *c)
+{
+	char why[200] = "";
+	int ret = victim_get(&guard->set, daxmap_bytes(c->size), min_bytes[c->size],
+			     c->scenario->map_dev, &c->v, why, sizeof(why));
+
+	if (ret) {
+		skip(c, "no %s device for this cell: %s", daxmap_name(c->size), why);
+		return false;
+	}
+	if (guard_is_wedged(guard, c->v.dax)) {
+		skip(c, "%s is wedged by an earlier cell, see its report", c->v.dax);
+		return false;
+	}
+	guard->victim = c->v;
+	guard->busy = true;
+	return true;
+}
+
+static void judge_health(struct cell *c)
+{
+	unsigned int oracles = ~(c->scenario->ignore);
+	unsigned int found = 0;
+	const char *text;
+	int ret;
+
+	ret = health_end(health, oracles, &found);
+	expect_ok(c, ret, "reading the kernel's health", "");
+	if (!found)
+		return;
+	text = health_text(health);
+	expect(c, VERDICT_UNHEALTHY, false, "the kernel complained: %.*s",
+	       (int)strcspn(text, "\n"), text);
+	note_lines(c, "health", text);
+}
+
+void suite_run(struct cell *c)
+{
+	int ret;
+
+	c->guard = guard;
+	/* what a cell that was killed in the middle left behind */
+	ret = guard_settle(guard);
+	if (ret)
+		note(c, "an earlier cell left %s behind: %s", guard->victim.dax, strerror(-ret));
+	guard->dirty = false;
+	timeline_reset(&guard->tl);
+	if (!c->scenario->no_device && !take_device(c))
+		return;
+	if (!expect_ok(c, health_begin(health), "reading the kernel's health", ""))
+		return;
+	c->scenario->run(c);
+	ret = guard_settle(guard);
+	if (ret == -EBUSY)
+		note(c, "%s stays wedged; cells that need it are skipped", c->v.dax);
+	else
+		expect_ok(c, ret, "giving the device back", "");
+	if (ret != -EBUSY && !c->skipped)
+		judge_health(c);
+}
