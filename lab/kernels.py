@@ -303,10 +303,16 @@ def pipeline(*commands):
             feed.close()
         feed = proc.stdout
         procs.append(proc)
-    complaint = procs[-1].communicate()[1].strip().splitlines()
-    failed = [proc for proc in procs if proc.wait()]
+    try:
+        complaint = procs[-1].communicate()[1].strip().splitlines()
+        failed = [proc for proc in procs if proc.wait()]
+    finally:
+        for proc in procs:
+            proc.kill()
     if failed:
-        raise Refusal(f"unpacking failed: {(complaint or ['no message'])[-1]}")
+        if any(os.strerror(errno.ENOSPC) in line for line in complaint):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise Refusal(f"unpacking failed: {(complaint or ['no message'])[0]}")
 
 
 def unpack(deb, root, options):
@@ -326,8 +332,10 @@ def refusals(status=None):
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(2)
     except OSError as err:
-        hint = "; make room or set CACHE=" if err.errno == errno.ENOSPC else ""
-        print(f"error: {err.strerror}: {err.filename}{hint}", file=sys.stderr)
+        about = f": {err.filename}" if err.filename else ""
+        if err.errno == errno.ENOSPC:
+            about += "; make room or set CACHE= and OUT= elsewhere"
+        print(f"error: {err.strerror}{about}", file=sys.stderr)
         sys.exit(2)
 
 
