@@ -12,11 +12,6 @@
 
 #include "health.h"
 
-/* a harness included before may have it */
-#ifndef __printf
-#define __printf(a, b)	__attribute__((__format__(printf, a, b)))
-#endif
-
 /* Longer lines are cut: what matters of an oops stands at their beginning. */
 #define HEALTH_LINE_MAX	256
 /* Enough for some faults and a diff; a report is read by people. */
@@ -37,8 +32,8 @@ struct health_lines {
 };
 
 void health_lines_clear(struct health_lines *l);
-__printf(2, 3)
-void health_lines_add(struct health_lines *l, const char *fmt, ...);
+void health_lines_add(struct health_lines *l, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* say how many lines found no room; the last call on @l */
 void health_lines_finish(struct health_lines *l);
 

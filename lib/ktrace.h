@@ -21,6 +21,9 @@ struct ktrace {
 	unsigned int probes;
 };
 
+/* ktrace_create() names its group and instance so, and an id */
+#define KTRACE_PREFIX	"ksft_dax_"
+
 /**
  * ktrace_create() - put probes on kill_dax, unmap_mapping_range,
  *	memunmap_pages (entry and return) and arch_remove_memory
@@ -28,7 +31,11 @@ struct ktrace {
  * @id: unique among runs
  *
  * Functions that cannot be probed are left out.  The clock is mono, the clock
- * of struct timeline.
+ * of struct timeline.  tracefs has to be mounted already.  What a dead run of
+ * the same id left behind is removed first; nobody else's tracing is touched.
+ *
+ * @t->group is set before anything is created, so that a copy taken at any time
+ * afterwards is enough to clean up; it is "" again when this fails.
  *
  * Return: 0, or -errno when no probe could be set (-ENOENT: no tracefs).
  */
@@ -43,14 +50,34 @@ int ktrace_clear(const struct ktrace *t);
  * @pid: only events of this task; 0 for all
  * @since_ns: CLOCK_MONOTONIC time that becomes 0 ms in the text
  * @buf: text, one event a line: "12.345 ms kill_dax"
- * @len: bytes in @buf
+ * @len: bytes in @buf, at least 1; lines that find no room are left out whole
  *
- * Return: number of events, or -errno.
+ * Events before @since_ns are left out.  Nothing is consumed.
+ *
+ * Return: number of events, those without room in @buf included, or -errno.
  */
 int ktrace_read(const struct ktrace *t, int pid, uint64_t since_ns, char *buf,
 		size_t len);
 
-/** ktrace_destroy() - remove instance and probes; 0 or the first -errno */
+/**
+ * ktrace_destroy() - remove instance and probes
+ * @t: created, or a copy of it; "" as its group is fine, and so is twice
+ *
+ * Return: 0 or the first -errno; goes on after an error.
+ */
 int ktrace_destroy(const struct ktrace *t);
+
+/**
+ * ktrace_parse_line() - one line of the instance's trace file
+ * @line: text
+ * @pid: task
+ * @ns: CLOCK_MONOTONIC, to the microsecond
+ * @text: what happened; lives as long as the program
+ *
+ * Exposed for unit tests.
+ *
+ * Return: 0, or -EINVAL when it is not one of our events.
+ */
+int ktrace_parse_line(const char *line, int *pid, uint64_t *ns, const char **text);
 
 #endif
