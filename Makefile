@@ -22,11 +22,12 @@ CFLAGS += -I$(KSFT) $(KHDR_INCLUDES)
 
 # An optional library is used if a program with it compiles and links.
 # $(1): header, $(2): link options, $(3): what to define
-probe = $(shell printf '\#include <$(1)>\nint main(void) { return 0; }\n' | \
+hash := \#
+probe = $(shell printf '$(hash)include <$(1)>\nint main(void) { return 0; }\n' | \
 	$(CC) $(CFLAGS) -x c - -o /dev/null $(LDFLAGS) $(2) 2>/dev/null && echo $(3))
 
 HAVE := $(call probe,liburing.h,-luring,LIBURING) \
-	$(call probe,ndctl/libndctl.h>\n\#include <daxctl/libdaxctl.h,-lndctl -ldaxctl,LIBNDCTL) \
+	$(call probe,ndctl/libndctl.h>\n$(hash)include <daxctl/libdaxctl.h,-lndctl -ldaxctl,LIBNDCTL) \
 	$(call probe,blkid/blkid.h,-lblkid,LIBBLKID) \
 	$(call probe,libdevmapper.h,-ldevmapper,LIBDEVMAPPER)
 CFLAGS += $(foreach lib,$(HAVE),-DHAVE_$(lib))
