@@ -227,7 +227,7 @@ static int do_pin(const struct command *c, struct reply *r)
 	pin->hold_ns = c->hold_ns;
 	ret = pin_open(pin, c->method, me.targets, c->len);
 	if (!ret && (c->method->flags & PIN_SINK)) {
-		ret = pin_prepare(pin, c->len);
+		ret = pin_prepare(pin);
 		if (!ret)
 			pattern_fill(pin->peer, c->len, c->tag, m->off + c->off);
 	}
