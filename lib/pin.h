@@ -29,6 +29,7 @@ struct pin_targets;
  * @name: the word in the cell's name, stable
  * @what: one sentence for -h
  * @flags: PIN_*
+ * @variant: the family's own: which of its members this is
  * @max_len: largest range one pin can take, bytes; 0 for no limit
  * @open: allocates what the pin needs before it is taken; -EOPNOTSUPP when
  *	kernel or machine lacks it, with a sentence in pin->why
@@ -45,6 +46,7 @@ struct pin_method {
 	const char *name;
 	const char *what;
 	unsigned int flags;
+	unsigned int variant;
 	size_t max_len;
 	int (*open)(struct pin *pin);
 	int (*take)(struct pin *pin);
@@ -65,6 +67,7 @@ const struct pin_method *pin_method_find(const char *name);
  * @targets: slow block devices to hold I/O in flight; not owned
  * @hold_ns: how long a TIMED pin is wanted out, nanoseconds; set before
  *	pin_open(), rounded up to what a target offers
+ * @max_len: largest range that will be taken, bytes; from pin_open()
  * @addr: what is pinned; set by pin_take()
  * @len: bytes
  * @peer: anonymous memory of at least @len bytes, the other end of the data;
@@ -78,6 +81,7 @@ struct pin {
 	const struct pin_method *method;
 	const struct pin_targets *targets;
 	uint64_t hold_ns;
+	size_t max_len;
 	void *addr;
 	size_t len;
 	void *peer;
@@ -99,6 +103,19 @@ struct pin {
  */
 int pin_open(struct pin *pin, const struct pin_method *method,
 	     const struct pin_targets *targets, size_t max_len);
+
+/**
+ * pin_prepare() - make pin->peer
+ * @pin: opened
+ *
+ * For SINK methods, between pin_open() and pin_take(): the caller fills
+ * pin->peer with the bytes that shall arrive.  Its first byte goes to the first
+ * byte of the range, and pin_take() and pin_release() leave a SINK's peer as it
+ * is.  pin_take() makes the peer itself where this was not called.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pin_prepare(struct pin *pin);
 
 /**
  * pin_take() - take the pin

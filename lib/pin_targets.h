@@ -15,6 +15,7 @@
  * @slower: the same with @slower_ns
  * @delay: dm-delay over a null_blk device of its own: holds I/O until
  *	pin_targets_flush() lets it go
+ * @under: the device under @delay: the same bytes, by a way that does not wait
  * @slow_ns: nanoseconds
  * @slower_ns: nanoseconds
  * @size: bytes of each device
@@ -29,6 +30,7 @@ struct pin_targets {
 	char slow[64];
 	char slower[64];
 	char delay[64];
+	char under[64];
 	uint64_t slow_ns;
 	uint64_t slower_ns;
 	size_t size;

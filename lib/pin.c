@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The table of pin methods, what is the same for all of them, and the kernel's
+ * own count of pins.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "pin.h"
+#include "pin_internal.h"
+
+/* a thousand pins of five descriptors each, and the program's own */
+#define DESCRIPTORS	8192
+
+#define FAMILY(family)			\
+	.open = family##_open,		\
+	.take = family##_take,		\
+	.live = family##_live,		\
+	.release = family##_release,	\
+	.close = family##_close
+
+#define HELD_IO	(PIN_HELD | PIN_TIMED)
+
+const struct pin_method pin_methods[] = {
+	{
+		.name = "odirect_write",
+		.what = "O_DIRECT pwrite() held in flight by null_blk's completion delay",
+		.flags = PIN_SOURCE | HELD_IO,
+		.variant = PIN_IO_SUBMIT,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_odirect),
+	}, {
+		.name = "odirect_read",
+		.what = "O_DIRECT pread() held in flight by null_blk's completion delay",
+		.flags = PIN_SINK | HELD_IO,
+		.variant = PIN_IO_SUBMIT,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_odirect),
+	}, {
+		.name = "odirect_write_dmdelay",
+		.what = "O_DIRECT pwrite() held in flight by dm-delay",
+		.flags = PIN_SOURCE | PIN_HELD,
+		.variant = PIN_IO_SUBMIT | PIN_IO_DELAY,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_odirect),
+	}, {
+		.name = "odirect_read_dmdelay",
+		.what = "O_DIRECT pread() held in flight by dm-delay",
+		.flags = PIN_SINK | PIN_HELD,
+		.variant = PIN_IO_SUBMIT | PIN_IO_DELAY,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_odirect),
+	}, {
+		.name = "uring_write",
+		.what = "io_uring write held in flight by null_blk's completion delay",
+		.flags = PIN_SOURCE | HELD_IO,
+		.variant = PIN_IO_SUBMIT,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_uring),
+	}, {
+		.name = "uring_read",
+		.what = "io_uring read held in flight by null_blk's completion delay",
+		.flags = PIN_SINK | HELD_IO,
+		.variant = PIN_IO_SUBMIT,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_uring),
+	}, {
+		.name = "uring_write_dmdelay",
+		.what = "io_uring write held in flight by dm-delay",
+		.flags = PIN_SOURCE | PIN_HELD,
+		.variant = PIN_IO_SUBMIT | PIN_IO_DELAY,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_uring),
+	}, {
+		.name = "uring_read_dmdelay",
+		.what = "io_uring read held in flight by dm-delay",
+		.flags = PIN_SINK | PIN_HELD,
+		.variant = PIN_IO_SUBMIT | PIN_IO_DELAY,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_uring),
+	}, {
+		.name = "uring_fixed",
+		.what = "io_uring registered buffer, no I/O",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
+		.variant = PIN_IO_FIXED,
+		FAMILY(pin_uring),
+	}, {
+		.name = "uring_write_fixed",
+		.what = "io_uring registered buffer and a write from it in flight (null_blk)",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_LONGTERM,
+		.variant = PIN_IO_SUBMIT | PIN_IO_FIXED,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_uring),
+	}, {
+		.name = "uring_read_fixed",
+		.what = "io_uring registered buffer and a read into it in flight (null_blk)",
+		.flags = PIN_SINK | PIN_HELD | PIN_LONGTERM,
+		.variant = PIN_IO_SUBMIT | PIN_IO_FIXED,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_uring),
+	}, {
+		.name = "vmsplice",
+		.what = "pages lent to a pipe by vmsplice()",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_vmsplice),
+	},
+	{ }
+};
+
+const struct pin_method *pin_method_find(const char *name)
+{
+	const struct pin_method *m;
+
+	for (m = pin_methods; m->name; m++)
+		if (!strcmp(m->name, name))
+			return m;
+	return NULL;
+}
+
+int pin_fail(struct pin *pin, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(pin->why, sizeof(pin->why), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static void raise_limit(int resource, rlim_t want)
+{
+	struct rlimit rl;
+
+	if (getrlimit(resource, &rl) || rl.rlim_cur >= want)
+		return;
+	/* root may raise the hard limit too; everybody may go up to it */
+	rl.rlim_cur = want;
+	if (rl.rlim_max < want) {
+		struct rlimit both = { .rlim_cur = want, .rlim_max = want };
+
+		if (!setrlimit(resource, &both))
+			return;
+		rl.rlim_cur = rl.rlim_max;
+	}
+	setrlimit(resource, &rl);
+}
+
+int pin_open(struct pin *pin, const struct pin_method *method,
+	     const struct pin_targets *targets, size_t max_len)
+{
+	uint64_t hold_ns = pin->hold_ns;
+
+	memset(pin, 0, sizeof(*pin));
+	pin->method = method;
+	pin->targets = targets;
+	pin->hold_ns = hold_ns;
+	pin->max_len = max_len;
+	if (method->max_len && max_len > method->max_len)
+		return pin_fail(pin, -E2BIG, "%s takes no more than %zu bytes", method->name,
+				method->max_len);
+
+	raise_limit(RLIMIT_NOFILE, DESCRIPTORS);
+	/* kernels before 5.12 charge rings and registered buffers to it */
+	raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY);
+	return method->open(pin);
+}
+
+int pin_prepare(struct pin *pin)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	size_t len;
+	void *peer;
+
+	if (pin->peer || !(pin->method->flags & (PIN_SOURCE | PIN_SINK)))
+		return 0;
+	/* whole pages, and those that a range touches that begins inside one */
+	len = (pin->max_len + 2 * page - 1) / page * page;
+	peer = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (peer == MAP_FAILED)
+		return -errno;
+	pin->peer = peer;
+	pin->peer_len = len;
+	return 0;
+}
+
+int pin_take(struct pin *pin, void *addr, size_t len)
+{
+	int err;
+
+	if (pin->taken)
+		return -EBUSY;
+	if (!len || len > pin->max_len)
+		return -EINVAL;
+	err = pin_prepare(pin);
+	if (err)
+		return err;
+	pin->why[0] = '\0';
+	pin->addr = addr;
+	pin->len = len;
+	err = pin->method->take(pin);
+	pin->taken = !err;
+	return err;
+}
+
+int pin_live(struct pin *pin)
+{
+	if (!pin->taken || !(pin->method->flags & PIN_HELD))
+		return 0;
+	return pin->method->live(pin);
+}
+
+int pin_release(struct pin *pin)
+{
+	if (!pin->taken)
+		return 0;
+	pin->taken = false;
+	if (!(pin->method->flags & PIN_HELD))
+		return 0;
+	return pin->method->release(pin);
+}
+
+void pin_close(struct pin *pin)
+{
+	if (!pin->method)
+		return;
+	pin_release(pin);
+	pin->method->close(pin);
+	if (pin->peer)
+		munmap(pin->peer, pin->peer_len);
+	pin->peer = NULL;
+	pin->method = NULL;
+}
+
+void pin_abandon(struct pin *pin)
+{
+	pin->priv = NULL;
+	pin->peer = NULL;
+	pin->taken = false;
+	pin->method = NULL;
+}
+
+/*
+ * The counters are kept for each CPU and summed up now and then; any access to
+ * stat_refresh sums them up at once.
+ */
+static int fold_counters(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "1", 1) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int pin_counters_read(struct pin_counters *c)
+{
+	unsigned int found = 0;
+	char line[128];
+	int err;
+	FILE *f;
+
+	err = fold_counters();
+	if (err)
+		return err == -ENOENT ? -EOPNOTSUPP : err;
+	f = fopen("/proc/vmstat", "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "nr_foll_pin_acquired %" SCNu64, &c->acquired) == 1)
+			found |= 1;
+		else if (sscanf(line, "nr_foll_pin_released %" SCNu64, &c->released) == 1)
+			found |= 2;
+	}
+	fclose(f);
+	return found == 3 ? 0 : -EOPNOTSUPP;
+}
