@@ -83,7 +83,7 @@ static const char *name_of(const struct victim *v)
 static int check_place(const struct victim_env *env, const struct victim *v,
 		       char *why, size_t len)
 {
-	uint64_t read_only = 0;
+	unsigned long long read_only = 0;
 
 	/*
 	 * nfit_test replaces devm_memremap_pages(): nothing it shows speaks of
@@ -94,7 +94,7 @@ static int check_place(const struct victim_env *env, const struct victim *v,
 				  "%s belongs to nfit_test's mock, whose teardown is not the kernel's: use an emulated NVDIMM or memmap= instead",
 				  name_of(v));
 	if (v->region[0])
-		victim_attr_u64(env, &read_only, "bus/nd/devices/%s/read_only", v->region);
+		victim_attr_number(env, &read_only, "bus/nd/devices/%s/read_only", v->region);
 	if (read_only)
 		return victim_say(-EINVAL, why, len,
 				  "%s lies in %s, which is read-only: write 0 to /sys/bus/nd/devices/%s/read_only first",
@@ -104,13 +104,13 @@ static int check_place(const struct victim_env *env, const struct victim *v,
 
 static int check_size(const struct victim *v, char *why, size_t len)
 {
-	uint64_t size = v->ndns[0] ? v->capacity : v->size;
+	unsigned long long size = v->ndns[0] ? v->capacity : v->size;
 
 	if (size >= VICTIM_MIN_SIZE)
 		return 0;
 	return victim_say(-EINVAL, why, len,
 			  "%s has %llu bytes, which is too small: offer one of at least 16 MiB",
-			  name_of(v), (unsigned long long)size);
+			  name_of(v), size);
 }
 
 static int check_dax(const struct victim_env *env, const struct victim *v,
@@ -335,7 +335,8 @@ int victim_find_in(const struct victim_env *env, const char *ndns,
 	}
 	if (!set->nr)
 		return victim_say(-ENODEV, why, len,
-				  "no persistent memory is offered for tests: 'ndctl create-namespace -m devdax -M mem -s 256M -n " LABEL "' makes a namespace that is, 'export DAX_TEST_NAMESPACE=namespaceX.Y' offers one that exists (its data will be lost)");
+				  "no persistent memory is offered for tests: 'ndctl create-namespace -m devdax -M mem -s 256M -n %s' makes a namespace that is, 'export DAX_TEST_NAMESPACE=namespaceX.Y' offers one that exists (its data will be lost)",
+				  LABEL);
 	return 0;
 }
 
@@ -350,10 +351,10 @@ int victim_set_find(struct victim_set *set, char *why, size_t len)
 			      getenv("DAX_TEST_DEV"), set, why, len);
 }
 
-uint64_t victim_usable(const struct victim *v, uint64_t align, bool map_dev)
+unsigned long long victim_usable(const struct victim *v, size_t align, bool map_dev)
 {
-	const uint64_t info = 8192, min_align = 2UL << 20, page_struct = 64;
-	uint64_t first, end;
+	const size_t info = 8192, min_align = 2UL << 20, page_struct = 64;
+	unsigned long long first, end;
 
 	/*
 	 * The rule of libnvdimm's info block: 8 KiB for it, then the memory map
@@ -383,7 +384,7 @@ static int choose(const struct victim_set *set, size_t align, size_t min_size, b
 
 	for (i = 0; i < set->nr; i++) {
 		v = &set->now[i];
-		if (!v->ndns[0] || victim_usable(v, align, map_dev) < min_size)
+		if (set->avoid[i] || !v->ndns[0] || victim_usable(v, align, map_dev) < min_size)
 			continue;
 		if (best < 0 || v->capacity < set->now[best].capacity)
 			best = i;
@@ -404,25 +405,45 @@ static int reconfigure(struct victim_set *set, int i, size_t align, bool map_dev
 		if (rc)
 			return rc;
 	}
-	strcpy(to.ndns, set->now[i].ndns);
+	victim_copy(to.ndns, sizeof(to.ndns), set->now[i].ndns);
 	to.align = align;
 	to.map_dev = map_dev;
 	to.info_uuid[0] = 0;
-	strcpy(to.claim, "dax");
+	victim_copy(to.claim, sizeof(to.claim), "dax");
 	/* the guardian must know before anything changes */
 	__atomic_store_n(&set->reconfigured[i], true, __ATOMIC_SEQ_CST);
 	rc = victim_configure(&to, "devdax", failed, sizeof(failed));
-	if (rc)
+	if (rc) {
+		victim_restore_one(set, i);
 		return victim_say(rc, why, len, "%s cannot be made device-dax aligned to %zu: %s",
 				  to.ndns, align, failed);
+	}
 	rc = victim_read_namespace(&victim_machine, to.ndns, &found, mode, sizeof(mode));
 	if (!rc && !found.dax[0])
 		rc = -ENODEV;
 	if (rc)
-		return victim_say(rc, why, len, "%s was made device-dax, and no device appeared: is module dax_pmem there?",
+		return victim_say(rc, why, len,
+				  "%s was made device-dax, and no device appeared: is module dax_pmem there?",
 				  to.ndns);
 	set->now[i] = found;
 	return 0;
+}
+
+/* why none of them serves */
+static int nothing_fits(const struct victim_set *set, size_t align, size_t min_size,
+			bool map_dev, char *why, size_t len)
+{
+	size_t size = (min_size + align + VICTIM_MIN_SIZE - 1) / VICTIM_MIN_SIZE * VICTIM_MIN_SIZE;
+	const struct victim *v = &set->now[0];
+
+	if (set->nr == 1 && !v->ndns[0])
+		return victim_say(v->size < min_size ? -ENOSPC : -EINVAL, why, len,
+				  "%s has %zu bytes aligned to %zu, wanted are %zu aligned to %zu%s, and a device without namespace cannot be changed: offer another as well",
+				  v->dax, v->size, v->align, min_size, align,
+				  map_dev ? " with the memory map on the device" : "");
+	return victim_say(-ENOSPC, why, len,
+			  "no namespace is offered that has %zu bytes when aligned to %zu: make one with 'ndctl create-namespace -m devdax -M %s -a %zu -s %zu -n %s'",
+			  min_size, align, map_dev ? "dev" : "mem", align, size, LABEL);
 }
 
 int victim_get(struct victim_set *set, size_t align, size_t min_size,
@@ -432,15 +453,12 @@ int victim_get(struct victim_set *set, size_t align, size_t min_size,
 	int rc, n = -1;
 
 	for (i = 0; i < set->nr && n < 0; i++)
-		if (is_as_wanted(&set->now[i], align, min_size, map_dev))
+		if (!set->avoid[i] && is_as_wanted(&set->now[i], align, min_size, map_dev))
 			n = i;
 	if (n < 0) {
 		n = choose(set, align, min_size, map_dev);
 		if (n < 0)
-			return victim_say(-ENOSPC, why, len,
-					  "no namespace is offered that has %zu bytes when aligned to %zu: make one with 'ndctl create-namespace -m devdax -M %s -a %zu -s %zu -n " LABEL "'",
-					  min_size, align, map_dev ? "dev" : "mem", align,
-					  min_size + align);
+			return nothing_fits(set, align, min_size, map_dev, why, len);
 		rc = reconfigure(set, n, align, map_dev, why, len);
 		if (rc)
 			return rc;
@@ -454,7 +472,16 @@ int victim_get(struct victim_set *set, size_t align, size_t min_size,
 	if (rc)
 		return victim_say(rc, why, len, "%s cannot be bound to device_dax: %s",
 				  set->now[n].dax, strerror(-rc));
-	strcpy(set->now[n].driver, "device_dax");
+	victim_copy(set->now[n].driver, sizeof(set->now[n].driver), "device_dax");
 	*v = set->now[n];
 	return 0;
+}
+
+void victim_avoid(struct victim_set *set, const struct victim *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr; i++)
+		if (!strcmp(set->now[i].dax, v->dax))
+			set->avoid[i] = true;
 }

@@ -12,6 +12,9 @@
 
 #define VICTIM_MAX	16
 
+/* room for the longest sentence, in bytes */
+#define VICTIM_WHY	352
+
 /**
  * struct victim - one device-dax device, or namespace that can become one
  * @ndns: namespace, "namespace0.1"; "" for a device without one
@@ -42,8 +45,8 @@ struct victim {
 	char uuid[40];
 	char label[64];
 	char claim[16];
-	uint64_t start;
-	uint64_t capacity;
+	unsigned long long start;
+	unsigned long long capacity;
 	char info_uuid[40];
 	size_t align;
 	bool map_dev;
@@ -61,8 +64,9 @@ struct victim {
  * @nr: number of entries
  * @now: as they are
  * @was: as they were found, for victim_set_restore()
- * @mode: the mode each namespace was found in ("devdax", "fsdax", "raw", ...)
+ * @mode: the mode each namespace was found in: "devdax", "fsdax", "sector", "raw"
  * @reconfigured: victim_get() has changed the namespace, or was about to
+ * @avoid: touch it no more, see victim_avoid()
  *
  * Plain data: a copy in shared memory serves the guardian.
  */
@@ -72,25 +76,30 @@ struct victim_set {
 	struct victim was[VICTIM_MAX];
 	char mode[VICTIM_MAX][16];
 	bool reconfigured[VICTIM_MAX];
+	bool avoid[VICTIM_MAX];
 };
 
 /**
  * victim_set_find() - find what was offered
  * @set: filled
- * @why: a sentence (what is wrong and what to do) when it fails or when one of
- *	the named devices is refused
+ * @why: a sentence: what is wrong and what to do
  * @len: bytes in @why
  *
  * Offered are namespaces whose label name begins with "ksft-dax", or, when the
- * variable is set, exactly those in DAX_TEST_NAMESPACE= ("namespace0.1", blank
- * or comma separated) or DAX_TEST_DEV= ("dax0.1" or "/dev/dax0.1").  Never one
- * that is mounted, held by another driver or an open descriptor of another
- * program, or on a bus whose provider is nfit_test's; and one that holds
- * something (libblkid) only when named by variable.  Changes nothing.
+ * variable is set, exactly those in DAX_TEST_NAMESPACE= ("namespace0.1") and
+ * DAX_TEST_DEV= ("dax0.1" or "/dev/dax0.1"), several separated by blanks or
+ * commas.  Never one that is mounted, swapped to, held by another driver, open
+ * or mapped in another program, or on a bus whose provider is nfit_test's; and
+ * one that holds something (libblkid) only when named by variable.  Changes
+ * nothing and needs no library; without libblkid, other modes than devdax have
+ * to be named.
+ *
+ * One refusal of what was named refuses all.  Of what is labelled, the rest
+ * serves, and @why tells of the first that was refused although 0 is returned.
  *
  * Return: 0 with at least one, -ENODEV when nothing was offered, -EBUSY when
- * what was named is in use, -EINVAL when what was named is not usable, -EPERM
- * without root, -EOPNOTSUPP when built without the libraries.
+ * it is in use or holds something, -EINVAL when it is not usable, -EPERM
+ * without root.
  */
 int victim_set_find(struct victim_set *set, char *why, size_t len);
 
@@ -106,18 +115,39 @@ int victim_set_find(struct victim_set *set, char *why, size_t len);
  *
  * Takes one that already is as wanted, else reconfigures the smallest offered
  * namespace that is large enough (recorded in @set before it is touched).  A
- * fixed order, so that every cell of a page size gets the same device.
+ * fixed order, so that every cell of a page size gets the same device.  The
+ * device is bound to device_dax.  What fails to be reconfigured is restored.
  *
- * Return: 0, -ENOSPC when none is large enough, else -errno.
+ * Return: 0, -ENOSPC when none is large enough, -EOPNOTSUPP when one has to be
+ * reconfigured and the libraries are not there, else -errno.
  */
 int victim_get(struct victim_set *set, size_t align, size_t min_size,
 	       bool map_dev, struct victim *v, char *why, size_t len);
 
 /**
- * victim_set_restore() - mode, alignment, label name and driver as found
- * @set: as left by victim_get()
+ * victim_avoid() - touch a device no more
+ * @set: found
+ * @v: from victim_get()
  *
- * Return: 0 or the first -errno; goes on after an error.
+ * For a device whose unbind hangs, or whose holder is parked with pins out:
+ * every attempt to configure it would hang as well, or take the memory map
+ * from under the pins once more.  victim_get() passes it over and
+ * victim_set_restore() leaves it as it is.
+ */
+void victim_avoid(struct victim_set *set, const struct victim *v);
+
+/**
+ * victim_set_restore() - mode, alignment, label name and driver as found
+ * @set: as left by victim_get(), or as a killed program left it
+ *
+ * Looks at what each namespace is now, so it serves after a SIGKILL at any
+ * point of victim_get(); the data is not brought back.  The calling process
+ * has no descriptor or mapping of the devices any more.  Waits two seconds for
+ * those of other processes to go away.
+ *
+ * Return: 0; -EBUSY when a device is still in use or to be avoided; -EIO when
+ * the kernel made something else of it; or the first -errno.  Goes on after an
+ * error.
  */
 int victim_set_restore(struct victim_set *set);
 

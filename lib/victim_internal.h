@@ -9,10 +9,15 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "victim.h"
+
+/* kselftest.h has it too, from 6.19 on */
+#ifndef __printf
+#define __printf(a, b) __attribute__((format(printf, a, b)))
+#endif
 
 /* the kernel makes no pfn or dax namespace of less */
 #define VICTIM_MIN_SIZE	(16UL << 20)
@@ -35,8 +40,16 @@ struct victim_env {
 extern const struct victim_env victim_machine;
 
 /** victim_say() - format a sentence; returns @rc, so that it ends a function */
-int victim_say(int rc, char *why, size_t len, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+int __printf(4, 5) victim_say(int rc, char *why, size_t len, const char *fmt, ...);
+
+/** victim_copy() - copy a name, cut off where it does not fit */
+static inline void victim_copy(char *to, size_t len, const char *from)
+{
+	size_t n = strnlen(from, len - 1);
+
+	memmove(to, from, n);
+	to[n] = 0;
+}
 
 /**
  * victim_name_ok() - may this become a component of a path?
@@ -57,14 +70,13 @@ int victim_next_name(const char **list, const char *prefix, char *name,
 		     size_t len);
 
 /* victim_sysfs.c: attributes by a path below @env->sys, one line without its end */
-int victim_attr(const struct victim_env *env, char *buf, size_t len,
-		const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-int victim_attr_u64(const struct victim_env *env, uint64_t *value,
-		    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-int victim_attr_dev(const struct victim_env *env, dev_t *rdev,
-		    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-bool victim_exists(const struct victim_env *env, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+int __printf(4, 5) victim_attr(const struct victim_env *env, char *buf, size_t len,
+			       const char *fmt, ...);
+int __printf(3, 4) victim_attr_number(const struct victim_env *env,
+				      unsigned long long *value, const char *fmt, ...);
+int __printf(3, 4) victim_attr_dev(const struct victim_env *env, dev_t *rdev,
+				   const char *fmt, ...);
+bool __printf(2, 3) victim_exists(const struct victim_env *env, const char *fmt, ...);
 
 /**
  * victim_list() - the entries of a directory below @env->sys, sorted by number
@@ -102,6 +114,18 @@ int victim_read_dax(const struct victim_env *env, const char *dax,
  */
 int victim_read_namespace(const struct victim_env *env, const char *ndns,
 			  struct victim *v, char *mode, size_t len);
+
+/**
+ * victim_name_by_uuid() - the name a namespace has now
+ * @env: where
+ * @v: remembered; by its @ndns where its label has no uuid
+ * @name: set
+ * @len: bytes in @name
+ *
+ * Return: 0, or -ENODEV.
+ */
+int victim_name_by_uuid(const struct victim_env *env, const struct victim *v,
+			char *name, size_t len);
 
 int victim_driver_in(const struct victim_env *env, const char *dax, char *name,
 		     size_t len);
@@ -167,15 +191,21 @@ int victim_find_in(const struct victim_env *env, const char *ndns,
  * @align: bytes
  * @map_dev: memory map on the device
  */
-uint64_t victim_usable(const struct victim *v, uint64_t align, bool map_dev);
+unsigned long long victim_usable(const struct victim *v, size_t align, bool map_dev);
+
+/** victim_restore_one() - victim_set_restore() of entry @i; 0 or -errno */
+int victim_restore_one(struct victim_set *set, unsigned int i);
 
 /**
  * victim_configure() - bring a namespace into a mode, from whatever it is in
  * @to: the namespace by @uuid (or @ndns where labels have none), and what is
- *	wanted: @align, @map_dev, @claim, @info_uuid, @sector
+ *	wanted: @label, @claim, @align, @map_dev, @sector, @info_uuid (a new one
+ *	if that is empty)
  * @mode: mode wanted
- * @why: a sentence when it fails
+ * @why: a phrase when it fails: the step and what libndctl said
  * @len: bytes in @why
+ *
+ * Starts by undoing whatever is half done.  Refuses what is mounted.
  *
  * Return: 0, -EOPNOTSUPP without the libraries, or -errno.
  */

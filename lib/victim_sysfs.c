@@ -80,7 +80,7 @@ int victim_attr(const struct victim_env *env, char *buf, size_t len,
 	return rc ? rc : read_line(path, buf, len);
 }
 
-int victim_attr_u64(const struct victim_env *env, uint64_t *value,
+int victim_attr_number(const struct victim_env *env, unsigned long long *value,
 		    const char *fmt, ...)
 {
 	char path[PATH_MAX], buf[64], *end;
@@ -163,7 +163,7 @@ static int link_part(const struct victim_env *env, bool parent, char *name,
 	slash = slash ? slash + 1 : target;
 	if (strlen(slash) >= len)
 		return -ENAMETOOLONG;
-	strcpy(name, slash);
+	victim_copy(name, len, slash);
 	return 0;
 }
 
@@ -231,7 +231,7 @@ int victim_read_dax(const struct victim_env *env, const char *dax,
 		    struct victim *v)
 {
 	char mode[16];
-	uint64_t val;
+	unsigned long long val;
 	int rc;
 
 	if (!victim_name_ok(dax) || strlen(dax) >= sizeof(v->dax))
@@ -239,16 +239,16 @@ int victim_read_dax(const struct victim_env *env, const char *dax,
 	rc = victim_driver_in(env, dax, v->driver, sizeof(v->driver));
 	if (rc)
 		return rc;
-	strcpy(v->dax, dax);
+	victim_copy(v->dax, sizeof(v->dax), dax);
 	if (snprintf(v->node, sizeof(v->node), "%s/%s", env->dev, dax) >= (int)sizeof(v->node))
 		return -ENAMETOOLONG;
-	rc = victim_attr_u64(env, &val, DAX "/%s/size", dax);
+	rc = victim_attr_number(env, &val, DAX "/%s/size", dax);
 	if (rc)
 		return rc;
 	v->size = val;
-	rc = victim_attr_u64(env, &val, DAX "/%s/align", dax);
+	rc = victim_attr_number(env, &val, DAX "/%s/align", dax);
 	if (rc == -ENOENT)
-		rc = victim_attr_u64(env, &val, DAX "/%s/../dax_region/align", dax);
+		rc = victim_attr_number(env, &val, DAX "/%s/../dax_region/align", dax);
 	if (rc)
 		return rc;
 	v->align = val;
@@ -297,7 +297,7 @@ static void find_block(const struct victim_env *env, const char *nd_dev,
 	if (nr < 0)
 		return;
 	if (nr && strlen(names[0]) < sizeof(v->block))
-		strcpy(v->block, names[0]);
+		victim_copy(v->block, sizeof(v->block), names[0]);
 	victim_list_free(names, nr);
 }
 
@@ -315,27 +315,30 @@ static const char *mode_word(const char *kernel)
 int victim_read_namespace(const struct victim_env *env, const char *ndns,
 			  struct victim *v, char *mode, size_t len)
 {
-	char word[16], holder[32];
-	uint64_t val;
+	char word[16], holder[32], name[32];
+	unsigned long long val;
 	int rc;
 
-	memset(v, 0, sizeof(*v));
-	if (!victim_name_ok(ndns) || strlen(ndns) >= sizeof(v->ndns))
+	if (!victim_name_ok(ndns) || strlen(ndns) >= sizeof(name))
 		return -EINVAL;
-	rc = victim_attr_u64(env, &v->capacity, ND "/%s/size", ndns);
+	/* it may be a part of *v */
+	victim_copy(name, sizeof(name), ndns);
+	ndns = name;
+	memset(v, 0, sizeof(*v));
+	rc = victim_attr_number(env, &v->capacity, ND "/%s/size", ndns);
 	if (rc)
 		return rc == -ENOENT ? -ENODEV : rc;
 	rc = victim_attr(env, word, sizeof(word), ND "/%s/mode", ndns);
 	if (rc)
 		return rc;
-	strcpy(v->ndns, ndns);
+	victim_copy(v->ndns, sizeof(v->ndns), ndns);
 	snprintf(mode, len, "%s", mode_word(word));
 
 	/* not every kind of namespace has all of these */
 	victim_attr(env, v->label, sizeof(v->label), ND "/%s/alt_name", ndns);
 	victim_attr(env, v->uuid, sizeof(v->uuid), ND "/%s/uuid", ndns);
 	victim_attr(env, v->claim, sizeof(v->claim), ND "/%s/holder_class", ndns);
-	victim_attr_u64(env, &v->start, ND "/%s/resource", ndns);
+	victim_attr_number(env, &v->start, ND "/%s/resource", ndns);
 	victim_attr(env, v->provider, sizeof(v->provider), ND "/%s/../../provider", ndns);
 	link_part(env, true, v->region, sizeof(v->region), ND "/%s", ndns);
 
@@ -345,7 +348,7 @@ int victim_read_namespace(const struct victim_env *env, const char *ndns,
 		return 0;
 	}
 	victim_attr(env, v->info_uuid, sizeof(v->info_uuid), ND "/%s/uuid", holder);
-	if (!victim_attr_u64(env, &val, ND "/%s/align", holder))
+	if (!victim_attr_number(env, &val, ND "/%s/align", holder))
 		v->align = val;
 	if (!victim_attr(env, word, sizeof(word), ND "/%s/mode", holder))
 		v->map_dev = !strcmp(word, "pmem");
@@ -363,6 +366,34 @@ int victim_read_namespace(const struct victim_env *env, const char *ndns,
 		v->sector = atoi(chosen ? chosen + 1 : sizes);
 	}
 	return 0;
+}
+
+static bool is_namespace_name(const char *name)
+{
+	return !strncmp(name, "namespace", 9);
+}
+
+int victim_name_by_uuid(const struct victim_env *env, const struct victim *v,
+			char *name, size_t len)
+{
+	char uuid[40], **names;
+	int nr, i, rc = -ENODEV;
+
+	if (!v->uuid[0]) {
+		snprintf(name, len, "%s", v->ndns);
+		return 0;
+	}
+	nr = victim_list(env, ND, is_namespace_name, &names);
+	if (nr < 0)
+		return -ENODEV;
+	for (i = 0; i < nr && rc; i++)
+		if (!victim_attr(env, uuid, sizeof(uuid), ND "/%s/uuid", names[i]) &&
+		    !strcmp(uuid, v->uuid)) {
+			snprintf(name, len, "%s", names[i]);
+			rc = 0;
+		}
+	victim_list_free(names, nr);
+	return rc;
 }
 
 /* writes a device's name into a file of the driver device_dax */

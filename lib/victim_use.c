@@ -87,7 +87,7 @@ static bool has_mapped(int pid_fd, const struct wanted *w)
 	while (!found && getline(&line, &room, maps) > 0) {
 		slash = strrchr(line, '/');
 		if (slash && !strncmp(slash + 1, w->name, len))
-			found = strchr(" \n", slash[1 + len]);
+			found = isspace((unsigned char)slash[1 + len]);
 	}
 	free(line);
 	fclose(maps);
@@ -192,6 +192,30 @@ static int is_swap(const struct victim_env *env, const char *block)
 	return found;
 }
 
+/* a loop device is neither a holder nor a process */
+static bool is_loop(const struct victim_env *env, const char *block, char *who, size_t len)
+{
+	char file[PATH_MAX], *slash, **names;
+	bool found = false;
+	int nr, i;
+
+	nr = victim_list(env, "class/block", NULL, &names);
+	if (nr < 0)
+		return false;
+	for (i = 0; i < nr && !found; i++) {
+		if (strncmp(names[i], "loop", 4) ||
+		    victim_attr(env, file, sizeof(file), "class/block/%s/loop/backing_file",
+				names[i]))
+			continue;
+		slash = strrchr(file, '/');
+		found = slash && !strcmp(slash + 1, block);
+		if (found)
+			snprintf(who, len, "is the backing file of %s", names[i]);
+	}
+	victim_list_free(names, nr);
+	return found;
+}
+
 static int part_user(const struct victim_env *env, const char *block, char *who, size_t len)
 {
 	char dir[128], text[256], **names;
@@ -217,6 +241,8 @@ static int part_user(const struct victim_env *env, const char *block, char *who,
 	}
 	if (!rc)
 		victim_list_free(names, rc);
+	if (is_loop(env, block, who, len))
+		return 1;
 	rc = victim_node_user(env, rdev, S_IFBLK, block, text, sizeof(text));
 	if (rc < 0)
 		return rc;
