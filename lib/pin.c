@@ -112,6 +112,68 @@ const struct pin_method pin_methods[] = {
 		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_vmsplice),
+	}, {
+		.name = "process_vm_readv",
+		.what = "process_vm_readv() from the memory",
+		.flags = PIN_SOURCE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_process_vm),
+	}, {
+		.name = "process_vm_writev",
+		.what = "process_vm_writev() into the memory",
+		.flags = PIN_SINK,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_process_vm),
+	}, {
+		.name = "proc_mem_read",
+		.what = "read of /proc/self/mem",
+		.flags = PIN_SOURCE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_proc_mem),
+	}, {
+		.name = "proc_mem_write",
+		.what = "write of /proc/self/mem",
+		.flags = PIN_SINK,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_proc_mem),
+	}, {
+		.name = "gup_fast",
+		.what = "get_user_pages_fast() by GUP_TEST",
+		.variant = 1,
+		FAMILY(pin_gup_test),
+	}, {
+		.name = "pin_fast",
+		.what = "pin_user_pages_fast() by GUP_TEST",
+		.variant = 2,
+		FAMILY(pin_gup_test),
+	}, {
+		.name = "pin_longterm",
+		.what = "pin_user_pages(FOLL_LONGTERM) by GUP_TEST",
+		.flags = PIN_LONGTERM,
+		.variant = 3,
+		FAMILY(pin_gup_test),
+	}, {
+		.name = "gup_basic",
+		.what = "get_user_pages() by GUP_TEST",
+		.variant = 4,
+		FAMILY(pin_gup_test),
+	}, {
+		.name = "pin_basic",
+		.what = "pin_user_pages() by GUP_TEST",
+		.variant = 5,
+		FAMILY(pin_gup_test),
+	}, {
+		.name = "gup_dump",
+		.what = "get_user_pages() and dump_page() of the first page by GUP_TEST",
+		.variant = 6,
+		FAMILY(pin_gup_test),
+	}, {
+		.name = "gup_longterm_hold",
+		.what = "pin_user_pages_fast(FOLL_LONGTERM) held by GUP_TEST",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_LONGTERM,
+		.variant = PIN_GUP_TEST_HOLD,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_gup_test),
 	},
 	{ }
 };
