@@ -218,7 +218,16 @@ def base_archive(cache, kernel):
     except BaseException:
         os.unlink(scratch)
         raise
+    drop_older(directory, kernel.release, path)
     return path
+
+
+def drop_older(directory, release, keep):
+    """Archives of the same kernel that were made of something else."""
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        if name.rpartition("-")[0] == release and path != keep:
+            os.unlink(path)
 
 
 def run_archive(programs, cells):

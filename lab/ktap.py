@@ -45,7 +45,7 @@ class Stream:
     """Follows what a guest says; on_result is called with each Result.
 
     The guest's own lines (begin, end, done ...) are kept for the runner:
-    stage is the last of them, ended the exit status of each program.
+    stage is the last of them, failure what the guest found amiss with itself.
     """
 
     RUN = re.compile(r"#  RUN +(\S+) \.\.\.$")
@@ -64,13 +64,13 @@ class Stream:
         self.stage = "booting"
         self.started = False
         self.finished = False
+        self.failure = None
         self.program = None
         self.current = None
         self.since = 0.0
         self.verdicts = {}
         self.diagnostics = []
         self.skip_all = {}
-        self.ended = {}
         self.last = None
 
     def feed(self, line, now):
@@ -96,10 +96,10 @@ class Stream:
             self.program = words[1]
             self.current = None
             self.diagnostics = []
-        elif words[0] == "end":
-            self.ended[words[1]] = int(words[2])
         elif text == "done":
             self.finished = True
+        elif words[0] == "failed:":
+            self.failure = " ".join(words[1:])
 
     def _begin(self, name, now):
         self.current = name

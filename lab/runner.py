@@ -131,10 +131,13 @@ class Run:
             guest.follow()
         finally:
             complaint = guest.machine.stop()
+        if guest.stream.failure:
+            raise Refusal(f"the guest cannot run the suite: "
+                          f"{guest.stream.failure} (see {self.console})")
         if not guest.stream.started:
             raise Refusal(never_started(guest.stream.stage, complaint,
                                         self.console, guest.start))
-        guest.settle()
+        guest.settle(complaint)
 
 
 class Guest:
@@ -161,6 +164,8 @@ class Guest:
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
                 self.feed(line.decode(errors="replace").rstrip("\r"))
+            if self.stream.finished or self.stream.failure:
+                return
 
     def feed(self, line):
         current = self.stream.current
@@ -196,7 +201,7 @@ class Guest:
             self.run.record(ktap.Result(program, cell, verdict, kind, sentence,
                                         0.0, self.stream.boot))
 
-    def settle(self):
+    def settle(self, complaint=""):
         """After the end: charge it to the cell that was running, if any."""
         stream = self.stream
         if stream.finished:
@@ -206,7 +211,7 @@ class Guest:
             cause = (f"the guest hung: no output for {self.run.hang_limit:.0f} s"
                      + (f" after {words}" if words else ""))
         else:
-            cause = f"the guest died: {words or 'no last words'}"
+            cause = f"the guest died: {words or complaint or 'no last words'}"
         if stream.current:
             stream.lost("panic", cause, time.monotonic())
             return

@@ -148,7 +148,8 @@ def run_suite(args):
     finally:
         # Whatever ends the run, what is known by then is kept and shown
         run.save()
-        print("\n" + report.page(run.in_order(), run.notes()))
+        if run.results:
+            print("\n" + report.page(run.in_order(), run.notes()))
         print(f"{run.out}/results.ktap  {run.console}", flush=True)
     failed = any(r.verdict == ktap.FAIL for r in run.results.values())
     return int(failed or bool(run.deaths))

@@ -64,7 +64,6 @@ class Outcomes(unittest.TestCase):
                                  "@@ end p 4 at 3.0")
         self.assertEqual(results, [])
         self.assertEqual(stream.skip_all, {"p": "no device"})
-        self.assertEqual(stream.ended, {"p": 4})
 
 
 class Deaths(unittest.TestCase):
@@ -99,6 +98,10 @@ class Deaths(unittest.TestCase):
         stream, _ = follow("@@ up at 2.0", "@@ done at 4.07")
         self.assertTrue(stream.finished)
         self.assertFalse(stream.started)
+
+    def test_guest_that_cannot(self):
+        stream, _ = follow("@@ up at 2.0", "@@ failed: no bus at 4.07")
+        self.assertEqual(stream.failure, "no bus")
 
 
 class LastWords(unittest.TestCase):
