@@ -38,11 +38,17 @@ LDLIBS += $(if $(findstring LIBURING,$(HAVE)),-luring) \
 
 OBJS := $(patsubst %.c,$(OUTPUT)/%.o,suite.c $(wildcard lib/*.c))
 
-$(OBJS): $(OUTPUT)/%.o: %.c $(wildcard *.h lib/*.h)
+# the files of one program besides PROGRAM.c
+gup_devdax_SRCS := $(filter-out gup_devdax.c,$(wildcard gup_*.c))
+parts = $(patsubst %.c,$(OUTPUT)/%.o,$($(notdir $(1))_SRCS))
+PARTS := $(foreach prog,$(TEST_GEN_PROGS),$(call parts,$(prog)))
+
+$(OBJS) $(PARTS): $(OUTPUT)/%.o: %.c $(wildcard *.h lib/*.h)
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
 
+$(foreach prog,$(TEST_GEN_PROGS),$(eval $(prog): $(call parts,$(prog))))
 $(TEST_GEN_PROGS): $(OUTPUT)/%: %.c suite_harness.h suite.h $(OBJS)
-	$(CC) $(CFLAGS) $(LDFLAGS) $< $(OBJS) $(LDLIBS) -o $@
+	$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter %.o,$^) $(LDLIBS) -o $@
 
-EXTRA_CLEAN := $(OBJS)
+EXTRA_CLEAN := $(OBJS) $(PARTS)

@@ -56,6 +56,7 @@ enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
  * @ignore: HEALTH_* bits that this scenario moves by what it does
  * @seconds: time limit of the cell; 0 for SUITE_CELL_SECONDS
  * @run: arranges, acts, and says what it expects with expect()
+ * @body: for a @run() that only decides where the scenario is carried out
  */
 struct scenario {
 	const char *name;
@@ -69,6 +70,7 @@ struct scenario {
 	unsigned int ignore;
 	unsigned int seconds;
 	void (*run)(struct cell *c);
+	void (*body)(struct cell *c);
 };
 
 /*

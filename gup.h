@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of gup_devdax share: the memory a cell works on, one pin with
+ * everything that has to be true of it, and the scenarios' bodies.
+ */
+#ifndef DAX_GUP_H
+#define DAX_GUP_H
+
+#include "suite.h"
+
+#define TAG_SINK	0x5000	/* what a pin brings into the memory */
+#define TAG_STORE	0x5354	/* what the test itself stores while a pin is out */
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+
+/**
+ * struct ground - DAX memory made ready for one cell
+ * @c: cell
+ * @m: the mapping under test: the last bytes of the device
+ * @book: the same bytes mapped once more: here they are filled and checked, so
+ *	that nothing but the pin touches @m, and its bytes are seen elsewhere
+ * @page: bytes of a base page
+ * @entry: bytes of an entry of the cell's page size
+ */
+struct ground {
+	struct cell *c;
+	struct daxmap m;
+	struct daxmap book;
+	size_t page;
+	size_t entry;
+};
+
+/**
+ * struct span - a range of the mapping
+ * @name: for sentences
+ * @off: bytes from the start of the mapping
+ * @len: bytes
+ */
+struct span {
+	const char *name;
+	size_t off;
+	size_t len;
+};
+
+/**
+ * struct hold - one pin on one span
+ * @g: memory
+ * @span: the range
+ * @pin: the pin
+ * @method: how
+ * @tag: what a SINK brings
+ * @pages: base pages that the range touches
+ * @before: the kernel's counters before it was taken
+ * @counted: the kernel counts this method
+ */
+struct hold {
+	struct ground *g;
+	struct span span;
+	struct pin pin;
+	const struct pin_method *method;
+	uint16_t tag;
+	size_t pages;
+	struct pin_counters before;
+	bool counted;
+};
+
+/* gup_alone.c */
+
+/**
+ * run_alone() - scenario.run: carry out scenario.body in a process of its own
+ *
+ * What hangs or dies costs one cell.  The body's @c lies in shared memory.
+ */
+void run_alone(struct cell *c);
+
+/** doing() - remember what is being tried, for the report if it never ends */
+void doing(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * await_child() - wait for the end of a process that holds pins
+ * @c: cell
+ * @pid: a child; all I/O that dm-delay holds back is let go while it lasts
+ * @what: for the sentence when it fails
+ *
+ * Return: true when it exited with status 0.
+ */
+bool await_child(struct cell *c, pid_t pid, const char *what);
+
+/* gup_ground.c */
+
+/** ground_open() - map, nothing is touched; false with the cell over */
+bool ground_open(struct ground *g, struct cell *c);
+void ground_close(struct ground *g);
+
+/** ground_prove() - touch all of it by stores: exactly one fault for an entry */
+bool ground_prove(struct ground *g);
+
+/** ground_remap() - the mapping under test as if never touched, with @prot */
+bool ground_remap(struct ground *g, int prot);
+
+/** ground_fill() - TAG_MEMORY in a span and in a page on either side of it */
+void ground_fill(struct ground *g, const struct span *s);
+
+/**
+ * ground_check() - are the bytes of a span the right ones?
+ * @g: memory
+ * @s: span
+ * @tag: what is expected in it; around it TAG_MEMORY
+ */
+bool ground_check(struct ground *g, const struct span *s, uint16_t tag);
+
+/** ground_spans() - the spans of a mapping; ends with an entry without a name */
+const struct span *ground_spans(const struct ground *g, const struct pin_method *m);
+
+/** ground_pages() - two pages across a page boundary, for cells with one span */
+struct span ground_pages(const struct ground *g);
+
+/** hold_init() - nothing is opened or taken */
+void hold_init(struct hold *h, struct ground *g, const struct pin_method *m, struct span s);
+
+/**
+ * hold_take() - fill the memory, take the pin, prove it
+ * @h: initialised
+ * @hold_ns: for a pin that a clock ends; 0: let it be over at once
+ *
+ * Return: false with the cell over; the pin is closed then.
+ */
+bool hold_take(struct hold *h, uint64_t hold_ns);
+
+/** hold_live() - expect that the pin is still out; a clock's may be over */
+bool hold_live(struct hold *h);
+
+/** hold_release() - let go; right bytes at both ends, balanced counters */
+bool hold_release(struct hold *h);
+
+/** hold_drop() - let go in whatever state; for the way out of a failed cell */
+void hold_drop(struct hold *h);
+
+/** hold_round() - take and release */
+bool hold_round(struct ground *g, const struct pin_method *m, struct span s);
+
+/**
+ * expect_balance() - expect that all pins taken since are given back
+ * @c: cell
+ * @before: counters from before
+ * @what: for the sentence
+ *
+ * Waits HEALTH_SETTLE_NS for what comes by a work queue or RCU.
+ */
+bool expect_balance(struct cell *c, const struct pin_counters *before, const char *what);
+
+/** plain_open() - the cell's method, opened for @len bytes; skips if it cannot */
+bool plain_open(struct cell *c, struct pin *pin, size_t len);
+
+/* bodies; gup_spans.c */
+void spans_fast(struct cell *c);
+void spans_slow(struct cell *c);
+void thousand(struct cell *c);
+
+/* gup_vma.c */
+void munmap_held(struct cell *c);
+void mremap_held(struct cell *c);
+void mprotect_held(struct cell *c);
+void dontneed_held(struct cell *c);
+void fork_held(struct cell *c);
+void exec_held(struct cell *c);
+void exit_held(struct cell *c);
+void all_held(struct cell *c);
+
+/* gup_refusals.c */
+void undo_tail(struct cell *c);
+void readonly(struct cell *c);
+void register_or_refuse(struct cell *c);
+void refuse_map_private(struct cell *c);
+void refuse_misaligned(struct cell *c);
+void refuse_split_munmap(struct cell *c);
+void refuse_split_mremap(struct cell *c);
+
+/* gup_threads.c */
+void threads(struct cell *c);
+
+#endif

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where a pin may lie, by the fast and by the slow path, and a thousand of them.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "gup.h"
+
+#define THOUSAND	1000
+
+static const int rw = PROT_READ | PROT_WRITE;
+
+/*
+ * The memory is mapped already, so that the walk without locks finds it.
+ *
+ * Guards 2947ba054a4d ("x86/mm/gup: Switch GUP to the generic
+ * get_user_page_fast() implementation"), which lost device references on the
+ * way back, once for each size.
+ */
+void spans_fast(struct cell *c)
+{
+	struct ground g;
+
+	if (ground_open(&g, c) && ground_prove(&g))
+		for (const struct span *s = ground_spans(&g, c->method); s->name; s++)
+			if (!hold_round(&g, c->method, *s) && c->skipped)
+				break;
+	ground_close(&g);
+}
+
+/* the pin's own fault has mapped whole entries: touching them takes no more */
+static bool expect_mapped(struct ground *g, const struct span *s, bool write)
+{
+	size_t at[2] = { s->off, s->off + s->len - 1 };
+	unsigned long faults = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		size_t first = at[i] / g->entry * g->entry;
+		size_t last = first + g->entry - g->page;
+		unsigned long n = 0;
+
+		doing("%s: touching what the pin has mapped", s->name);
+		daxmap_touch(&g->m, first, g->page, write, &n);
+		faults += n;
+		if (last != first)
+			daxmap_touch(&g->m, last, g->page, write, &n);
+		faults += n;
+	}
+	return expect(g->c, VERDICT_FAILED, !faults,
+		      "%s: touching what the pin has faulted in took %lu faults; expected none",
+		      s->name, faults);
+}
+
+static void slow_round(struct ground *g, const struct span *s)
+{
+	const struct pin_method *m = g->c->method;
+	struct hold h;
+
+	hold_init(&h, g, m, *s);
+	if (!ground_remap(g, rw) || !hold_take(&h, 0))
+		return;
+	expect_mapped(g, s, m->flags & PIN_SINK);
+	hold_release(&h);
+}
+
+/*
+ * Nothing is mapped: the pin has to fault it in first.
+ *
+ * Guards 1501899a898d ("mm: fix device-dax pud write-faults triggered by
+ * get_user_pages()").
+ */
+void spans_slow(struct cell *c)
+{
+	struct ground g;
+
+	if (ground_open(&g, c) && ground_prove(&g))
+		for (const struct span *s = ground_spans(&g, c->method); s->name; s++) {
+			slow_round(&g, s);
+			if (c->skipped)
+				break;
+		}
+	ground_close(&g);
+}
+
+enum release_order { FORWARDS, BACKWARDS, SHUFFLED };
+
+static const char *const order_names[] = { "forwards", "backwards", "shuffled" };
+
+/* xorshift64*: repeatable everywhere, and good enough to shuffle with */
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dull;
+}
+
+static void make_order(unsigned int *order, unsigned int nr, enum release_order how,
+		       uint64_t *rnd)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		order[i] = how == BACKWARDS ? nr - 1 - i : i;
+	for (unsigned int i = nr - 1; how == SHUFFLED && i; i--) {
+		unsigned int j = next_random(rnd) % (i + 1), swap = order[i];
+
+		order[i] = order[j];
+		order[j] = swap;
+	}
+}
+
+static int take_one(struct ground *g, struct pin *pin, const struct span *s)
+{
+	int ret;
+
+	ret = pin_open(pin, g->c->method, &g->c->guard->targets, s->len);
+	if (!ret && g->c->method->flags & PIN_SINK) {
+		ret = pin_prepare(pin);
+		if (!ret)
+			pattern_fill(pin->peer, s->len, TAG_SINK, g->m.off + s->off);
+	}
+	ret = ret ?: pin_take(pin, (char *)g->m.addr + s->off, s->len);
+	if (ret == -EOPNOTSUPP)
+		skip(g->c, "%s: %s", g->c->method->name,
+		     pin->why[0] ? pin->why : strerror(-ret));
+	else
+		expect_ok(g->c, ret, "taking a thousand pins", pin->why);
+	return ret;
+}
+
+/* a SOURCE's bytes at the other end */
+static bool right_peer(struct ground *g, const struct pin *pin, const struct span *s)
+{
+	struct pattern_error err;
+	char text[160];
+
+	if (!(pin->method->flags & PIN_SOURCE) ||
+	    !pattern_check(pin->peer, s->len, TAG_MEMORY, g->m.off + s->off, &err))
+		return true;
+	pattern_explain(&err, text, sizeof(text));
+	return expect(g->c, VERDICT_WRONG_DATA, false, "what one of a thousand pins read: %s",
+		      text);
+}
+
+static void release_all(struct ground *g, struct pin *pins, const unsigned int *order,
+			unsigned int nr, const struct span *s)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct pin *pin = &pins[order[i]];
+
+		if (!pin->method)
+			continue;
+		doing("%s: releasing number %u, which is pin %u", s->name, i, order[i]);
+		if (!cell_over(g->c) &&
+		    expect_ok(g->c, pin_release(pin), "releasing", pin->why))
+			right_peer(g, pin, s);
+		pin_close(pin);
+	}
+}
+
+static void thousand_once(struct ground *g, struct pin *pins, enum release_order how,
+			  uint64_t *rnd)
+{
+	struct span s = { order_names[how], 8 * g->page, g->page };
+	struct pin_counters before = { 0 }, now;
+	unsigned int order[THOUSAND], nr;
+	uint64_t delta = 0;
+
+	ground_fill(g, &s);
+	memset(pins, 0, THOUSAND * sizeof(*pins));
+	make_order(order, THOUSAND, how, rnd);
+	pin_counters_read(&before);
+	for (nr = 0; nr < THOUSAND; nr++) {
+		doing("%s: taking pin %u", s.name, nr);
+		if (take_one(g, &pins[nr], &s))
+			break;
+	}
+	if (nr == THOUSAND && !pin_counters_read(&now)) {
+		delta = now.acquired - before.acquired;
+		expect(g->c, VERDICT_UNHEALTHY, !delta || delta == THOUSAND,
+		       "%s: nr_foll_pin_acquired went up by %" PRIu64 "; expected %u", s.name,
+		       delta, THOUSAND);
+	}
+	release_all(g, pins, order, THOUSAND, &s);
+	if (!cell_over(g->c) && expect_balance(g->c, &before, s.name))
+		ground_check(g, &s, g->c->method->flags & PIN_SINK ? TAG_SINK : TAG_MEMORY);
+}
+
+/*
+ * On one page its reference count goes up and down by each pin.  Forwards,
+ * backwards and shuffled: no order of release may lose one.
+ */
+void thousand(struct cell *c)
+{
+	struct pin *pins = calloc(THOUSAND, sizeof(*pins));
+	uint64_t seed = suite_seed(), rnd = seed ?: 1;
+	struct ground g;
+
+	if (ground_open(&g, c) && ground_prove(&g) &&
+	    expect(c, VERDICT_FAILED, pins, "no memory for %u pins", THOUSAND)) {
+		note(c, "DAX_TEST_SEED=%" PRIu64, seed);
+		for (int how = FORWARDS; how <= SHUFFLED && !cell_over(c); how++)
+			thousand_once(&g, pins, how, &rnd);
+	}
+	ground_close(&g);
+	free(pins);
+}
