@@ -182,7 +182,7 @@ void daxmap_close(struct daxmap *m)
 }
 
 /*
- * One access for each base page.  A store is one atomic addition of zero: a load
+ * A store is one atomic addition of zero: a load
  * and a store would take two faults where the load maps read-only, and the
  * addition keeps what a concurrent transfer puts there.  The empty asm hides
  * from the compiler that it is a zero (it would make a load of it) and that the
@@ -213,12 +213,12 @@ static int minor_faults(unsigned long *n)
 	return 0;
 }
 
-int daxmap_touch(const struct daxmap *m, size_t off, size_t len, bool write,
-		 unsigned long *faults)
+/* access a word every @step bytes, count the faults */
+static int touch_counted(char *start, size_t len, size_t step, bool write,
+			 unsigned long *faults)
 {
 	uint64_t own[2] = { 0, 0 };
 	unsigned long t0 = 0, t1 = 0, t2 = 0;
-	size_t step = page_size();
 	int err;
 
 	/*
@@ -232,27 +232,35 @@ int daxmap_touch(const struct daxmap *m, size_t off, size_t len, bool write,
 	touch((char *)own, sizeof(own), sizeof(own), write);
 	if (!err)
 		err = minor_faults(&t1);
-	touch((char *)m->addr + off, len, step, write);
+	touch(start, len, step, write);
 	if (!err)
 		err = minor_faults(&t2);
 	if (err)
 		return err;
-	if (faults) {
-		unsigned long overhead = t1 - t0;
-
-		*faults = t2 - t1 > overhead ? t2 - t1 - overhead : 0;
-	}
+	*faults = t2 - t1 > t1 - t0 ? t2 - t1 - (t1 - t0) : 0;
 	return 0;
+}
+
+int daxmap_touch(const struct daxmap *m, size_t off, size_t len, bool write,
+		 unsigned long *faults)
+{
+	unsigned long seen;
+	int err = touch_counted((char *)m->addr + off, len, page_size(), write, &seen);
+
+	if (!err && faults)
+		*faults = seen;
+	return err;
 }
 
 int daxmap_prove(const struct daxmap *m, bool write, unsigned long *faults)
 {
 	size_t entry = daxmap_bytes(m->size);
+	size_t step = m->size == DAXMAP_PTE ? entry : daxmap_bytes(m->size - 1);
 	size_t want = (m->len + entry - 1) / entry;
 	unsigned long seen;
 	int err;
 
-	err = daxmap_touch(m, 0, m->len, write, &seen);
+	err = touch_counted(m->addr, m->len, step, write, &seen);
 	if (err)
 		return err;
 	if (faults)

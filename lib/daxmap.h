@@ -91,7 +91,9 @@ int daxmap_touch(const struct daxmap *m, size_t off, size_t len, bool write,
  * @write: touch by stores
  * @faults: the number of faults taken; may be NULL
  *
- * A mapping at a level takes exactly one fault for each entry.  Does not look
+ * A mapping at a level takes exactly one fault for each entry.  One word is
+ * touched for each entry of the level below: a smaller mapping takes a fault
+ * each time, and a PUD is proven by 512 words instead of 262144.  Does not look
  * at smaps or pagemap: looking splits a PUD (history of walk_pud_range()).
  *
  * Return: 0 when the number of faults is len / entry, -ERANGE when it is not.

@@ -213,7 +213,7 @@ static bool beside(const struct pin_io *io)
 
 /* requests in flight */
 
-static int inflight(const struct pin_io *io, bool write)
+static int counted(const struct pin_io *io, bool write)
 {
 	unsigned int reads, writes;
 	char text[64];
@@ -233,9 +233,14 @@ static int inflight(const struct pin_io *io, bool write)
 	return write ? writes : reads;
 }
 
+static int in_flight(const struct pin *pin, const struct pin_io *io, bool write)
+{
+	return io->delay ? pin_targets_held(pin->targets, write) : counted(io, write);
+}
+
 int pin_io_inflight(const struct pin *pin, const struct pin_io *io)
 {
-	return inflight(io, pin->method->flags & PIN_SOURCE);
+	return in_flight(pin, io, pin->method->flags & PIN_SOURCE);
 }
 
 /*
@@ -255,7 +260,7 @@ static int wait_in_flight(const struct pin *pin, const struct pin_io *io, bool w
 		need = (pin->len + io->max_request - 1) / io->max_request;
 
 	for (poll = 0; poll < IN_FLIGHT_POLLS; poll++) {
-		n = inflight(io, write);
+		n = in_flight(pin, io, write);
 		if (n < 0)
 			return n;
 		if (job ? pin_job_done(job) : over(pin))
@@ -346,30 +351,25 @@ static int region_lock(struct pin_io *io, size_t len)
 	return err;
 }
 
-/* the device for the pin's own I/O; the one that its bytes are kept on */
-static int choose(struct pin *pin, struct pin_io *io, const char **node, const char **store)
+/* the device for the pin's own I/O */
+static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 {
 	const struct pin_targets *t = pin->targets;
+	int err;
 
 	io->delay = pin->method->variant & PIN_IO_DELAY;
 	io->held = io->delay || pin->hold_ns;
 	if (!t)
 		return pin_fail(pin, -EOPNOTSUPP, "no block device to do the I/O on");
 
-	if (io->delay)
-		*node = t->delay;
-	else if (!pin->hold_ns)
-		*node = t->fast;
-	else if (pin->hold_ns <= t->slow_ns)
-		*node = t->slow;
-	else if (pin->hold_ns <= t->slower_ns)
-		*node = t->slower;
-	else
+	if (!io->delay && pin->hold_ns > t->slower_ns)
 		return pin_fail(pin, -ERANGE, "no target holds I/O for %.1f s", pin->hold_ns / 1e9);
-	*store = io->delay ? t->under : *node;
-	if (!**node || !**store)
-		return pin_fail(pin, -EOPNOTSUPP, "%s", t->why);
-	return 0;
+	if (!io->delay && pin->hold_ns > t->slow_ns) {
+		err = pin_targets_slower(t, node, len);
+		return err ? pin_fail(pin, err, "null_blk refused the slower device") : 0;
+	}
+	snprintf(node, len, "%s", io->delay ? t->delay : pin->hold_ns ? t->slow : t->fast);
+	return *node ? 0 : pin_fail(pin, -EOPNOTSUPP, "%s", t->why);
 }
 
 static int open_node(struct pin *pin, const char *node, int *fd)
@@ -382,19 +382,18 @@ static int open_node(struct pin *pin, const char *node, int *fd)
 
 int pin_io_open(struct pin *pin, struct pin_io *io)
 {
-	const char *node = NULL, *store = NULL;
+	char node[64], dir[32];
 	struct stat st;
-	char dir[32];
 	int err;
 
 	memset(io, 0, sizeof(*io));
 	io->fd = -1;
 	io->store_fd = -1;
-	err = choose(pin, io, &node, &store);
+	err = choose(pin, io, node, sizeof(node));
 	if (!err)
 		err = open_node(pin, node, &io->fd);
 	if (!err)
-		err = open_node(pin, store, &io->store_fd);
+		err = open_node(pin, io->delay ? pin->targets->under : node, &io->store_fd);
 	if (!err && fstat(io->fd, &st))
 		err = -errno;
 	if (!err)

@@ -51,9 +51,12 @@
  */
 #define QUEUE_DEPTH	4096
 
-/* how long devtmpfs or udev may take to make a node */
+/*
+ * How long a node may take: beside devtmpfs or udev, what another process needs
+ * that is just making the device (see pin_targets_slower()).
+ */
 #define NODE_POLL_NS	2000000
-#define NODE_POLLS	1000
+#define NODE_POLLS	10000
 
 /* bits of pin_targets.loaded */
 #define LOADED_NULL_BLK	0x1u
@@ -236,7 +239,7 @@ static int nullb_remove(const struct pin_targets *t, const char *what)
 	return err;
 }
 
-static int nullb_create(struct pin_targets *t, const char *what, uint64_t completion_ns,
+static int nullb_create(const struct pin_targets *t, const char *what, uint64_t completion_ns,
 			char *node, size_t len)
 {
 	char name[48], disk[48], path[128];
@@ -292,12 +295,27 @@ static int create_nullbs(struct pin_targets *t)
 	if (!err)
 		err = nullb_create(t, "slow", t->slow_ns, t->slow, sizeof(t->slow));
 	if (!err)
-		err = nullb_create(t, "slower", t->slower_ns, t->slower, sizeof(t->slower));
-	if (!err)
 		err = nullb_create(t, "under", 0, t->under, sizeof(t->under));
 	if (err)
 		return missing(t, err, "null_blk refused a device: %s", strerror(-err));
 	return 0;
+}
+
+int pin_targets_slower(const struct pin_targets *t, char *node, size_t len)
+{
+	char name[48], disk[48];
+	int err;
+
+	err = nullb_create(t, "slower", t->slower_ns, node, len);
+	if (err != -EEXIST)
+		return err;
+	/* made before, or just being made by another process */
+	nullb_name(t, "slower", name, sizeof(name));
+	err = nullb_disk(name, disk, sizeof(disk));
+	if (err)
+		return err;
+	snprintf(node, len, "/dev/%s", disk);
+	return wait_node(node);
 }
 
 /* dm-delay */
@@ -435,6 +453,32 @@ static int create_delay(struct pin_targets *t)
 	return 0;
 }
 
+int pin_targets_held(const struct pin_targets *t, bool write)
+{
+	unsigned int reads, writes;
+	uint64_t start, length;
+	char *type, *params;
+	struct dm_task *task;
+	int ret;
+
+	if (!t->delay[0])
+		return -ENODEV;
+	task = dm_task_ours(t, DM_DEVICE_STATUS);
+	if (!task)
+		return -ENOMEM;
+	dm_task_no_flush(task);
+	ret = dm_run(task);
+	if (!ret) {
+		dm_get_next_target(task, NULL, &start, &length, &type, &params);
+		if (params && sscanf(params, "%u %u", &reads, &writes) == 2)
+			ret = write ? writes : reads;
+		else
+			ret = -EPROTO;
+	}
+	dm_task_destroy(task);
+	return ret;
+}
+
 int pin_targets_flush(const struct pin_targets *t)
 {
 	const struct timespec pause = { .tv_nsec = NODE_POLL_NS };
@@ -480,6 +524,13 @@ static int destroy_delay(const struct pin_targets *t)
 static int create_delay(struct pin_targets *t)
 {
 	return missing(t, -EOPNOTSUPP, "built without libdevmapper");
+}
+
+int pin_targets_held(const struct pin_targets *t, bool write)
+{
+	(void)t;
+	(void)write;
+	return -ENODEV;
 }
 
 int pin_targets_flush(const struct pin_targets *t)

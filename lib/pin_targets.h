@@ -5,6 +5,7 @@
 #ifndef DAX_LIB_PIN_TARGETS_H
 #define DAX_LIB_PIN_TARGETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,12 +13,11 @@
  * struct pin_targets - the block devices of one run
  * @fast: null_blk with memory behind it, completes at once; "" if there is none
  * @slow: the same with a completion delay of @slow_ns
- * @slower: the same with @slower_ns
  * @delay: dm-delay over a null_blk device of its own: holds I/O until
  *	pin_targets_flush() lets it go
  * @under: the device under @delay: the same bytes, by a way that does not wait
  * @slow_ns: nanoseconds
- * @slower_ns: nanoseconds
+ * @slower_ns: of the device that pin_targets_slower() makes
  * @size: bytes of each device
  * @id: distinguishes the configfs and dm names of this run
  * @loaded: modules this run loaded, for removal, a bit each
@@ -28,7 +28,6 @@
 struct pin_targets {
 	char fast[64];
 	char slow[64];
-	char slower[64];
 	char delay[64];
 	char under[64];
 	uint64_t slow_ns;
@@ -48,6 +47,31 @@ struct pin_targets {
  * others still serve.
  */
 int pin_targets_create(struct pin_targets *t, unsigned int id);
+
+/**
+ * pin_targets_slower() - the null_blk device with a delay of @slower_ns
+ * @t: created
+ * @node: its node
+ * @len: bytes in @node
+ *
+ * Made by the first who needs it: the kernel reads three times from every new
+ * disk to look for partitions, and each read takes the delay.
+ *
+ * Return: 0 or -errno.
+ */
+int pin_targets_slower(const struct pin_targets *t, char *node, size_t len);
+
+/**
+ * pin_targets_held() - I/O that dm-delay is holding back, as it says itself
+ * @t: created
+ * @write: count writes, else reads
+ *
+ * The counters of /sys/block do not serve: since 5.18 dm-delay's I/O enters
+ * them only when it is let go.
+ *
+ * Return: number of bios, or -errno.
+ */
+int pin_targets_held(const struct pin_targets *t, bool write);
 
 /**
  * pin_targets_flush() - let go all I/O that dm-delay holds back
