@@ -33,6 +33,7 @@ enum place {
 enum role {
 	HEAD,		/* begins a fault */
 	REST,		/* mostly the second line of one, seldom the first */
+	AFTER,		/* what a fault that was told leads to */
 };
 
 static const struct fault_string {
@@ -62,8 +63,8 @@ static const struct fault_string {
 	{ "Oops [", NULL, START, REST },
 	{ "Oops - ", NULL, START, REST },
 	{ "Internal error: ", NULL, START, REST },
-	{ "Kernel panic - not syncing", NULL, START, REST },
-	{ "Fixing recursive fault", NULL, START, REST },
+	{ "Kernel panic - not syncing", NULL, START, AFTER },
+	{ "Fixing recursive fault", NULL, START, AFTER },
 
 	/* hangs */
 	{ "INFO: task ", " blocked ", CLAUSE, HEAD },
@@ -310,7 +311,7 @@ static void one_line(struct health_log *log, const char *line)
 	}
 	if (!classify(line, &role))
 		return;
-	if (role == REST && log->open)
+	if ((role == REST && log->open) || (role == AFTER && log->nr))
 		return;
 	begin_fault(log, line);
 }
