@@ -26,6 +26,15 @@ int victim_say(int rc, char *why, size_t len, const char *fmt, ...)
 	return rc;
 }
 
+void victim_copy(char *to, size_t len, const char *from)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < len && from[i]; i++)
+		to[i] = from[i];
+	to[i] = 0;
+}
+
 bool victim_name_ok(const char *name)
 {
 	const char *c;
@@ -433,9 +442,13 @@ static int reconfigure(struct victim_set *set, int i, size_t align, bool map_dev
 static int nothing_fits(const struct victim_set *set, size_t align, size_t min_size,
 			bool map_dev, char *why, size_t len)
 {
-	size_t size = (min_size + align + VICTIM_MIN_SIZE - 1) / VICTIM_MIN_SIZE * VICTIM_MIN_SIZE;
 	const struct victim *v = &set->now[0];
+	size_t size = min_size + align;
 
+	/* the memory map is a 64th of what it describes, regions are cut by 16 MiB */
+	if (map_dev)
+		size += size / 64;
+	size = (size + VICTIM_MIN_SIZE - 1) / VICTIM_MIN_SIZE * VICTIM_MIN_SIZE;
 	if (set->nr == 1 && !v->ndns[0])
 		return victim_say(v->size < min_size ? -ENOSPC : -EINVAL, why, len,
 				  "%s has %zu bytes aligned to %zu, wanted are %zu aligned to %zu%s, and a device without namespace cannot be changed: offer another as well",

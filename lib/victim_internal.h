@@ -9,14 +9,13 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "victim.h"
 
 /* kselftest.h has it too, from 6.19 on */
 #ifndef __printf
-#define __printf(a, b) __attribute__((format(printf, a, b)))
+#define __printf(a, b) __attribute((format(printf, a, b)))
 #endif
 
 /* the kernel makes no pfn or dax namespace of less */
@@ -43,13 +42,7 @@ extern const struct victim_env victim_machine;
 int __printf(4, 5) victim_say(int rc, char *why, size_t len, const char *fmt, ...);
 
 /** victim_copy() - copy a name, cut off where it does not fit */
-static inline void victim_copy(char *to, size_t len, const char *from)
-{
-	size_t n = strnlen(from, len - 1);
-
-	memmove(to, from, n);
-	to[n] = 0;
-}
+void victim_copy(char *to, size_t len, const char *from);
 
 /**
  * victim_name_ok() - may this become a component of a path?

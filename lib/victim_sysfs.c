@@ -81,7 +81,7 @@ int victim_attr(const struct victim_env *env, char *buf, size_t len,
 }
 
 int victim_attr_number(const struct victim_env *env, unsigned long long *value,
-		    const char *fmt, ...)
+		       const char *fmt, ...)
 {
 	char path[PATH_MAX], buf[64], *end;
 	va_list ap;
