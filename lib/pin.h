@@ -22,7 +22,7 @@ struct pin_targets;
 #define PIN_HELD	0x04u	/* stays out from pin_take() to pin_release() */
 #define PIN_TIMED	0x08u	/* a clock lets go: pin_release() only waits */
 #define PIN_LONGTERM	0x10u	/* FOLL_LONGTERM: fsdax must refuse it */
-#define PIN_OUTLIVES	0x20u	/* survives munmap() and is inherited by fork */
+#define PIN_OUTLIVES	0x20u	/* a child of fork keeps it out when the taker is gone */
 
 /**
  * struct pin_method - one way to pin
@@ -30,7 +30,8 @@ struct pin_targets;
  * @what: one sentence for -h
  * @flags: PIN_*
  * @variant: the family's own: which of its members this is
- * @max_len: largest range one pin can take, bytes; 0 for no limit
+ * @max_len: largest range one pin can take, bytes; 0 for no limit.  What a clock
+ *	holds in flight (null_blk and a @hold_ns of struct pin) is 4 MiB at most
  * @open: allocates what the pin needs before it is taken; -EOPNOTSUPP when
  *	kernel or machine lacks it, with a sentence in pin->why
  * @take: takes the pin on pin->addr, pin->len.  A SINK method's bytes come from
@@ -66,7 +67,8 @@ const struct pin_method *pin_method_find(const char *name);
  * @method: how
  * @targets: slow block devices to hold I/O in flight; not owned
  * @hold_ns: how long a TIMED pin is wanted out, nanoseconds; set before
- *	pin_open(), rounded up to what a target offers
+ *	pin_open(), rounded up to what a target offers.  0: the transfer goes
+ *	through the fast target and is over when pin_take() returns
  * @max_len: largest range that will be taken, bytes; from pin_open()
  * @addr: what is pinned; set by pin_take()
  * @len: bytes
@@ -76,6 +78,10 @@ const struct pin_method *pin_method_find(const char *name);
  * @taken: the pin has been taken and not released
  * @why: a sentence when something failed, else empty
  * @priv: the method's own
+ *
+ * A pin is taken, asked and let go by one process; every pin survives munmap(2)
+ * of what it pins.  No more than one thread at a time uses libdevmapper, which
+ * the methods on dm-delay do.
  */
 struct pin {
 	const struct pin_method *method;
@@ -98,8 +104,9 @@ struct pin {
  * @targets: from pin_targets_create(); NULL if there are none
  * @max_len: largest range that will be taken, bytes: @peer gets this size
  *
- * Return: 0, -EOPNOTSUPP when this kernel or machine cannot (pin->why says
- * so), else another -errno.
+ * Return: 0; -EOPNOTSUPP when this kernel or machine cannot, -E2BIG when @max_len
+ * is more than the method takes, -ERANGE when no target holds for pin->hold_ns
+ * (pin->why says so each time); else another -errno.
  */
 int pin_open(struct pin *pin, const struct pin_method *method,
 	     const struct pin_targets *targets, size_t max_len);
@@ -126,7 +133,8 @@ int pin_prepare(struct pin *pin);
  * When it returns 0 the kernel holds the references (HELD), or has held and
  * dropped them again (not HELD).
  *
- * Return: 0, or -errno as the kernel gave it (-EFAULT, -EOPNOTSUPP, ...).
+ * Return: 0, or -errno as the kernel gave it (-EFAULT, -EOPNOTSUPP, ...);
+ * -ETIME when a clock let go before all of it was seen in flight.
  */
 int pin_take(struct pin *pin, void *addr, size_t len);
 
@@ -135,6 +143,12 @@ int pin_live(struct pin *pin);
 
 /**
  * pin_release() - let go
+ *
+ * The command that lets go of dm-delay's I/O lets go all of it: of several pins
+ * by *_dmdelay methods the first release ends every one.
+ *
+ * A transfer that the kernel cut short because the range is not mapped to its
+ * end is gone on with, and fails here with -EFAULT if part of it was in flight.
  *
  * Return: 0; -EIO or the kernel's own -errno when the data transfer failed.
  */
@@ -157,6 +171,11 @@ void pin_abandon(struct pin *pin);
  *
  * Counted since 1970dc6f5226 ("mm/gup: /proc/vmstat: pin_user_pages (FOLL_PIN)
  * reporting").  Plain references (vmsplice, O_DIRECT of old kernels) are not.
+ *
+ * Exact is the difference, acquired - released.  @acquired alone also counts
+ * what the fast path took and gave back before the slow path took it again, as
+ * for FOLL_LONGTERM on device-dax.  A registered buffer keeps one reference for
+ * each huge page, not for each base page, where the kernel coalesces them.
  */
 struct pin_counters {
 	uint64_t acquired;

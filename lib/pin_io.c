@@ -52,6 +52,12 @@
  */
 #define PATIENT_POLLS	250
 
+/*
+ * null_blk copies when a request is submitted, under TCG at 12 to 60 MB/s: the
+ * last byte must be in flight well before the hold of the first one is over.
+ */
+#define PIN_TIMED_MAX	(4UL << 20)
+
 /* regions begin at a multiple of every block size and page size */
 #define REGION_ALIGN	(64UL << 10)
 
@@ -264,7 +270,7 @@ static int wait_in_flight(const struct pin *pin, const struct pin_io *io, bool w
 		if (n < 0)
 			return n;
 		if (job ? pin_job_done(job) : over(pin))
-			return -EALREADY;
+			return -ETIME;
 		if (poll == PATIENT_POLLS)
 			base = 0;
 		if (n < base)
@@ -359,6 +365,9 @@ static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 
 	io->delay = pin->method->variant & PIN_IO_DELAY;
 	io->held = io->delay || pin->hold_ns;
+	if (beside(io) && pin->max_len > PIN_TIMED_MAX)
+		return pin_fail(pin, -E2BIG, "a clock holds no more than %lu bytes in flight",
+				PIN_TIMED_MAX);
 	if (!t)
 		return pin_fail(pin, -EOPNOTSUPP, "no block device to do the I/O on");
 
@@ -426,8 +435,8 @@ int pin_io_prepare(struct pin *pin, struct pin_io *io)
 		err = wait_in_flight(pin, io, true, &io->store, NULL);
 		if (err) {
 			ret = pin_job_join(&io->store);
-			/* -EALREADY: it is on the target, sooner than it was looked for */
-			if (ret || err != -EALREADY)
+			/* -ETIME: it is on the target, sooner than it was looked for */
+			if (ret || err != -ETIME)
 				return ret ? ret : err;
 		}
 	}

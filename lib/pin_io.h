@@ -86,7 +86,7 @@ int pin_io_prepare(struct pin *pin, struct pin_io *io);
  *
  * Also starts to read back what a SOURCE has put on a slow target.
  *
- * Return: 0, -EALREADY when it has ended, -ETIMEDOUT, or another -errno.
+ * Return: 0, -ETIME when it has ended, -ETIMEDOUT, or another -errno.
  */
 int pin_io_wait(struct pin *pin, struct pin_io *io, const struct pin_job *job,
 		bool (*over)(const struct pin *pin));

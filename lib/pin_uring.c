@@ -183,22 +183,21 @@ static int take_io(struct pin *pin, struct uring *u)
 int pin_uring_take(struct pin *pin)
 {
 	struct uring *u = pin->priv;
-	int err = 0;
+	int err;
 
-	if (does_io(pin))
-		err = pin_io_prepare(pin, &u->io);
-	if (!err && is_fixed(pin)) {
+	/* first the buffer: a refusal should not wait for bytes on their way */
+	if (is_fixed(pin)) {
 		err = register_range(u, pin->addr, pin->len);
 		if (err)
-			pin_fail(pin, err, "the buffer was refused");
-		if (err && does_io(pin))
-			pin_io_finish(pin, &u->io, err);
+			return pin_fail(pin, err, "the buffer was refused");
 	}
-	if (!err && does_io(pin)) {
+	if (!does_io(pin))
+		return 0;
+	err = pin_io_prepare(pin, &u->io);
+	if (!err)
 		err = take_io(pin, u);
-		if (err)
-			unregister(u);
-	}
+	if (err)
+		unregister(u);
 	return err;
 }
 
