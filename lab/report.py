@@ -68,8 +68,19 @@ def blocks_of(results):
     return list(blocks.values())
 
 
+def stacked(heads):
+    """Lines of headings, one word of a pin's name above the other."""
+    words = [head.split("_") for head in heads]
+    height = max(map(len, words))
+    widths = [max(map(len, each)) for each in words]
+    rows = [[each[row] if row < len(each) else "" for each in words]
+            for row in range(height)]
+    return widths, ["  ".join(word.center(width) for word, width
+                              in zip(row, widths)) for row in rows]
+
+
 def columns(heads, rows, width):
-    """Lines of a table, cut into several side by side where it is too wide.
+    """Lines of a table, cut into several where it is too wide.
 
     rows are pairs of a label and a mark for each head.
     """
@@ -77,15 +88,15 @@ def columns(heads, rows, width):
     start = 0
     while start < len(heads):
         end = start + 1
-        used = first + 2 + len(heads[start])
-        while end < len(heads) and used + 2 + len(heads[end]) <= width:
-            used += 2 + len(heads[end])
+        while end < len(heads) and (first + sum(
+                each + 2 for each in stacked(heads[start:end + 1])[0]) <= width):
             end += 1
-        part = heads[start:end]
-        yield " " * first + "  " + "  ".join(part)
+        widths, lines = stacked(heads[start:end])
+        for line in lines:
+            yield f"{'':<{first}}  {line}".rstrip()
         for label, marks in rows:
-            cells = (each.center(len(head))
-                     for head, each in zip(part, marks[start:end]))
+            cells = (each.center(size)
+                     for each, size in zip(marks[start:end], widths))
             yield f"{label:<{first}}  {'  '.join(cells)}".rstrip()
         start = end
 
@@ -116,6 +127,17 @@ def wrapped(text, indent, width):
                          break_long_words=False, break_on_hyphens=False)
 
 
+def by_scenario(results):
+    """Names of many cells in short: a line per scenario, pins and sizes."""
+    found = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        row, pin, scenario = split_name(result.name)
+        found[result.program, scenario][pin].append(row)
+    for (program, scenario), pins in found.items():
+        yield f"{program} {scenario}: " + ", ".join(
+            f"{pin} ({' '.join(rows)})" for pin, rows in pins.items())
+
+
 def failures(results, width):
     failed = [r for r in results if r.verdict == ktap.FAIL]
     if len(failed) <= GROUP_ABOVE:
@@ -131,9 +153,7 @@ def failures(results, width):
             lines.append(f"{group[0].full_name}: {group[0].sentence}")
             continue
         lines.append(f"{len(group)} cells: {group[0].sentence}")
-        for program in in_order(r.program for r in group):
-            names = " ".join(r.name for r in group if r.program == program)
-            lines.append(wrapped(f"{program}: {names}", 4, width))
+        lines += [wrapped(text, 4, width) for text in by_scenario(group)]
     return lines
 
 
