@@ -142,8 +142,8 @@ void victim_avoid(struct victim_set *set, const struct victim *v);
  *
  * Looks at what each namespace is now, so it serves after a SIGKILL at any
  * point of victim_get(); the data is not brought back.  The calling process
- * has no descriptor or mapping of the devices any more.  Waits two seconds for
- * those of other processes to go away.
+ * has no descriptor or mapping of the devices any more.  Waits two to
+ * three seconds for those of other processes to go away.
  *
  * Return: 0; -EBUSY when a device is still in use or to be avoided; -EIO when
  * the kernel made something else of it; or the first -errno.  Goes on after an

@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,17 +30,21 @@ static bool is_as_found(const struct victim *now, const char *now_mode,
 static int wait_unused(const struct victim *v)
 {
 	const struct timespec nap = { .tv_nsec = 20000000 };
+	struct timespec begin, now;
 	char who[64];
-	int tries, rc = 0;
+	int rc;
 
-	for (tries = 0; tries < 100; tries++) {
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (;;) {
 		rc = victim_node_user(&victim_machine, v->rdev, S_IFCHR, v->dax, who,
 				      sizeof(who));
 		if (rc <= 0)
 			return rc;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec - begin.tv_sec > 2)
+			return -EBUSY;
 		nanosleep(&nap, NULL);
 	}
-	return -EBUSY;
 }
 
 static int restore_driver(const struct victim *was, struct victim *now)
