@@ -38,6 +38,9 @@ static const uint64_t hold_ns[] = { 250 * NSEC_PER_MSEC, 2500 * NSEC_PER_MSEC };
 /* Enough for a dozen rounds under TCG; DAX_TEST_TIME asks for more. */
 #define RANDOM_SECONDS	2.0
 
+/* Unbind and bind under load, so often in one cell. */
+#define USED_ROUNDS	3
+
 /* map slots of a holder */
 enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
 
@@ -46,6 +49,7 @@ enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
  * @c: its cell
  * @h: holder of the pins
  * @viewer: another process that only maps; pid 0 when there is none
+ * @node: the device node that is opened
  * @actor: the action
  * @rule: what the order has to be
  * @nr_pins: pins taken
@@ -60,6 +64,7 @@ struct scene {
 	struct cell *c;
 	struct holder h;
 	struct holder viewer;
+	const char *node;
 	struct actor actor;
 	struct timeline_rule rule;
 	unsigned int nr_pins;
@@ -76,15 +81,21 @@ static size_t page(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
+/* guard->filled: devices that hold TAG_MEMORY's pattern from end to end */
+static uint32_t filled_bit(const struct cell *c)
+{
+	return 1u << (c->size + (c->v.map_dev ? DAXMAP_NR : 0));
+}
+
 static bool fill_whole(struct scene *s)
 {
 	struct cell *c = s->c;
-	uint32_t bit = 1u << (c->size + (c->v.map_dev ? DAXMAP_NR : 0));
+	uint32_t bit = filled_bit(c);
 	int ret;
 
 	if (c->guard->filled & bit)
 		return true;
-	ret = holder_map(&s->h, MAP_WHOLE, c->v.node, c->size, 0, 0, PROT_READ | PROT_WRITE);
+	ret = holder_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
 	if (!ret)
 		ret = holder_fill(&s->h, MAP_WHOLE, 0, c->v.size, TAG_MEMORY);
 	if (!ret)
@@ -96,13 +107,14 @@ static bool fill_whole(struct scene *s)
 }
 
 /* a holder with one fresh mapping, its page size proven */
-static bool arrange(struct cell *c, struct scene *s)
+static bool arrange_node(struct cell *c, struct scene *s, const char *node)
 {
 	unsigned long faults = 0;
 	int ret;
 
 	memset(s, 0, sizeof(*s));
 	s->c = c;
+	s->node = node;
 	s->len = page();
 	s->map_len = c->size == DAXMAP_PUD ? daxmap_bytes(DAXMAP_PUD) :
 					     2 * daxmap_bytes(DAXMAP_PMD);
@@ -112,7 +124,7 @@ static bool arrange(struct cell *c, struct scene *s)
 	};
 	if (!cell_holder(c, &s->h) || !fill_whole(s))
 		return false;
-	ret = holder_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, s->map_len,
+	ret = holder_map(&s->h, MAP_MAIN, node, c->size, 0, s->map_len,
 			 PROT_READ | PROT_WRITE);
 	if (!expect_ok(c, ret, "mapping the device", ""))
 		return false;
@@ -121,6 +133,11 @@ static bool arrange(struct cell *c, struct scene *s)
 		      "touching %zu KiB took %lu faults; expected %zu, one for each %s",
 		      s->map_len >> 10, faults, s->map_len / daxmap_bytes(c->size),
 		      daxmap_name(c->size));
+}
+
+static bool arrange(struct cell *c, struct scene *s)
+{
+	return arrange_node(c, s, c->v.node);
 }
 
 /* one more pin; pins lie in pages of their own, away from the start */
@@ -256,6 +273,20 @@ static void let_go_all(struct scene *s)
 }
 
 /*
+ * No descriptor or mapping from before may be there when the device is bound
+ * again: probing initialises the same struct cdev once more, whoever still holds
+ * it.  That is the subject of the close_* cells, and must not be the accident of
+ * all others.
+ */
+static void drop_mappings(struct scene *s)
+{
+	if (s->h.pid > 0)
+		holder_close(&s->h, MAP_MAIN);
+	if (s->viewer.pid > 0)
+		holder_close(&s->viewer, MAP_MAIN);
+}
+
+/*
  * After an early return the pins lie on a memory map that is gone.  Binding
  * first brings it back under them; guard_settle() then resets the page state.
  */
@@ -274,6 +305,7 @@ static void defuse(struct scene *s)
 		return;
 	}
 	c->guard->dirty = true;
+	drop_mappings(s);
 	if (strcmp(how, "raw"))
 		guard_bind_call(c->guard, c->action->undo);
 	for (unsigned int i = 0; i < s->nr_pins; i++) {
@@ -302,7 +334,7 @@ static void check_sinks(struct scene *s)
 /* the window's bytes back to what they are between cells */
 static void refill_window(struct scene *s)
 {
-	int ret = holder_map(&s->h, MAP_AGAIN, s->c->v.node, s->c->size, 0, 0,
+	int ret = holder_map(&s->h, MAP_AGAIN, s->node, s->c->size, 0, 0,
 			     PROT_READ | PROT_WRITE);
 
 	ret = ret ?: holder_fill(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
@@ -318,7 +350,7 @@ static void check_again(struct scene *s)
 
 	if (!expect_ok(c, victim_same(&c->v, why, sizeof(why)), "the device after bind", why))
 		return;
-	ret = holder_map(&s->h, MAP_AGAIN, c->v.node, c->size, 0, 0, PROT_READ | PROT_WRITE);
+	ret = holder_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
 	if (!expect_ok(c, ret, "mapping after bind", ""))
 		return;
 	check_sinks(s);
@@ -332,19 +364,27 @@ static void check_again(struct scene *s)
 /* the mapping from before stays dead until the next bind */
 static void check_dead(struct scene *s)
 {
-	if (s->rule.revoke && s->h.pid > 0)
+	struct holder *h = s->viewer.pid > 0 ? &s->viewer : &s->h;
+
+	if (s->rule.revoke && h->pid > 0)
 		expect(s->c, VERDICT_NOT_REVOKED,
-		       holder_touch(&s->h, MAP_MAIN, 0) == -EFAULT,
+		       holder_touch(h, MAP_MAIN, 0) == -EFAULT,
 		       "the old mapping can be touched again after %s; expected SIGBUS until the next bind",
 		       s->rule.action);
 }
 
-static bool bind_again(struct scene *s)
+static bool bind_only(struct scene *s)
 {
 	int ret = guard_bind_call(s->c->guard, s->c->action->undo);
 
 	return expect(s->c, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED, !ret,
 		      "bind: %s", strerror(-ret));
+}
+
+static bool bind_again(struct scene *s)
+{
+	drop_mappings(s);
+	return bind_only(s);
 }
 
 /*
@@ -382,6 +422,9 @@ static enum verdict_kind act(struct scene *s)
 
 static void finish(struct scene *s)
 {
+	/* a cell that broke off may have left a pin's bytes behind */
+	if (cell_over(s->c))
+		s->c->guard->filled &= ~filled_bit(s->c);
 	cell_holder_end(s->c, &s->viewer);
 	cell_holder_end(s->c, &s->h);
 }
@@ -580,44 +623,65 @@ out:
 
 static bool start_hammer(struct scene *s)
 {
-	return expect_ok(s->c, holder_hammer(&s->h, MAP_MAIN), "starting the writer", "");
+	int ret = holder_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len,
+			     PROT_READ | PROT_WRITE);
+
+	ret = ret ?: holder_hammer(&s->h, MAP_MAIN);
+	return expect_ok(s->c, ret, "starting the writer", "");
+}
+
+/* the writer's mapping must not be there when the device is bound again */
+static bool pause_hammer(struct scene *s, unsigned long *rounds)
+{
+	int ret = holder_calm(&s->h, rounds);
+
+	drop_mappings(s);
+	return expect_ok(s->c, ret, "stopping the writer", "");
 }
 
 static bool start_churn(struct scene *s)
 {
-	int ret = 0;
+	unsigned long none;
+	int ret = holder_calm(&s->h, &none);
 
 	/* nothing of the holder's own is mapped: the threads come and go */
 	s->rule.revoke = false;
-	ret = holder_close(&s->h, MAP_MAIN);
 	for (int i = 0; !ret && i < 2; i++)
-		ret = holder_churn(&s->h, s->c->v.node, s->c->size);
+		ret = holder_churn(&s->h, s->node, s->c->size);
 	return expect_ok(s->c, ret, "starting the mappers", "");
 }
 
+/* they go on, but what they had open before the action is closed */
+static bool pause_churn(struct scene *s, unsigned long *rounds)
+{
+	*rounds = 1;
+	return cell_holder_ok(s->c, holder_round(&s->h), "waiting for the mappers", &s->h);
+}
+
 /* threads use the device all the while: before, during and after the action */
-static void while_used(struct cell *c, prepare_fn start)
+static void while_used(struct cell *c, prepare_fn start,
+		       bool (*pause)(struct scene *s, unsigned long *rounds))
 {
 	unsigned long rounds = 0;
 	struct scene s;
 
-	if (!arrange(c, &s) || !start(&s))
+	if (!arrange(c, &s))
 		goto out;
-	for (int i = 0; i < 3 && !cell_over(c); i++) {
+	drop_mappings(&s);
+	for (int i = 0; i < USED_ROUNDS && !cell_over(c); i++) {
 		timeline_reset(&c->guard->tl);
-		if (!start_action(&s))
-			break;
+		if (!start(&s) || !start_action(&s))
+			goto out;
 		actor_wait(&s.actor, ACTOR_DEADLINE_NS);
 		await_revocation(&s);
 		if (judge(&s) == VERDICT_NEVER_RETURNED)
 			return;
 		guard_set_actor(c->guard, 0);
-		if (!bind_again(&s))
+		if (!pause(&s, &rounds) || !bind_only(&s))
 			goto out;
+		expect(c, VERDICT_FAILED, rounds, "the threads never got round");
 	}
 	expect_ok(c, holder_calm(&s.h, &rounds), "ending the threads", s.h.why);
-	expect(c, VERDICT_FAILED, rounds, "the threads never got round");
-	note(c, "%lu rounds", rounds);
 	check_again(&s);
 out:
 	finish(&s);
@@ -625,29 +689,76 @@ out:
 
 static void while_written(struct cell *c)
 {
-	while_used(c, start_hammer);
+	while_used(c, start_hammer, pause_hammer);
 }
 
 static void while_mapped(struct cell *c)
 {
-	while_used(c, start_churn);
+	while_used(c, start_churn, pause_churn);
 }
 
 /* when descriptors and mappings from before an unbind are closed */
 enum outlive { CLOSE_AFTER_BIND, CLOSE_BEFORE_BIND, CLOSE_MIXED };
 
 /*
- * Two holders' descriptors and mappings from before the unbind.  Afterwards the
- * device must unbind, bind and serve once more.
+ * A bind under an open descriptor initialises a struct cdev that is in use: its
+ * list of inodes and its reference count start anew (dev_dax_probe(), cdev_init()).
+ * Closing the descriptor then takes the count to zero under the new device,
+ * which cannot be opened any more, and the inode is left on a list that has
+ * forgotten it.  So that only an inode of our own is lost where that happens, the
+ * device is opened through a private node, after a round of unbind and bind has
+ * taken all others off the list.
+ */
+static bool arrange_private(struct cell *c, struct scene *s)
+{
+	int ret = guard_bind_call(c->guard, victim_unbind);
+
+	memset(s, 0, sizeof(*s));
+	ret = ret ?: guard_bind_call(c->guard, victim_bind);
+	ret = ret ?: guard_make_node(c->guard);
+	if (!expect_ok(c, ret, "making a private node", ""))
+		return false;
+	return arrange_node(c, s, c->guard->node);
+}
+
+/* can the device still be opened now that what was there before is closed? */
+static bool opens_again(struct scene *s)
+{
+	struct cell *c = s->c;
+	int ret = holder_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ);
+
+	if (!expect(c, VERDICT_FAILED, !ret,
+		    "opening the device after the last old descriptor was closed: %s; expected to open, as it did after bind",
+		    strerror(-ret)))
+		return false;
+	ret = holder_check(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	return expect_ok(c, ret, "bytes after the old descriptors are closed", s->h.why);
+}
+
+/* through the old mapping nothing but SIGBUS or the device's own bytes */
+static void check_old_mapping(struct scene *s)
+{
+	int ret = holder_touch(&s->viewer, MAP_MAIN, 0);
+
+	note(s->c, "after the next bind the old mapping %s",
+	     ret ? "still raises SIGBUS" : "can be touched again");
+	if (!ret)
+		expect_ok(s->c, holder_check(&s->viewer, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY),
+			  "bytes through the old mapping", s->viewer.why);
+}
+
+/*
+ * Two processes' descriptors and mappings from before the unbind.  Afterwards
+ * the device must open, unbind, bind and serve once more.
  */
 static void outlive(struct cell *c, enum outlive when)
 {
 	struct scene s;
 	int ret;
 
-	if (!arrange(c, &s) || !cell_holder(c, &s.viewer))
+	if (!arrange_private(c, &s) || !cell_holder(c, &s.viewer))
 		goto out;
-	ret = holder_map(&s.viewer, MAP_MAIN, c->v.node, c->size, 0, s.map_len,
+	ret = holder_map(&s.viewer, MAP_MAIN, s.node, c->size, 0, s.map_len,
 			 PROT_READ | PROT_WRITE);
 	ret = ret ?: holder_touch(&s.viewer, MAP_MAIN, 0);
 	ret = ret ?: holder_watch(&s.h, MAP_MAIN, 0);
@@ -663,23 +774,28 @@ static void outlive(struct cell *c, enum outlive when)
 		holder_close(&s.h, MAP_MAIN);
 	if (when == CLOSE_BEFORE_BIND)
 		holder_close(&s.viewer, MAP_MAIN);
-	if (!bind_again(&s))
+	else
+		c->guard->node_damaged = true;
+	if (!bind_only(&s))
 		goto out;
-	if (when != CLOSE_BEFORE_BIND) {
-		ret = holder_touch(&s.viewer, MAP_MAIN, 0);
-		note(c, "after the next bind the old mapping %s",
-		     ret ? "still raises SIGBUS" : "can be touched again");
-		if (!ret)
-			expect_ok(c, holder_check(&s.viewer, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY),
-				  "bytes through the old mapping", s.viewer.why);
+	if (when != CLOSE_BEFORE_BIND)
+		check_old_mapping(&s);
+	drop_mappings(&s);
+	if (!opens_again(&s)) {
+		note(c, "%s stays until reboot: to evict its inode would bring the kernel down",
+		     c->guard->node);
+		/* another bind starts the count anew, without descriptors */
+		c->guard->dirty = true;
+		goto out;
 	}
-	holder_close(&s.viewer, MAP_MAIN);
-	holder_close(&s.h, MAP_MAIN);
+	c->guard->node_damaged = false;
+	holder_close(&s.h, MAP_AGAIN);
 	timeline_reset(&c->guard->tl);
 	s.rule.revoke = false;
 	act(&s);
 out:
 	finish(&s);
+	guard_drop_node(c->guard);
 }
 
 static void close_after_bind(struct cell *c)

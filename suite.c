@@ -385,13 +385,24 @@ bool cell_holder(struct cell *c, struct holder *h)
 	return expect_ok(c, ret, "starting the holder", "");
 }
 
+bool cell_holder_ok(struct cell *c, int ret, const char *what, const struct holder *h)
+{
+	static char stacks[4096];
+
+	if (ret == -ETIMEDOUT) {
+		actor_stacks(h->pid, stacks, sizeof(stacks));
+		note_lines(c, "the holder is stuck", stacks);
+	}
+	return expect_ok(c, ret, what, h->why);
+}
+
 void cell_holder_end(struct cell *c, struct holder *h)
 {
 	pid_t pid = h->pid;
 
 	if (pid <= 0)
 		return;
-	if (expect_ok(c, holder_end(h), "ending the holder", h->why))
+	if (cell_holder_ok(c, holder_end(h), "ending the holder", h))
 		guard_drop_holder(c->guard, pid);
 }
 
@@ -467,6 +478,7 @@ void suite_run(struct cell *c)
 		return;
 	if (!expect_ok(c, health_begin(health), "reading the kernel's health", ""))
 		return;
+	note_lines(c, "since the last cell, by nobody's doing", health_stray(health));
 	c->scenario->run(c);
 	ret = guard_settle(guard);
 	if (ret == -EBUSY)

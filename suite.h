@@ -186,6 +186,9 @@ bool cell_over(const struct cell *c);
  */
 bool cell_holder(struct cell *c, struct holder *h);
 
+/** cell_holder_ok() - expect_ok() for a holder's answer; a stuck one's stacks are told */
+bool cell_holder_ok(struct cell *c, int ret, const char *what, const struct holder *h);
+
 /** cell_holder_end() - end it and forget it */
 void cell_holder_end(struct cell *c, struct holder *h);
 

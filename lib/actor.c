@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
@@ -60,6 +61,35 @@ static char task_state(pid_t pid, unsigned long *switches)
 	if (p)
 		*switches = strtoul(p + 26, NULL, 10);
 	return state;
+}
+
+void actor_stacks(pid_t pid, char *buf, size_t len)
+{
+	char path[64], name[96], stack[1024], wchan[64];
+	struct dirent *e;
+	size_t used = 0;
+	DIR *dir;
+
+	buf[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return;
+	while ((e = readdir(dir)) && used < len) {
+		unsigned long switches;
+		int tid = atoi(e->d_name), n;
+
+		if (!tid)
+			continue;
+		snprintf(name, sizeof(name), "task/%d/stack", tid);
+		read_proc(pid, name, stack, sizeof(stack));
+		snprintf(name, sizeof(name), "task/%d/wchan", tid);
+		read_proc(pid, name, wchan, sizeof(wchan));
+		n = snprintf(buf + used, len - used, "task %d, state %c, wchan %s\n%s", tid,
+			     task_state(tid, &switches), wchan, stack);
+		used += n > 0 ? n : 0;
+	}
+	closedir(dir);
 }
 
 /*

@@ -108,6 +108,14 @@ int actor_wait(struct actor *a, uint64_t ns);
 int actor_call(struct actor *a, struct timeline *tl,
 	       int (*run)(const struct victim *v), const struct victim *v);
 
+/**
+ * actor_stacks() - where every thread of a process sleeps
+ * @pid: process
+ * @buf: text: for each thread its state and wchan, then its stack
+ * @len: bytes in @buf
+ */
+void actor_stacks(pid_t pid, char *buf, size_t len);
+
 /** actor_look() - read stack and wchan of the task into @a */
 void actor_look(struct actor *a);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -216,10 +217,43 @@ int guard_settle(struct guard *g)
 	return ret == -ETIMEDOUT ? -EBUSY : ret;
 }
 
+int guard_make_node(struct guard *g)
+{
+	char dir[] = "/dev/ksft-dax-XXXXXX";
+	int ret;
+
+	if (!mkdtemp(dir))
+		return -errno;
+	snprintf(g->node, sizeof(g->node), "%s/dax", dir);
+	if (!mknod(g->node, S_IFCHR | 0600, g->victim.rdev))
+		return 0;
+	ret = -errno;
+	rmdir(dir);
+	g->node[0] = '\0';
+	return ret;
+}
+
+int guard_drop_node(struct guard *g)
+{
+	char dir[sizeof(g->node)];
+	int ret = 0;
+
+	if (!g->node[0] || g->node_damaged)
+		return 0;
+	memcpy(dir, g->node, sizeof(dir));
+	*strrchr(dir, '/') = '\0';
+	if (unlink(g->node) || rmdir(dir))
+		ret = -errno;
+	g->node[0] = '\0';
+	return ret;
+}
+
 int guard_restore(struct guard *g)
 {
 	int first = guard_settle(g);
-	int ret;
+	int ret = guard_drop_node(g);
+
+	first = first ?: ret;
 
 	if (g->targets.id) {
 		ret = pin_targets_destroy(&g->targets);

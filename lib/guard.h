@@ -40,6 +40,9 @@ struct guard_proc {
  * @actor: the action's task
  * @holder: processes that hold pins
  * @wedged: devices whose driver is stuck for good, by name
+ * @node: a device node of our own, in a directory of our own; "" if none
+ * @node_damaged: its inode is linked into a struct cdev that was initialised
+ *	anew: evicting it would bring the kernel down, so it stays until reboot
  * @filled: programs note here what they have prepared, a bit each
  * @guardian: the guardian process
  * @owner: the process it watches
@@ -57,6 +60,8 @@ struct guard {
 	struct guard_proc actor;
 	struct guard_proc holder[GUARD_PROCS];
 	char wedged[VICTIM_MAX][32];
+	char node[64];
+	_Atomic bool node_damaged;
 	_Atomic uint32_t filled;
 	struct guard_proc guardian;
 	struct guard_proc owner;
@@ -110,6 +115,20 @@ bool guard_is_wedged(const struct guard *g, const char *dax);
  * as wedged).
  */
 int guard_bind_call(struct guard *g, int (*run)(const struct victim *v));
+
+/**
+ * guard_make_node() - a private node of g->victim
+ * @g: state; its path is in g->node
+ *
+ * In a new directory under /dev, because temporary file systems are often
+ * mounted nodev.  guard_drop_node() or guard_restore() removes it.
+ *
+ * Return: 0 or -errno.
+ */
+int guard_make_node(struct guard *g);
+
+/** guard_drop_node() - remove it, unless it is damaged; 0 or -errno */
+int guard_drop_node(struct guard *g);
 
 /**
  * guard_restore() - guard_settle(), then give everything back

@@ -25,7 +25,7 @@
 
 enum holder_op {
 	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_CHECK, OP_SAMPLE,
-	OP_WATCH, OP_HAMMER, OP_CHURN, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
+	OP_WATCH, OP_HAMMER, OP_CHURN, OP_ROUND, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
 	OP_HEIR, OP_END,
 };
 
@@ -57,7 +57,7 @@ struct worker {
 	size_t off;
 	enum daxmap_size size;
 	char path[64];
-	unsigned long rounds;
+	atomic_ulong rounds;
 };
 
 /* the process's own state; it exists in the holder only */
@@ -180,6 +180,18 @@ static int start_worker(void *(*fn)(void *), const struct command *c)
 	return -ret;
 }
 
+static void one_round(void)
+{
+	for (unsigned int i = 0; i < me.workers; i++) {
+		struct worker *w = &me.worker[i];
+		unsigned long seen = atomic_load(&w->rounds);
+
+		/* the round under way may have begun before the call: one more */
+		while (atomic_load(&w->rounds) < seen + 2)
+			rest(TOUCH_NS);
+	}
+}
+
 static unsigned long calm(void)
 {
 	unsigned long rounds = 0;
@@ -189,7 +201,7 @@ static unsigned long calm(void)
 		struct worker *w = &me.worker[--me.workers];
 
 		pthread_join(w->thread, NULL);
-		rounds += w->rounds;
+		rounds += atomic_load(&w->rounds);
 	}
 	return rounds;
 }
@@ -264,6 +276,12 @@ static int do_release(const struct command *c, struct reply *r)
 	return ret;
 }
 
+static void drop_mappings(void)
+{
+	for (int i = 0; i < HOLDER_MAPS; i++)
+		daxmap_close(&me.map[i]);
+}
+
 static int do_heir(struct reply *r)
 {
 	pid_t pid = fork();
@@ -271,6 +289,7 @@ static int do_heir(struct reply *r)
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
+		drop_mappings();
 		for (;;)
 			pause();
 	}
@@ -292,6 +311,8 @@ static int execute(const struct command *c, struct reply *r)
 		daxmap_close(m);
 		return 0;
 	case OP_TOUCH:
+		if (!m->addr)
+			return -EINVAL;
 		return touch_word((void *)at, false);
 	case OP_PROVE:
 		return daxmap_prove(m, true, &r->value);
@@ -309,6 +330,9 @@ static int execute(const struct command *c, struct reply *r)
 		return start_worker(hammer_thread, c);
 	case OP_CHURN:
 		return start_worker(churn_thread, c);
+	case OP_ROUND:
+		one_round();
+		return 0;
 	case OP_CALM:
 		r->value = calm();
 		return 0;
@@ -327,8 +351,7 @@ static int execute(const struct command *c, struct reply *r)
 	for (int i = 0; i < HOLDER_PINS; i++)
 		if (me.pin[i].method)
 			pin_close(&me.pin[i]);
-	for (int i = 0; i < HOLDER_MAPS; i++)
-		daxmap_close(&me.map[i]);
+	drop_mappings();
 	return 0;
 }
 
@@ -346,8 +369,11 @@ static void serve(int sock)
 		if (recv(sock, &c, sizeof(c), 0) != sizeof(c)) {
 			/*
 			 * The driver is gone.  Whoever cleans up after it (the
-			 * guardian) knows whether letting go is safe: wait.
+			 * guardian) knows whether letting go of the pins is
+			 * safe: wait.  Mappings are in the way of a bind.
 			 */
+			calm();
+			drop_mappings();
 			for (;;)
 				pause();
 		}
@@ -514,6 +540,13 @@ int holder_churn(struct holder *h, const char *path, enum daxmap_size size)
 	struct command c = { .op = OP_CHURN, .size = size };
 
 	snprintf(c.path, sizeof(c.path), "%s", path);
+	return ask(h, &c, NULL);
+}
+
+int holder_round(struct holder *h)
+{
+	struct command c = { .op = OP_ROUND };
+
 	return ask(h, &c, NULL);
 }
 

@@ -106,6 +106,14 @@ int holder_hammer(struct holder *h, unsigned int map);
 int holder_churn(struct holder *h, const char *path, enum daxmap_size size);
 
 /**
+ * holder_round() - wait until each thread has got round once more
+ *
+ * What a thread of holder_churn() had open when this was called is closed when
+ * it returns.
+ */
+int holder_round(struct holder *h);
+
+/**
  * holder_calm() - end the threads
  * @rounds: how often they got round in all; may be NULL
  */
@@ -137,7 +145,7 @@ int holder_live(struct holder *h, unsigned int pin);
  */
 int holder_release(struct holder *h, unsigned int pin);
 
-/** holder_heir() - fork; the child inherits pins and descriptors and sleeps */
+/** holder_heir() - fork; the child keeps the pins, drops the mappings, sleeps */
 int holder_heir(struct holder *h, pid_t *heir);
 
 /**
