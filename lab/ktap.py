@@ -45,13 +45,15 @@ class Stream:
     """Follows what a guest says; on_result is called with each Result.
 
     The guest's own lines (begin, end, done ...) are kept for the runner:
-    stage is the last of them, failure what the guest found amiss with itself.
+    stage is the last of them, failure what the guest found amiss with itself,
+    reboot why a program wants a fresh kernel for the cells to come.
     """
 
     RUN = re.compile(r"#  RUN +(\S+) \.\.\.$")
     VERDICT = re.compile(r"# VERDICT (\S+) (\w+): (.*)$")
     LINE = re.compile(r"(ok|not ok) \d+(?: (?:- )?([^#\s]\S*))?"
                       r"(?:\s+# (SKIP|XFAIL)\b ?(.*))?\s*$")
+    REBOOT = re.compile(r"# REBOOT (.*)$")
     PLAN_SKIP = re.compile(r"1\.\.0 # SKIP ?(.*)$")
     OWN_LINE = re.compile(r"@@ (.*?)(?: at ([\d.]+))?$")
     # What the harness prints about an outcome that the result line repeats
@@ -65,6 +67,7 @@ class Stream:
         self.started = False
         self.finished = False
         self.failure = None
+        self.reboot = None
         self.program = None
         self.current = None
         self.since = 0.0
@@ -111,7 +114,11 @@ class Stream:
         if skip:
             self.skip_all[self.program] = skip[1] or "no reason given"
         verdict = self.VERDICT.match(line)
-        if verdict:
+        reboot = self.REBOOT.match(line)
+        if reboot:
+            # A program that can do no more on this wreck; its cells can
+            self.reboot = reboot[1]
+        elif verdict:
             # The first word on a cell stands: what follows may be its echo
             self.verdicts.setdefault(verdict[1], Verdict(verdict[2], verdict[3]))
         elif line.strip() and not self.NOISE.match(line):

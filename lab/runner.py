@@ -34,6 +34,7 @@ class Run:
         self.hang_limit = hang_limit
         self.results = {}
         self.deaths = []
+        self.remarks = []
         self.boots = 0
         self.first_verdict = None
         self.colour = sys.stdout.isatty()
@@ -68,7 +69,7 @@ class Run:
                    f"{self.boots} boot" + ("s" if self.boots != 1 else "")]
         if self.first_verdict is not None:
             summary.append(f"first verdict after {self.first_verdict:.1f} s")
-        return [f"kernel {self.kernel.release}", *self.deaths,
+        return [f"kernel {self.kernel.release}", *self.remarks, *self.deaths,
                 ", ".join(summary)]
 
     def record(self, result):
@@ -89,6 +90,10 @@ class Run:
         tail = f"  {result.sentence}" if result.sentence else ""
         print(f"[{len(self.results):{width}}/{self.total}]  {verdict}  "
               f"{result.full_name}  {result.seconds:.2f} s{tail}", flush=True)
+
+    def remark(self, text):
+        self.remarks.append(text)
+        print(f"  {text}", flush=True)
 
     def save(self):
         """Both files, each replaced as a whole."""
@@ -164,8 +169,13 @@ class Guest:
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
                 self.feed(line.decode(errors="replace").rstrip("\r"))
-            if self.stream.finished or self.stream.failure:
-                return
+                if self.over():
+                    return
+
+    def over(self):
+        stream = self.stream
+        return (stream.finished or stream.failure or
+                (stream.reboot and not stream.current))
 
     def feed(self, line):
         current = self.stream.current
@@ -205,6 +215,11 @@ class Guest:
         """After the end: charge it to the cell that was running, if any."""
         stream = self.stream
         if stream.finished:
+            return
+        if stream.reboot and not stream.current:
+            self.run.remark(f"boot {self.run.boots} ended after "
+                            f"{stream.last.full_name if stream.last else '-'}: "
+                            f"{stream.reboot}")
             return
         words = ktap.last_words(read_from(self.run.console, self.mark))
         if self.hung:

@@ -180,6 +180,14 @@ class Following(unittest.TestCase):
         with self.assertRaisesRegex(Refusal, "no such option"):
             self.boot(self.START + "no such option\n@@ end prog 2\n")
 
+    def test_program_may_ask_for_a_fresh_kernel(self):
+        results = self.boot(self.START + f"#  RUN           {CELLS[0]} ...\n"
+                            f"# REBOOT dax0.1 is stuck\nok 1 {CELLS[0]}\n"
+                            f"#  RUN           {CELLS[1]} ...\n")
+        self.assertEqual([r.verdict for r in results], [ktap.PASS])
+        self.assertEqual((self.run_.deaths, len(self.run_.remarks)), ([], 1))
+        self.assertEqual(self.run_.remaining(), {"prog": CELLS[1:]})
+
     def test_files_are_whole_after_every_verdict(self):
         self.boot(self.START + f"#  RUN           {CELLS[0]} ...\n"
                   f"ok 1 {CELLS[0]}\n")
