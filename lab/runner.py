@@ -14,6 +14,8 @@ from qemu import Machine
 # A guest that is silent for so long is given up: somewhat longer than the
 # programs' own limit for a cell, which is 120 s
 HANG_LIMIT = 150.0
+# The same until the first program begins: a busy host is slow to boot
+BOOT_LIMIT = 240.0
 # So many boots in a row without a single verdict, and the run is given up
 IDLE_BOOTS = 3
 CONSOLE_TAIL = 12
@@ -160,7 +162,8 @@ class Guest:
         fd = self.machine.results.fileno()
         pending = b""
         while True:
-            if not select.select([fd], [], [], self.run.hang_limit)[0]:
+            limit = self.run.hang_limit if self.stream.started else BOOT_LIMIT
+            if not select.select([fd], [], [], limit)[0]:
                 self.hung = True
                 return
             data = os.read(fd, 65536)
