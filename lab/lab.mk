@@ -8,7 +8,7 @@
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
 
 LAB := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-LAB_GOALS := vm
+LAB_GOALS := vm check
 
 KERNEL ?= debian:newest
 MODULES ?=
@@ -22,7 +22,8 @@ CACHE ?= .cache
 LAB_KSFT = $(CACHE)/ksft/$(file < $(CACHE)/newest-source)/tools/testing/selftests
 
 ifeq ($(origin KSFT),undefined)
-  ifneq ($(filter $(LAB_GOALS),$(MAKECMDGOALS)),)
+  # Neither needs a kernel's lib.mk, nor does 'make clean' by itself
+  ifneq ($(and $(MAKECMDGOALS),$(if $(filter-out clean,$(MAKECMDGOALS)),$(filter $(LAB_GOALS),$(MAKECMDGOALS)),clean)),)
     KSFT := $(LAB)/goal
   else
     KSFT := $(wildcard $(LAB_KSFT))
@@ -50,3 +51,12 @@ vm:
 .PHONY: vm
 # 'make' alone is still the programs
 .DEFAULT_GOAL := all
+
+# make check [CACHE=.cache] [OUT=out] [STAGES='static units ...']: the project's
+# own tests; logs in out/check/
+check: export CACHE := $(CACHE)
+check: export OUT := $(OUT)
+check:
+	@sh $(LAB)/setup.sh check
+	@PYTHONPATH=$(LAB) python3 -m check $(if $(STAGES),--only $(STAGES))
+.PHONY: check

@@ -2,3 +2,8 @@
 # Stands in for a kernel's lib.mk while a goal of the lab is made: such a goal
 # must not need one before it has looked at its arguments and fetched it.
 TEST_GEN_PROGS := $(addprefix $(OUTPUT)/,$(TEST_GEN_PROGS))
+
+# The same as in every lib.mk
+clean:
+	$(RM) -r $(TEST_GEN_PROGS) $(EXTRA_CLEAN)
+.PHONY: clean

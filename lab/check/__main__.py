@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make check: the stages, side by side where that is sound and faster.
+
+    python3 -m check [--only STAGE...] [--cache DIR] [--out DIR]
+
+STAGE: static build units badinput intree guests
+Exit status: 0 nothing failed, 1 something did, 130 interrupted.
+"""
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+
+from check import badinput, board, build, guests, intree, static, stock, units
+
+STAGES = {"static": static, "units": units, "build": build, "intree": intree,
+          "badinput": badinput, "guests": guests}
+# What runs side by side, then what comes after it
+LANES = ((("static", "badinput", "intree"), ("units", "build")), (("guests",),))
+
+
+def stage(name, desk, goods):
+    """A stage; what breaks it is a failure like any other."""
+    try:
+        STAGES[name].run(desk, goods)
+    except board.Skipped:
+        pass
+    except Exception as err:  # pylint: disable=broad-except
+        if not desk.stopping:
+            desk.fail(f"stage {name}", f"it broke off: {err!r}")
+
+
+def lane(names, desk, goods):
+    def go():
+        for name in names:
+            if not desk.stopping:
+                stage(name, desk, goods)
+    thread = threading.Thread(target=go, daemon=True)
+    thread.start()
+    return thread
+
+
+def interrupted(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--cache", default=os.environ.get("CACHE", ".cache"))
+    parser.add_argument("--out", default=os.environ.get("OUT", "out"))
+    args = parser.parse_args()
+    scratch = os.path.abspath(os.path.join(args.out, "check"))
+    desk = board.Board(scratch)
+    goods = stock.Stock(desk, os.path.abspath(args.cache), scratch)
+    signal.signal(signal.SIGTERM, interrupted)
+    everything = args.only == list(STAGES)
+    try:
+        fetching = threading.Thread(target=goods.fetch, daemon=True)
+        if everything:
+            fetching.start()
+        # Fetching waits for the network, these for a CPU each.  The guests come
+        # after them: two CPUs are what a guest under emulation uses up alone.
+        for lanes in LANES:
+            threads = [lane([name for name in names if name in args.only],
+                            desk, goods) for names in lanes]
+            while any(thread.is_alive() for thread in threads):
+                time.sleep(0.2)
+        while fetching.is_alive():
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        desk.stop()
+        print(f"interrupted: {desk.summary()} so far", flush=True)
+        return 130
+    print(desk.summary(), flush=True)
+    return int(desk.failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

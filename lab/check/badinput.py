@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Bad input: one sentence that says what and what to do, nothing touched."""
+import os
+import shutil
+import stat
+
+from check.board import Failed, Skipped
+from check.stock import LAB, PROGRAMS
+
+PROGRAM = PROGRAMS[1]
+NOBODY = 65534
+
+
+def sentence(log, output, words):
+    """One line, which holds the words."""
+    lines = [line for line in output.splitlines() if line.strip()
+             and not line.startswith(("TAP version", "# "))]
+    if len(lines) != 1:
+        raise Failed(f"{len(lines)} lines, not one sentence")
+    for word in words:
+        if word not in lines[0]:
+            raise Failed(f"'{word}' is not in: {lines[0]}")
+
+
+class Runner:
+    """vm.py with one thing wrong: exit status 2, and no results directory."""
+
+    def __init__(self, board, stock):
+        self.board = board
+        self.stock = stock
+        self.out = os.path.join(stock.scratch, "bad-out")
+
+    def __call__(self, what, words, *options, environment=None, wrap=()):
+        self.stock.programs.wait()
+        with self.board.check(f"bad input: {what}") as log:
+            programs = self.stock.programs.get()
+            shutil.rmtree(self.out, ignore_errors=True)
+            output = log.run([*wrap, "python3", os.path.join(LAB, "vm.py"),
+                              "--programs", programs, "--out", self.out,
+                              *options], expect=2, environment=environment,
+                             seconds=300)
+            sentence(log, output, ("error: ", *words))
+            if os.path.exists(self.out):
+                raise Failed("it left a results directory behind")
+
+
+def of_runner(board, stock):
+    bad = Runner(board, stock)
+    cache = ("--cache", stock.cache)
+    empty = os.path.join(stock.scratch, "empty")
+    text = os.path.join(stock.scratch, "text")
+    os.makedirs(empty, exist_ok=True)
+    with open(text, "w", encoding="ascii") as f:
+        f.write("no kernel\n" * 1000)
+    bad("a kernel that is not there", ("no kernel", "debian:"),
+        "--kernel", os.path.join(empty, "bzImage"), *cache)
+    bad("a file that is no kernel", ("not a bzImage",), "--kernel", text, *cache)
+    bad("a directory that is no build tree", ("no arch/x86/boot/bzImage",),
+        "--kernel", empty, *cache)
+    bad("a series that never was", ("no image of series 9.99",),
+        "--kernel", "debian:9.99", *cache)
+    bad("a series that is none", ("not a kernel series",),
+        "--kernel", "debian:latest", *cache)
+    bad("another source of kernels", ("no source of kernels",),
+        "--kernel", "fedora:40", *cache)
+    known = ("--kernel", "debian:5.10", *cache)
+    bad("a glob that matches no cell", ("matches no cell", "-l"),
+        *known, "--tests", "devdax.nothing.*")
+    bad("memory that makes no sense", ("MEM=lots",), *known, "--mem", "lots")
+    bad("CPUs that make no sense", ("CPUS=0",), *known, "--cpus", "0")
+    bad("no QEMU", ("qemu-system-x86", "install"), *known,
+        environment={"PATH": path_without(stock, "qemu-system-x86_64")})
+    unreadable_kernel(bad, stock)
+    full_disk(bad, stock)
+
+
+def path_without(stock, program):
+    """A PATH that has everything but one program."""
+    place = os.path.join(stock.scratch, "path")
+    shutil.rmtree(place, ignore_errors=True)
+    os.makedirs(place)
+    for directory in os.environ["PATH"].split(":"):
+        if not os.path.isdir(directory):
+            continue
+        for name in os.listdir(directory):
+            target = os.path.join(place, name)
+            if name != program and not os.path.lexists(target):
+                os.symlink(os.path.join(directory, name), target)
+    return place
+
+
+def unreadable_kernel(bad, stock):
+    """Root reads everything: ask as somebody who does not."""
+    what = "a kernel that cannot be read"
+    if os.geteuid():
+        skipped(bad.board, what, "only root can become somebody else")
+        return
+    secret = os.path.join(stock.scratch, "secret")
+    with open(secret, "w", encoding="ascii"):
+        os.chmod(secret, 0)
+    # Where nobody cannot even get at the files of this tree, nothing is learnt
+    reach = os.stat(stock.scratch).st_mode & stat.S_IXOTH
+    if not reach or os.spawnvp(os.P_WAIT, "setpriv", [
+            "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+            "test", "-r", os.path.join(LAB, "vm.py")]):
+        skipped(bad.board, what, "nobody may not look into this directory")
+        return
+    bad(what, ("cannot read kernel", "Permission denied"), "--kernel", secret,
+        "--cache", stock.cache, wrap=("setpriv", f"--reuid={NOBODY}",
+                                      f"--regid={NOBODY}", "--clear-groups"))
+
+
+def full_disk(bad, stock):
+    """A cache on a file system that is too small for any kernel."""
+    what = "no disk space"
+    place = os.path.join(stock.scratch, "small")
+    os.makedirs(place, exist_ok=True)
+    wrap = ("unshare", "-m", "sh", "-c",
+            'mount -t tmpfs -o size=1G small "$0" || exit 77; '
+            'cp -r "$1" "$0/apt" || exit 77; shift; exec "$@"',
+            place, os.path.join(stock.cache, "apt"))
+    if os.geteuid() or os.spawnvp(os.P_WAIT, "unshare", [
+            "unshare", "-m", "mount", "-t", "tmpfs", "small", place]):
+        skipped(bad.board, what, "no file system may be mounted here")
+        return
+    bad(what, ("no disk space", "CACHE="), "--kernel", "debian:5.10",
+        "--cache", place, wrap=wrap)
+
+
+def skipped(board, what, reason):
+    with board.check(f"bad input: {what}"):
+        raise Skipped(reason)
+
+
+def program(board, stock, what, status, words, *arguments, environment=None,
+            wrap=()):
+    """A test program: 2 for what is wrong on its command line, 4 for the rest."""
+    stock.programs.wait()
+    with board.check(f"bad input: {what}") as log:
+        path = os.path.join(stock.programs.get(), PROGRAM)
+        output = log.run([*wrap, path, *arguments], expect=status,
+                         environment=environment, seconds=60)
+        sentence(log, output, words)
+
+
+def of_programs(board, stock):
+    def bad(what, *rest, **more):
+        program(board, stock, what, *rest, **more)
+
+    bad("a cell glob of a program that matches nothing", 2,
+        ("no cell matches", "-l"), "-t", "devdax.nothing.*")
+    bad("DAX_TEST_CELLS that matches nothing", 2, ("no cell matches",),
+        environment={"DAX_TEST_CELLS": "nothing"})
+    bad("a list of cells that is not there", 2, ("cannot read",), "-f",
+        os.path.join(stock.scratch, "absent"))
+    bad("an argument that is no option", 2, ("what is 'x'?",), "x")
+    skip = "1..0 # SKIP "
+    bad("a device that does not exist", 4, (skip, "dax9999.0"),
+        environment={"DAX_TEST_DEV": "/dev/dax9999.0"})
+    bad("a device that is no DAX device", 4, (skip, "null"),
+        environment={"DAX_TEST_DEV": "/dev/null"})
+    bad("a device that is a path out of /dev", 4, (skip,),
+        environment={"DAX_TEST_DEV": "/dev/../tmp/dax0.0"})
+    block = os.path.join(stock.scratch, "block")
+    try:
+        if not os.path.exists(block):
+            os.mknod(block, 0o600 | stat.S_IFBLK, os.makedev(7, 0))
+        bad("a device that is a block device", 4, (skip, "block"),
+            environment={"DAX_TEST_DEV": block})
+    except OSError:
+        skipped(board, "a device that is a block device", "no mknod here")
+    bad("a namespace that does not exist", 4, (skip, "namespace9999.9999"),
+        environment={"DAX_TEST_NAMESPACE": "namespace9999.9999"})
+    if os.path.isdir("/sys/bus/nd/devices") and os.listdir("/sys/bus/nd/devices"):
+        skipped(board, "no namespace opted in", "this machine has pmem of its own")
+    else:
+        bad("no namespace opted in", 4, (skip, "ndctl"))
+    if os.geteuid():
+        bad("no root", 4, (skip, "root"))
+        return
+    # From where nobody can run it: the scratch directory may be private
+    with board.check("bad input: no root") as log:
+        source = os.path.join(stock.programs.get(), PROGRAM)
+        place = f"/tmp/dax-check-{os.getpid()}"
+        os.mkdir(place, 0o755)
+        try:
+            path = shutil.copy(source, place)
+            output = log.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
+                              "--clear-groups", path], expect=4, seconds=60)
+        finally:
+            shutil.rmtree(place)
+        sentence(log, output, (skip, "root"))
+
+
+def run(board, stock):
+    of_programs(board, stock)
+    of_runner(board, stock)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds: both compilers, each optional library missing, a fresh checkout."""
+import os
+import shutil
+
+from check.board import Failed
+from check.stock import PROGRAMS, TOP, make_programs
+
+# Library: the headers that a machine without it lacks
+LIBRARIES = {
+    "liburing": ("liburing.h",),
+    "libndctl": ("ndctl/libndctl.h", "daxctl/libdaxctl.h"),
+    "libblkid": ("blkid/blkid.h",),
+    "libdevmapper": ("libdevmapper.h",),
+}
+
+
+def answers(log, directory):
+    """-h and -l, which need no device."""
+    for program in PROGRAMS:
+        path = os.path.join(directory, program)
+        cells = log.run([path, "-l"], seconds=60).split()
+        if not cells:
+            raise Failed(f"{program} -l lists no cells")
+        twice = [cell for cell in cells if cells.count(cell) > 1]
+        if twice:
+            raise Failed(f"{program} has two cells named {twice[0]}")
+        text = log.run([path, "-h"], seconds=60)
+        for word in ("usage:", "DAX_TEST_NAMESPACE", "example"):
+            if word not in text:
+                raise Failed(f"{program} -h does not speak of '{word}'")
+
+
+def without(directory, names):
+    """A directory of headers that hides the named libraries' own."""
+    for name in names:
+        for header in LIBRARIES[name]:
+            path = os.path.join(directory, header)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="ascii") as f:
+                f.write(f"#error {name} is hidden\n")
+    return directory
+
+
+def library_missing(board, stock, names):
+    what = "any optional library" if len(names) > 1 else names[0]
+    with board.check(f"build without {what}") as log:
+        slug = names[0] if len(names) == 1 else "all"
+        hidden = without(os.path.join(stock.scratch, f"hide-{slug}"), names)
+        output = os.path.join(stock.scratch, f"no-{slug}")
+        make_programs(log, stock.ksft("newest"), output, f"USERCFLAGS=-I{hidden}")
+        linked = log.run(["ldd", os.path.join(output, PROGRAMS[1])])
+        for name in names:
+            if name.replace("lib", "lib", 1) + ".so" in linked:
+                raise Failed(f"it is linked with {name} all the same")
+        answers(log, output)
+        shutil.rmtree(output)
+
+
+def clone(log, target):
+    """The tree as a newcomer has it: what is under version control."""
+    if not os.path.isdir(os.path.join(TOP, ".git")):
+        raise Failed("not a git checkout")
+    log.run(["git", "-c", "safe.directory=*", "clone", "-q", "--no-hardlinks",
+             TOP, target])
+
+
+def fresh_clone(board, stock):
+    """'make' and 'make clean' as the README has them."""
+    with board.check("make and make clean in a fresh clone") as log:
+        stock.ksft("newest")
+        target = os.path.join(stock.scratch, "clone")
+        shutil.rmtree(target, ignore_errors=True)
+        clone(log, target)
+        before = listing(target)
+        # Its own cache would fetch what this run has fetched
+        log.run(["make", "-s", "-C", target, "-j2", f"CACHE={stock.cache}"])
+        for program in PROGRAMS:
+            if not os.path.exists(os.path.join(target, program)):
+                raise Failed(f"'make' did not build {program}")
+        log.run(["make", "-s", "-C", target, "clean", f"CACHE={stock.cache}"])
+        left = listing(target) - before
+        if left:
+            raise Failed("'make clean' leaves " + ", ".join(sorted(left)[:5]))
+        # Nothing is fetched for the sake of cleaning
+        log.run(["make", "-s", "-C", target, "clean"])
+        if os.path.exists(os.path.join(target, ".cache")):
+            raise Failed("'make clean' fetched kselftest files")
+        shutil.rmtree(target)
+
+
+def listing(top):
+    return {os.path.relpath(os.path.join(path, name), top)
+            for path, directories, names in os.walk(top)
+            if ".git" not in path.split(os.sep) for name in names}
+
+
+def run(board, stock):
+    with board.check("the programs answer -h and -l") as log:
+        answers(log, stock.programs.get())
+    with board.check("build with clang") as log:
+        output = os.path.join(stock.scratch, "clang")
+        make_programs(log, stock.ksft("newest"), output, "CC=clang")
+        answers(log, output)
+    for name in LIBRARIES:
+        library_missing(board, stock, (name,))
+    library_missing(board, stock, tuple(LIBRARIES))
+    fresh_clone(board, stock)

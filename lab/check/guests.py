@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The suite on real kernels, compared with what is known of them."""
+import json
+import os
+
+import ktap
+from check import expected
+from check.board import Failed, Skipped
+from check.stock import LAB, PROGRAMS
+
+FINDINGS = os.path.join(LAB, "findings")
+TABLE = os.path.join(FINDINGS, "known")
+
+# What every pinned unbind cell must come to.  5.10 waits for pins; since the
+# ZONE_DEVICE reference counts were reworked in 5.18 no kernel here does.
+RULE = {"5.10": "pass", "6.12": "returned_early"}
+
+# A whole run takes 3 minutes; a machine half as fast and a cell that hangs
+# have to fit.
+RUN_SECONDS = 900
+
+# So many of the cells that are wrong are named one by one
+SHOWN = 40
+
+
+def load(path):
+    """The results of a run, and what else it noted."""
+    try:
+        with open(path, encoding="utf-8") as f:
+            data = json.load(f)
+    except (OSError, ValueError) as err:
+        raise Failed(f"the run left no results: {err}") from err
+    results = [ktap.Result(c["program"], c["name"], c["verdict"], c["kind"],
+                           c["sentence"], c["seconds"], c["boot"])
+               for c in data["cells"]]
+    return results, data
+
+
+def complain(log, wrong, what):
+    if wrong:
+        log.say("\n".join(wrong[:SHOWN]))
+        if len(wrong) > SHOWN:
+            log.say(f"... and {len(wrong) - SHOWN} more")
+        raise Failed(f"{len(wrong)} {what}; first: {wrong[0]}")
+
+
+def listed_cells(log, directory):
+    """What the programs say they have, to find what a run left out."""
+    cells = set()
+    for program in PROGRAMS:
+        names = log.run([os.path.join(directory, program), "-l"]).split()
+        cells |= {f"{program}.{name}" for name in names}
+    return cells
+
+
+def one_series(board, stock, table, series):
+    out = os.path.join(stock.scratch, "vm")
+    results = []
+    data = {}
+    cells = set()
+    with board.check(f"the suite on {series}: it runs to its end in one boot") as log:
+        programs = stock.programs.get()
+        cells = listed_cells(log, programs)
+        kernel = stock.kernel(series)
+        log.run(["python3", os.path.join(LAB, "vm.py"), "--kernel", kernel,
+                 "--programs", programs, "--cache", stock.cache, "--out", out],
+                expect=(0, 1), seconds=RUN_SECONDS)
+        results, data = load(os.path.join(out, f"debian-{series}", "results.json"))
+        if data["boots"] != 1 or data["deaths"]:
+            raise Failed(f"{data['boots']} boots: " + "; ".join(data["deaths"]))
+        lost = cells - {result.full_name for result in results}
+        if lost:
+            raise Failed(f"{len(lost)} cells have no verdict, such as "
+                         f"{sorted(lost)[0]}")
+    with board.check(f"the suite on {series}: every pinned unbind cell: "
+                     f"{RULE[series]}") as log:
+        need(results)
+        count, wrong = expected.compare_rule(results, RULE[series])
+        log.say(f"{count} cells")
+        complain(log, wrong, f"of {count} cells are not")
+    with board.check(f"the suite on {series}: every cell as it is known to be") as log:
+        need(results)
+        complain(log, expected.compare(table, series, results), "differences")
+
+
+def need(results):
+    if not results:
+        raise Skipped("there are no results of that kernel")
+
+
+def read_table(board):
+    table = []
+    with board.check("the list of findings, and a page for each") as log:
+        if not os.path.exists(TABLE):
+            raise Failed("there is no lab/findings/known")
+        with open(TABLE, encoding="utf-8") as f:
+            try:
+                table = expected.parse(f.read())
+            except expected.Malformed as err:
+                raise Failed(f"lab/findings/known, {err}") from err
+        complain(log, expected.check_pages(table, FINDINGS), "pages")
+        for page in expected.pages_of(table):
+            log.run(["gcc", "-O2", "-Wall", "-Werror", "-D_GNU_SOURCE=", "-pthread",
+                     "-o", os.devnull, os.path.join(FINDINGS, page + ".c")])
+    return table
+
+
+def run(board, stock):
+    table = read_table(board)
+    for series in stock.KERNELS:
+        one_series(board, stock, table, series)
