@@ -409,6 +409,10 @@ static int reconfigure(struct victim_set *set, int i, size_t align, bool map_dev
 	struct victim found;
 	int rc;
 
+	if (!victim_offers_align(&victim_machine, to.region, align, failed, sizeof(failed)))
+		return victim_say(-EOPNOTSUPP, why, len,
+				  "this kernel aligns device-dax to %s, not to %zu: is it built with transparent huge pages, and without PREEMPT_RT?",
+				  failed, align);
 	if (set->now[i].dax[0]) {
 		rc = check_dax(&victim_machine, &set->now[i], why, len);
 		if (rc)

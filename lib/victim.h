@@ -119,7 +119,7 @@ int victim_set_find(struct victim_set *set, char *why, size_t len);
  * device is bound to device_dax.  What fails to be reconfigured is restored.
  *
  * Return: 0, -ENOSPC when none is large enough, -EOPNOTSUPP when one has to be
- * reconfigured and the libraries are not there, else -errno.
+ * reconfigured and the libraries or the alignment are not there, else -errno.
  */
 int victim_get(struct victim_set *set, size_t align, size_t min_size,
 	       bool map_dev, struct victim *v, char *why, size_t len);

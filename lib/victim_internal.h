@@ -186,6 +186,19 @@ int victim_find_in(const struct victim_env *env, const char *ndns,
  */
 unsigned long long victim_usable(const struct victim *v, size_t align, bool map_dev);
 
+/**
+ * victim_offers_align() - can namespaces of a region have an alignment?
+ * @env: where
+ * @region: "region0"
+ * @align: bytes
+ * @offered: the alignments there are, as the kernel lists them
+ * @len: bytes in @offered
+ *
+ * Return: true also when the kernel does not tell.
+ */
+bool victim_offers_align(const struct victim_env *env, const char *region,
+			 size_t align, char *offered, size_t len);
+
 /** victim_restore_one() - victim_set_restore() of entry @i; 0 or -errno */
 int victim_restore_one(struct victim_set *set, unsigned int i);
 

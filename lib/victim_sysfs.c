@@ -396,6 +396,29 @@ int victim_name_by_uuid(const struct victim_env *env, const struct victim *v,
 	return rc;
 }
 
+bool victim_offers_align(const struct victim_env *env, const char *region,
+			 size_t align, char *offered, size_t len)
+{
+	char seed[32], *end;
+	const char *c;
+	size_t n;
+
+	if (victim_attr(env, seed, sizeof(seed), ND "/%s/dax_seed", region) ||
+	    !victim_name_ok(seed) ||
+	    victim_attr(env, offered, len, ND "/%s/supported_alignments", seed))
+		return true;
+	/* the kernel ends the list with a blank */
+	for (n = strlen(offered); n && offered[n - 1] == ' '; n--)
+		offered[n - 1] = 0;
+	for (c = offered; *c; c = end + strspn(end, " ")) {
+		if (strtoull(c, &end, 0) == align)
+			return true;
+		if (end == c)
+			break;
+	}
+	return false;
+}
+
 /* writes a device's name into a file of the driver device_dax */
 static int write_driver(const struct victim *v, const char *file)
 {

@@ -710,6 +710,22 @@ TEST_F(victim, a_namespace_is_known_again_by_its_uuid)
 	EXPECT_STREQ("namespace0.1", name);
 }
 
+TEST_F(victim, the_kernel_tells_which_alignments_it_has)
+{
+	char text[64];
+
+	EXPECT_TRUE(victim_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
+	put(self->m.sys, "devices/ndbus0/region0/dax_seed", "dax0.5\n");
+	EXPECT_TRUE(victim_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
+	nd_attr(&self->m, "dax0.5", "supported_alignments", "4096 2097152 ");
+	EXPECT_TRUE(victim_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
+	EXPECT_TRUE(victim_offers_align(&self->m.env, "region0", 2 * MIB, text, sizeof(text)));
+	EXPECT_FALSE(victim_offers_align(&self->m.env, "region0", 1024 * MIB, text,
+					 sizeof(text)));
+	EXPECT_STREQ("4096 2097152", text);
+	EXPECT_FALSE(victim_offers_align(&self->m.env, "region0", 2, text, sizeof(text)));
+}
+
 TEST_F(victim, nothing_large_enough_says_what_to_make)
 {
 	struct victim v;
