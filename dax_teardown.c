@@ -630,16 +630,31 @@ static bool start_hammer(struct scene *s)
 	return expect_ok(s->c, ret, "starting the writer", "");
 }
 
-/* the writer's mapping must not be there when the device is bound again */
-static bool pause_hammer(struct scene *s, unsigned long *rounds)
+/* the threads' mappings must not be there when the device is bound again */
+static bool pause_worker(struct scene *s, unsigned long *rounds)
 {
 	int ret = holder_calm(&s->h, rounds);
 
 	drop_mappings(s);
-	return expect_ok(s->c, ret, "stopping the writer", "");
+	return expect_ok(s->c, ret, "stopping the threads", "");
 }
 
-static bool start_churn(struct scene *s)
+static bool start_mappers(struct scene *s)
+{
+	int ret = 0;
+
+	s->rule.revoke = false;
+	for (int i = 0; !ret && i < 2; i++)
+		ret = holder_churn(&s->h, s->node, s->c->size, false);
+	return expect_ok(s->c, ret, "starting the mappers", "");
+}
+
+/*
+ * dax_open() takes what dax_get_private() gives it, and that is nothing between
+ * kill_dax() and cdev_del(): such a descriptor's mmap() is a NULL dereference
+ * under dax_read_lock(), after which no unbind ever returns.
+ */
+static bool start_openers(struct scene *s)
 {
 	unsigned long none;
 	int ret = holder_calm(&s->h, &none);
@@ -647,15 +662,15 @@ static bool start_churn(struct scene *s)
 	/* nothing of the holder's own is mapped: the threads come and go */
 	s->rule.revoke = false;
 	for (int i = 0; !ret && i < 2; i++)
-		ret = holder_churn(&s->h, s->node, s->c->size);
-	return expect_ok(s->c, ret, "starting the mappers", "");
+		ret = holder_churn(&s->h, s->node, s->c->size, true);
+	return expect_ok(s->c, ret, "starting the openers", "");
 }
 
 /* they go on, but what they had open before the action is closed */
-static bool pause_churn(struct scene *s, unsigned long *rounds)
+static bool pause_openers(struct scene *s, unsigned long *rounds)
 {
 	*rounds = 1;
-	return cell_holder_ok(s->c, holder_round(&s->h), "waiting for the mappers", &s->h);
+	return cell_holder_ok(s->c, holder_round(&s->h), "waiting for the openers", &s->h);
 }
 
 /* threads use the device all the while: before, during and after the action */
@@ -689,12 +704,17 @@ out:
 
 static void while_written(struct cell *c)
 {
-	while_used(c, start_hammer, pause_hammer);
+	while_used(c, start_hammer, pause_worker);
 }
 
 static void while_mapped(struct cell *c)
 {
-	while_used(c, start_churn, pause_churn);
+	while_used(c, start_mappers, pause_worker);
+}
+
+static void while_opened(struct cell *c)
+{
+	while_used(c, start_openers, pause_openers);
 }
 
 /* when descriptors and mappings from before an unbind are closed */
@@ -714,6 +734,7 @@ static bool arrange_private(struct cell *c, struct scene *s)
 	int ret = guard_bind_call(c->guard, victim_unbind);
 
 	memset(s, 0, sizeof(*s));
+	s->c = c;
 	ret = ret ?: guard_bind_call(c->guard, victim_bind);
 	ret = ret ?: guard_make_node(c->guard);
 	if (!expect_ok(c, ret, "making a private node", ""))
@@ -946,7 +967,7 @@ static const struct scenario scenarios[] = {
 		.sizes = AT_ALL, .actions = FIRST_ACTION, .run = while_written,
 	}, {
 		.name = "while_mapped",
-		.what = "threads open, map, fault, unmap and close all the while",
+		.what = "threads map, fault and unmap an open descriptor all the while",
 		.sizes = AT_ALL, .actions = FIRST_ACTION, .run = while_mapped,
 	}, {
 		.name = "close_after_bind",
@@ -978,6 +999,11 @@ static const struct scenario scenarios[] = {
 		.what = "again and again for DAX_TEST_TIME seconds, pins chosen by DAX_TEST_SEED",
 		.sizes = AT_ALL, .actions = FIRST_ACTION, .pin_word = "random",
 		.run = random_pins,
+	}, {
+		.name = "while_opened",
+		.what = "threads open, map, fault, unmap and close all the while",
+		.sizes = AT_ALL, .actions = FIRST_ACTION, .destructive = true,
+		.run = while_opened,
 	},
 	{ 0 }
 };

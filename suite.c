@@ -121,6 +121,7 @@ static void usage(FILE *f)
 		"                      at once: oopses, for a throw-away VM only)\n"
 		"  DAX_TEST_SEED       repeats a random cell\n"
 		"  DAX_TEST_TIME       seconds for cells that are bounded in time\n"
+		"  DAX_TEST_DESTRUCTIVE=1  run cells that cost a faulty kernel the machine, too\n"
 		"  DAX_TEST_CLEAR_WARN_ONCE=1  let each WARN_ONCE of the kernel speak again\n\n"
 		"exit status: 0 no cell failed, 1 some did, 4 nothing could be run, 2 bad usage\n\n"
 		"examples:\n"
@@ -468,6 +469,10 @@ void suite_run(struct cell *c)
 	int ret;
 
 	c->guard = guard;
+	if (c->scenario->destructive && !getenv("DAX_TEST_DESTRUCTIVE")) {
+		skip(c, "a kernel that fails this is lost until reboot: DAX_TEST_DESTRUCTIVE=1 to try");
+		return;
+	}
 	/* what a cell that was killed in the middle left behind */
 	ret = guard_settle(guard);
 	if (ret)
@@ -481,9 +486,12 @@ void suite_run(struct cell *c)
 	note_lines(c, "since the last cell, by nobody's doing", health_stray(health));
 	c->scenario->run(c);
 	ret = guard_settle(guard);
-	if (ret == -EBUSY)
+	if (ret == -EBUSY) {
 		note(c, "%s stays wedged; cells that need it are skipped", c->v.dax);
-	else
+		/* whoever drives a machine that may be rebooted takes this word */
+		say("# REBOOT %s is wedged\n", c->v.dax);
+	}
+	if (ret != -EBUSY)
 		expect_ok(c, ret, "giving the device back", "");
 	if (ret != -EBUSY && !c->skipped)
 		judge_health(c);

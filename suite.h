@@ -52,6 +52,8 @@ enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
  * @pin_word: the pin's word in the name of cells without a method of their own;
  *	NULL for "none"
  * @map_dev: on a namespace whose memory map lies on the device
+ * @destructive: a kernel that fails it is lost until reboot: run only where
+ *	DAX_TEST_DESTRUCTIVE says that the machine is there for that
  * @no_device: needs no DAX memory
  * @ignore: HEALTH_* bits that this scenario moves by what it does
  * @seconds: time limit of the cell; 0 for SUITE_CELL_SECONDS
@@ -66,6 +68,7 @@ struct scenario {
 	enum scenario_actions actions;
 	const char *pin_word;
 	bool map_dev;
+	bool destructive;
 	bool no_device;
 	unsigned int ignore;
 	unsigned int seconds;

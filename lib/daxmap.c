@@ -163,6 +163,11 @@ int daxmap_open(struct daxmap *m, const char *path, enum daxmap_size size,
 	return err;
 }
 
+int daxmap_remap(struct daxmap *m, int prot)
+{
+	return m->fd < 0 || m->addr ? -EINVAL : map_placed(m, prot);
+}
+
 int daxmap_unmap(struct daxmap *m)
 {
 	if (!m->addr)

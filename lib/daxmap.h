@@ -66,6 +66,9 @@ int daxmap_open(struct daxmap *m, const char *path, enum daxmap_size size,
 /** daxmap_unmap() - munmap(2) all of it, keep the descriptor; 0 or -errno */
 int daxmap_unmap(struct daxmap *m);
 
+/** daxmap_remap() - map again after daxmap_unmap(); 0 or -errno of mmap(2) */
+int daxmap_remap(struct daxmap *m, int prot);
+
 /** daxmap_close() - unmap what is mapped and close; safe to call twice */
 void daxmap_close(struct daxmap *m);
 

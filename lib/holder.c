@@ -35,6 +35,7 @@ struct command {
 	unsigned int pin;
 	enum daxmap_size size;
 	int prot;
+	bool reopen;
 	size_t off;
 	size_t len;
 	size_t stride;
@@ -56,6 +57,7 @@ struct worker {
 	const struct daxmap *map;
 	size_t off;
 	enum daxmap_size size;
+	bool reopen;
 	char path[64];
 	atomic_ulong rounds;
 };
@@ -145,19 +147,27 @@ static void *hammer_thread(void *arg)
 static void *churn_thread(void *arg)
 {
 	struct worker *w = arg;
+	struct daxmap m = { .fd = -1 };
 
 	while (!atomic_load(&me.stop)) {
-		struct daxmap m;
+		int ret;
 
-		if (daxmap_open(&m, w->path, w->size, 0, daxmap_bytes(w->size),
-				PROT_READ | PROT_WRITE)) {
+		if (m.fd < 0)
+			ret = daxmap_open(&m, w->path, w->size, 0, daxmap_bytes(w->size),
+					  PROT_READ | PROT_WRITE);
+		else
+			ret = daxmap_remap(&m, PROT_READ | PROT_WRITE);
+		if (!ret)
+			ret = touch_word(m.addr, true);
+		if (ret)
 			rest(TOUCH_NS);
-		} else {
-			touch_word(m.addr, true);
+		if (w->reopen)
 			daxmap_close(&m);
-		}
-		w->rounds++;
+		else
+			daxmap_unmap(&m);
+		atomic_fetch_add(&w->rounds, 1);
 	}
+	daxmap_close(&m);
 	return NULL;
 }
 
@@ -172,6 +182,7 @@ static int start_worker(void *(*fn)(void *), const struct command *c)
 	w->map = &me.map[c->map];
 	w->off = c->off;
 	w->size = c->size;
+	w->reopen = c->reopen;
 	memcpy(w->path, c->path, sizeof(w->path));
 	atomic_store(&me.stop, false);
 	ret = pthread_create(&w->thread, NULL, fn, w);
@@ -535,9 +546,10 @@ int holder_hammer(struct holder *h, unsigned int map)
 	return ask(h, &c, NULL);
 }
 
-int holder_churn(struct holder *h, const char *path, enum daxmap_size size)
+int holder_churn(struct holder *h, const char *path, enum daxmap_size size,
+		 bool reopen)
 {
-	struct command c = { .op = OP_CHURN, .size = size };
+	struct command c = { .op = OP_CHURN, .size = size, .reopen = reopen };
 
 	snprintf(c.path, sizeof(c.path), "%s", path);
 	return ask(h, &c, NULL);

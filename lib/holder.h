@@ -98,12 +98,16 @@ int holder_watch(struct holder *h, unsigned int map, size_t off);
 int holder_hammer(struct holder *h, unsigned int map);
 
 /**
- * holder_churn() - open, mmap, touch, unmap and close in a thread
+ * holder_churn() - mmap, touch and unmap in a thread
+ * @path: device node
+ * @size: page size
+ * @reopen: open and close it each time round, too
  *
  * Refusals and SIGBUS are expected while the device is away; the thread goes
  * on until holder_calm().
  */
-int holder_churn(struct holder *h, const char *path, enum daxmap_size size);
+int holder_churn(struct holder *h, const char *path, enum daxmap_size size,
+		 bool reopen);
 
 /**
  * holder_round() - wait until each thread has got round once more
