@@ -448,11 +448,15 @@ static int ask(struct holder *h, const struct command *c, unsigned long *value)
 	h->why[0] = '\0';
 	if (h->pid <= 0)
 		return -EPIPE;
+	if (h->stuck)
+		return -ETIMEDOUT;
 	if (send(h->sock, c, sizeof(*c), MSG_NOSIGNAL) != sizeof(*c))
 		return -EPIPE;
 	ret = wait_readable(h->sock, HOLDER_ANSWER_NS);
-	if (ret)
+	if (ret) {
+		h->stuck = true;
 		return ret;
+	}
 	if (recv(h->sock, &r, sizeof(r), 0) != sizeof(r))
 		return -EPIPE;
 	memcpy(h->why, r.why, sizeof(h->why));

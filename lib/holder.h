@@ -24,11 +24,13 @@
  * struct holder - the driver's end
  * @pid: the process; 0 when there is none; in its own session
  * @sock: commands and replies
+ * @stuck: it has left a command unanswered and is not asked again
  * @why: a sentence about the last command that failed
  */
 struct holder {
 	pid_t pid;
 	int sock;
+	bool stuck;
 	char why[192];
 };
 
