@@ -68,6 +68,7 @@ struct hold {
 
 /**
  * run_alone() - scenario.run: carry out scenario.body in a process of its own
+ * @c: the cell
  *
  * What hangs or dies costs one cell.  The body's @c lies in shared memory.
  */

@@ -129,6 +129,8 @@ int suite_init(const struct suite *s);
 
 /**
  * suite_options() - -h, -l, -t GLOB, -f FILE, and DAX_TEST_CELLS
+ * @argc: of main()
+ * @argv: of main()
  *
  * Return: -1 to go on, else the exit status.
  */
@@ -157,6 +159,7 @@ void suite_run(struct cell *c);
  * @c: cell
  * @kind: verdict when it does not hold
  * @cond: what must hold
+ * @fmt: what was seen and what was expected, as printf(3) has it
  *
  * The verdict is printed and flushed at once, before anything that may bring
  * the machine down.
@@ -184,6 +187,8 @@ bool cell_over(const struct cell *c);
 
 /**
  * cell_holder() - start a holder that the guardian knows
+ * @c: the cell
+ * @h: filled
  *
  * Return: true, or false with the cell failed.
  */

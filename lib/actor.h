@@ -99,6 +99,7 @@ int actor_wait(struct actor *a, uint64_t ns);
 
 /**
  * actor_call() - start and wait: for actions that should just succeed
+ * @tl: the record
  * @run: the function
  * @v: its argument
  * @a: keeps the stuck task's stack; a->pid stays set on -ETIMEDOUT

@@ -6,6 +6,7 @@
 #ifndef DAX_LIB_GUARD_H
 #define DAX_LIB_GUARD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -55,17 +56,17 @@ struct guard {
 	struct timeline tl;
 	struct timeline bind_tl;
 	struct victim victim;
-	_Atomic bool busy;
-	_Atomic bool dirty;
+	atomic_bool busy;
+	atomic_bool dirty;
 	struct guard_proc actor;
 	struct guard_proc holder[GUARD_PROCS];
 	char wedged[VICTIM_MAX][32];
 	char node[64];
-	_Atomic bool node_damaged;
-	_Atomic uint32_t filled;
+	atomic_bool node_damaged;
+	atomic_uint filled;
 	struct guard_proc guardian;
 	struct guard_proc owner;
-	_Atomic bool done;
+	atomic_bool done;
 };
 
 /**
@@ -132,6 +133,7 @@ int guard_drop_node(struct guard *g);
 
 /**
  * guard_restore() - guard_settle(), then give everything back
+ * @g: state
  *
  * Targets and probes are removed, namespaces get back mode, alignment, label
  * and driver.  May be called by owner or guardian, after each other too.

@@ -62,6 +62,9 @@ int holder_close(struct holder *h, unsigned int map);
 
 /**
  * holder_touch() - load one word
+ * @h: started
+ * @map: map slot
+ * @off: bytes from the start of the mapping
  *
  * Return: 0 when it can be read, -EFAULT when it raised SIGBUS.
  */
@@ -80,13 +83,21 @@ int holder_check(struct holder *h, unsigned int map, size_t off, size_t len,
 
 /**
  * holder_sample() - pattern_check() of one word in every @stride bytes
+ * @h: started
+ * @map: map slot
+ * @off: bytes from the start of the mapping
+ * @len: bytes
  * @stride: bytes, a multiple of 8
+ * @tag: who should have written it
  */
 int holder_sample(struct holder *h, unsigned int map, size_t off, size_t len,
 		  size_t stride, uint16_t tag);
 
 /**
  * holder_watch() - touch one word again and again in a thread
+ * @h: started
+ * @map: map slot
+ * @off: bytes from the start of the mapping
  *
  * The first SIGBUS is marked TL_REVOKED and ends the thread.
  */
@@ -94,6 +105,8 @@ int holder_watch(struct holder *h, unsigned int map, size_t off);
 
 /**
  * holder_hammer() - read and write every page of the slot in a thread
+ * @h: started
+ * @map: map slot
  *
  * A SIGBUS is marked TL_REVOKED; the thread goes on until holder_calm().
  */
@@ -101,6 +114,7 @@ int holder_hammer(struct holder *h, unsigned int map);
 
 /**
  * holder_churn() - mmap, touch and unmap in a thread
+ * @h: started
  * @path: device node
  * @size: page size
  * @reopen: open and close it each time round, too
@@ -113,6 +127,7 @@ int holder_churn(struct holder *h, const char *path, enum daxmap_size size,
 
 /**
  * holder_round() - wait until each thread has got round once more
+ * @h: started
  *
  * What a thread of holder_churn() had open when this was called is closed when
  * it returns.
@@ -121,6 +136,7 @@ int holder_round(struct holder *h);
 
 /**
  * holder_calm() - end the threads
+ * @h: started
  * @rounds: how often they got round in all; may be NULL
  */
 int holder_calm(struct holder *h, unsigned long *rounds);
@@ -146,6 +162,8 @@ int holder_live(struct holder *h, unsigned int pin);
 
 /**
  * holder_release() - let go; marks TL_RELEASING and TL_RELEASED
+ * @h: started
+ * @pin: pin slot
  *
  * Return: 0; -EILSEQ when a SOURCE method got other bytes than the memory's.
  */
@@ -156,6 +174,7 @@ int holder_heir(struct holder *h, pid_t *heir);
 
 /**
  * holder_end() - let go of everything and exit
+ * @h: started
  *
  * Return: 0, or -ETIMEDOUT when it is stuck.
  */

@@ -143,6 +143,7 @@ int pin_live(struct pin *pin);
 
 /**
  * pin_release() - let go
+ * @pin: opened
  *
  * The command that lets go of dm-delay's I/O lets go all of it: of several pins
  * by *_dmdelay methods the first release ends every one.
@@ -159,6 +160,7 @@ void pin_close(struct pin *pin);
 
 /**
  * pin_abandon() - forget the pin without letting it go
+ * @pin: opened
  *
  * For the parked holder: user memory is not freed, no descriptor is closed.
  */
@@ -184,6 +186,7 @@ struct pin_counters {
 
 /**
  * pin_counters_read() - fold the per-CPU counters, then read them
+ * @c: filled
  *
  * Return: 0, -EOPNOTSUPP where the kernel has none, -EACCES without root.
  */

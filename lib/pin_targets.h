@@ -75,6 +75,7 @@ int pin_targets_held(const struct pin_targets *t, bool write);
 
 /**
  * pin_targets_flush() - let go all I/O that dm-delay holds back
+ * @t: from pin_targets_create()
  *
  * Suspending a dm-delay device hands its held bios down (dm-delay's presuspend
  * hook); it is resumed afterwards.
@@ -85,6 +86,7 @@ int pin_targets_flush(const struct pin_targets *t);
 
 /**
  * pin_targets_destroy() - remove the devices; unload what was loaded for them
+ * @t: from pin_targets_create()
  *
  * Works from a copy in another process, and after a crash of the creator.
  *

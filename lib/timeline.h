@@ -58,6 +58,8 @@ void timeline_reset(struct timeline *tl);
 
 /**
  * timeline_mark() - an event happens now; the first mark of an event stays
+ * @tl: the record
+ * @ev: the event
  *
  * Safe in a signal handler.
  */

@@ -159,6 +159,7 @@ int victim_bind(const struct victim *v);
 
 /**
  * victim_unbind() - unbind device_dax through sysfs, in the calling task
+ * @v: the device
  *
  * Blocks as long as the kernel waits for references.
  *

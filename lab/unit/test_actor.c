@@ -17,8 +17,8 @@
 /* what the actions share with the test */
 static struct shared {
 	struct timeline tl;
-	_Atomic int questions;
-	_Atomic pid_t ppid, sid;
+	atomic_int questions;
+	atomic_int ppid, sid;
 } *shared;
 
 static int let_go[2];
