@@ -7,12 +7,17 @@
  * of a pipe instead of pinned user memory, so that the pin counters show the
  * pin under test and nothing else.
  *
- * A slow null_blk device moves the bytes when a request is submitted and then
- * sits on its completion.  The transfer between peer and target therefore does
- * not wait: for a read it is submitted just before, for a write just after the
- * pin's own, and its time runs beside.  Requests of equal delay complete in the
- * order in which they were submitted, so the bytes would be right as well if
- * they moved at completion.
+ * A slow null_blk device moves the bytes when it starts a request, arms a timer
+ * and completes the request when that has run out.  A SINK's bytes are brought
+ * to the target before the pin's own I/O, and their delay is paid.  A SOURCE's
+ * are read back while the pin's own I/O is still in flight, and the clock tells
+ * afterwards whether that was right: all of the write had moved before the read
+ * back was submitted if it completed no later than one delay after that.  If it
+ * did not, or that cannot be told, they are read once more.
+ *
+ * Requests in flight alone would not tell: a kernel that submits from a plug
+ * when the caller goes to sleep starts them in a worker, and a request counts
+ * as in flight while its bytes are still being moved.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -58,11 +63,25 @@
  */
 #define PIN_TIMED_MAX	(4UL << 20)
 
+/*
+ * What a worker may need to move the bytes of a request that it has started;
+ * the read back begins only then, and is seldom made twice.
+ */
+#define SETTLE_NS	20000000
+
 /* regions begin at a multiple of every block size and page size */
 #define REGION_ALIGN	(64UL << 10)
 
 /* room for a thousand pins of one page each */
 #define SMALL_REGIONS	(128UL << 20)
+
+uint64_t pin_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
 
 /* threads */
 
@@ -72,6 +91,7 @@ static void *job_main(void *arg)
 
 	__atomic_store_n(&job->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	job->ret = job->run(job);
+	job->end_ns = pin_now_ns();
 	__atomic_store_n(&job->done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -195,6 +215,15 @@ static int store_get(struct pin_job *job)
 	return err;
 }
 
+static int store_get_settled(struct pin_job *job)
+{
+	const struct timespec pause = { .tv_nsec = SETTLE_NS };
+
+	nanosleep(&pause, NULL);
+	job->begin_ns = pin_now_ns();
+	return store_get(job);
+}
+
 static struct pin_job *store_job(struct pin *pin, struct pin_io *io,
 				 int (*run)(struct pin_job *job))
 {
@@ -206,15 +235,6 @@ static struct pin_job *store_job(struct pin *pin, struct pin_io *io,
 	job->len = pin->len;
 	job->off = io->off;
 	return job;
-}
-
-/*
- * A slow target's transfer must not wait for its completion; on any other it is
- * over at once.
- */
-static bool beside(const struct pin_io *io)
-{
-	return io->held && !io->delay;
 }
 
 /* requests in flight */
@@ -255,7 +275,7 @@ int pin_io_inflight(const struct pin *pin, const struct pin_io *io)
  * at least.  A range of several requests is looked at twice: their number must
  * have come to rest.
  */
-static int wait_in_flight(const struct pin *pin, const struct pin_io *io, bool write,
+static int wait_in_flight(const struct pin *pin, const struct pin_io *io,
 			  const struct pin_job *job, bool (*over)(const struct pin *pin))
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
@@ -266,7 +286,7 @@ static int wait_in_flight(const struct pin *pin, const struct pin_io *io, bool w
 		need = (pin->len + io->max_request - 1) / io->max_request;
 
 	for (poll = 0; poll < IN_FLIGHT_POLLS; poll++) {
-		n = in_flight(pin, io, write);
+		n = pin_io_inflight(pin, io);
 		if (n < 0)
 			return n;
 		if (job ? pin_job_done(job) : over(pin))
@@ -365,7 +385,7 @@ static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 
 	io->delay = pin->method->variant & PIN_IO_DELAY;
 	io->held = io->delay || pin->hold_ns;
-	if (beside(io) && pin->max_len > PIN_TIMED_MAX)
+	if (io->held && !io->delay && pin->max_len > PIN_TIMED_MAX)
 		return pin_fail(pin, -E2BIG, "a clock holds no more than %lu bytes in flight",
 				PIN_TIMED_MAX);
 	if (!t)
@@ -374,9 +394,11 @@ static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 	if (!io->delay && pin->hold_ns > t->slower_ns)
 		return pin_fail(pin, -ERANGE, "no target holds I/O for %.1f s", pin->hold_ns / 1e9);
 	if (!io->delay && pin->hold_ns > t->slow_ns) {
+		io->delay_ns = t->slower_ns;
 		err = pin_targets_slower(t, node, len);
 		return err ? pin_fail(pin, err, "null_blk refused the slower device") : 0;
 	}
+	io->delay_ns = io->held && !io->delay ? t->slow_ns : 0;
 	snprintf(node, len, "%s", io->delay ? t->delay : pin->hold_ns ? t->slow : t->fast);
 	return *node ? 0 : pin_fail(pin, -EOPNOTSUPP, "%s", t->why);
 }
@@ -422,23 +444,12 @@ fail:
 
 int pin_io_prepare(struct pin *pin, struct pin_io *io)
 {
-	struct pin_job *job;
-	int err = 0, ret;
+	int err;
 
 	if (pin->method->flags & PIN_SINK) {
-		job = store_job(pin, io, store_put);
-		err = beside(io) ? pin_job_start(job) : store_put(job);
-	}
-	if (err)
-		return err;
-	if (io->store.started) {
-		err = wait_in_flight(pin, io, true, &io->store, NULL);
-		if (err) {
-			ret = pin_job_join(&io->store);
-			/* -ETIME: it is on the target, sooner than it was looked for */
-			if (ret || err != -ETIME)
-				return ret ? ret : err;
-		}
+		err = store_put(store_job(pin, io, store_put));
+		if (err)
+			return err;
 	}
 	io->base = pin_io_inflight(pin, io);
 	return io->base < 0 ? io->base : 0;
@@ -447,29 +458,35 @@ int pin_io_prepare(struct pin *pin, struct pin_io *io)
 int pin_io_wait(struct pin *pin, struct pin_io *io, const struct pin_job *job,
 		bool (*over)(const struct pin *pin))
 {
-	int err = wait_in_flight(pin, io, pin->method->flags & PIN_SOURCE, job, over);
+	int err = wait_in_flight(pin, io, job, over);
 
-	if (!err && pin->method->flags & PIN_SOURCE && beside(io))
-		err = pin_job_start(store_job(pin, io, store_get));
+	if (!err && pin->method->flags & PIN_SOURCE && io->delay_ns)
+		err = pin_job_start(store_job(pin, io, store_get_settled));
 	return err;
 }
 
 int pin_io_let_go(const struct pin *pin, const struct pin_io *io)
 {
-	return io->delay ? pin_targets_flush(pin->targets) : 0;
+	if (!io->delay)
+		return 0;
+	/* one command lets go all: the rest of a thousand pins need none */
+	if (!in_flight(pin, io, false) && !in_flight(pin, io, true))
+		return 0;
+	return pin_targets_flush(pin->targets);
 }
 
-int pin_io_finish(struct pin *pin, struct pin_io *io, int ret)
+int pin_io_finish(struct pin *pin, struct pin_io *io, int ret, uint64_t end_ns)
 {
+	struct pin_job *store = &io->store;
+	bool told = store->started;
 	int err;
 
-	if (io->store.started)
-		err = pin_job_join(&io->store);
-	else if (pin->method->flags & PIN_SOURCE && !ret)
+	err = pin_job_join(store);
+	if (ret || !(pin->method->flags & PIN_SOURCE))
+		return ret;
+	if (!told || err || end_ns > store->begin_ns + io->delay_ns)
 		err = store_get(store_job(pin, io, store_get));
-	else
-		err = 0;
-	return ret ? ret : err;
+	return err;
 }
 
 void pin_io_close(struct pin_io *io)

@@ -6,10 +6,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pin_internal.h"
 #include "pin_io.h"
+
+/* between two commands to dm-delay */
+#define LET_GO_NS	500000
 
 struct odirect {
 	struct pin_io io;
@@ -90,7 +94,7 @@ int pin_odirect_take(struct pin *pin)
 	job->off = o->io.off;
 	if (!o->io.held) {
 		ret = job->run(job);
-		return pin_io_finish(pin, &o->io, ret);
+		return pin_io_finish(pin, &o->io, ret, 0);
 	}
 
 	err = pin_job_start(job);
@@ -102,7 +106,7 @@ int pin_odirect_take(struct pin *pin)
 	/* what went out all the same must not be left out */
 	pin_io_let_go(pin, &o->io);
 	ret = pin_job_join(job);
-	ret = pin_io_finish(pin, &o->io, ret);
+	ret = pin_io_finish(pin, &o->io, ret, job->end_ns);
 	if (ret)
 		return ret;
 	return pin_fail(pin, err, "the I/O was not seen in flight");
@@ -121,15 +125,24 @@ int pin_odirect_live(struct pin *pin)
 
 int pin_odirect_release(struct pin *pin)
 {
+	const struct timespec pause = { .tv_nsec = LET_GO_NS };
 	struct odirect *o = pin->priv;
 	int err, ret;
 
 	if (!o->io.held)
 		return 0;
+	/*
+	 * More than once: of a read that was cut short old kernels do the rest
+	 * through the page cache, and dm-delay holds that back as well.
+	 */
+	do {
+		err = pin_io_let_go(pin, &o->io);
+		if (!pin_job_done(&o->job))
+			nanosleep(&pause, NULL);
+	} while (o->io.delay && !err && !pin_job_done(&o->job));
 	/* where letting go fails dm-delay's own time runs out: join all the same */
-	err = pin_io_let_go(pin, &o->io);
 	ret = pin_job_join(&o->job);
-	ret = pin_io_finish(pin, &o->io, ret);
+	ret = pin_io_finish(pin, &o->io, ret, o->job.end_ns);
 	return ret ? ret : err;
 }
 
