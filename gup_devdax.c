@@ -21,20 +21,64 @@ static bool can_hold_on(const struct pin_method *m)
 	return (m->flags & (PIN_HELD | PIN_TIMED)) == PIN_HELD;
 }
 
+static bool is_timed(const struct pin_method *m)
+{
+	return m->flags & PIN_TIMED;
+}
+
+static bool can_hold(const struct pin_method *m)
+{
+	return m->flags & PIN_HELD;
+}
+
+static bool is_longterm(const struct pin_method *m)
+{
+	return m->flags & PIN_LONGTERM;
+}
+
+/* one line for each: they differ in what they do, and with which pins */
+#define SCENARIO(fn, at, pins, text)					\
+	{								\
+		.name = #fn, .what = text, .sizes = at, .wants = pins,	\
+		.run = run_alone, .body = fn,				\
+	}
+
 static const struct scenario scenarios[] = {
+	SCENARIO(spans_fast, AT_ALL, is_any,
+		 "inside a page to the whole mapping, the memory already mapped"),
+	SCENARIO(spans_slow, AT_ALL, is_any,
+		 "the same, the memory not mapped: the pin faults it in"),
+	SCENARIO(undo_tail, AT_ALL, is_any,
+		 "the range's tail is not mapped: refused, and what was taken is given back"),
+	SCENARIO(readonly, AT_ALL, is_any,
+		 "the mapping is read-only: refused if the method writes, else right bytes"),
+	SCENARIO(register_or_refuse, AT_ALL, is_longterm,
+		 "a pin that stays for good: taken, or EOPNOTSUPP and nothing leaks"),
+	SCENARIO(munmap_held, AT_ALL, can_hold_on, "munmap() with a pin out"),
+	SCENARIO(mremap_held, AT_ALL, can_hold_on, "mremap() to another address with a pin out"),
+	SCENARIO(mprotect_held, AT_ALL, can_hold_on,
+		 "mprotect() to read-only and back with a pin out"),
+	SCENARIO(dontneed_held, AT_ALL, can_hold_on, "MADV_DONTNEED with a pin out"),
+	SCENARIO(fork_held, AT_ALL, can_hold_on,
+		 "fork() with a pin out; the child touches all and exits"),
+	SCENARIO(all_held, AT_ALL, is_timed,
+		 "fork(), mprotect(), MADV_DONTNEED, mremap(), munmap() while a clock runs"),
+	SCENARIO(exec_held, AT_ALL, can_hold, "exec() with a pin out"),
+	SCENARIO(exit_held, AT_ALL, can_hold, "exit() with a pin out"),
+	SCENARIO(thousand, AT_ALL, can_hold_on,
+		 "a thousand pins on one page, released in three orders"),
 	{
-		.name = "spans_fast",
-		.what = "inside a page to the whole mapping, the memory already mapped",
-		.sizes = AT_ALL, .wants = is_any, .run = run_alone, .body = spans_fast,
-	}, {
-		.name = "spans_slow",
-		.what = "the same, the memory not mapped: the pin faults it in",
-		.sizes = AT_ALL, .wants = is_any, .run = run_alone, .body = spans_slow,
-	}, {
-		.name = "thousand",
-		.what = "a thousand pins on one page, released in three orders",
-		.sizes = AT_ALL, .wants = can_hold_on, .run = run_alone, .body = thousand,
+		.name = "threads",
+		.what = "threads fault, pin, unpin and unmap the same for DAX_TEST_TIME seconds",
+		.sizes = AT_ALL, .pin_word = "random", .run = run_alone, .body = threads,
 	},
+	SCENARIO(refuse_map_private, AT_ALL, NULL, "mmap(MAP_PRIVATE): EINVAL"),
+	SCENARIO(refuse_misaligned, AT_ALL, NULL,
+		 "mmap() of parts of entries, or across them: EINVAL"),
+	SCENARIO(refuse_split_munmap, AT_PMD | AT_PUD, NULL,
+		 "munmap() inside an entry: EINVAL, and the mapping is whole"),
+	SCENARIO(refuse_split_mremap, AT_PMD | AT_PUD, NULL,
+		 "mremap() inside an entry: EINVAL, and the mapping is whole"),
 	{ 0 }
 };
 
