@@ -38,7 +38,7 @@ def parse(text):
         if len(words) < 4:
             raise Malformed(f"line {number}: SERIES CELL-GLOB OUTCOME PAGE wanted")
         remark = words[4].strip() if len(words) > 4 else ""
-        known = Known(number, words[0], words[1], words[2].split("|"), words[3],
+        known = Known(number, words[0], words[1], tuple(words[2].split("|")), words[3],
                       remark)
         check(known)
         table.append(known)
@@ -53,7 +53,7 @@ def check(known):
     if fails == (known.page == "-"):
         raise Malformed(f"line {known.number}: a failure has a page, "
                         "what passes or skips has none")
-    if (len(known.outcomes) > 1 or known.outcomes == ["skip"]) and not known.remark:
+    if (len(known.outcomes) > 1 or known.outcomes == ("skip",)) and not known.remark:
         raise Malformed(f"line {known.number}: it needs a reason")
 
 

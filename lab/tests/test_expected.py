@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The list of findings: what it lets pass and what it does not."""
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import ktap  # noqa: E402
+from check import expected  # noqa: E402
+
+# pylint: disable=missing-function-docstring
+
+
+def cell(name, outcome, sentence="it says so", program="dax_teardown"):
+    verdict = {"pass": ktap.PASS, "skip": ktap.SKIP}.get(outcome, ktap.FAIL)
+    kind = outcome if verdict == ktap.FAIL else ""
+    return ktap.Result(program, name, verdict, kind, sentence)
+
+
+TABLE = """
+# comment
+6.12  dax_teardown.devdax.*.vmsplice.*  returned_early  no-wait
+6.12  dax_teardown.devdax.pud.vmsplice.*  returned_early|unhealthy  no-wait  a race
+6.12  gup_devdax.*.gup_test_*  skip  -  no GUP_TEST
+"""
+EARLY = "devdax.pte.vmsplice.unbind_device_dax"
+HUGE = "devdax.pud.vmsplice.unbind_device_dax"
+GUP = "devdax.pte.gup_test_pin.one_page"
+
+
+def full(*changes):
+    """A run that is as the table says, with some cells changed."""
+    cells = {EARLY: cell(EARLY, "returned_early"),
+             HUGE: cell(HUGE, "returned_early"),
+             GUP: cell(GUP, "skip", "this kernel has no GUP_TEST", "gup_devdax")}
+    cells.update({result.name: result for result in changes})
+    return list(cells.values())
+
+
+class Comparing(unittest.TestCase):
+    def compare(self, *changes, series="6.12"):
+        return expected.compare(expected.parse(TABLE), series, full(*changes))
+
+    def test_as_known(self):
+        self.assertEqual(self.compare(), [])
+
+    def test_a_failure_that_is_not_listed(self):
+        wrong = self.compare(cell("devdax.pte.none.unbind", "not_revoked"))
+        self.assertEqual(len(wrong), 1)
+        self.assertIn("not in the list", wrong[0])
+
+    def test_a_listed_failure_that_passes(self):
+        wrong = self.compare(cell(EARLY, "pass"))
+        self.assertEqual(len(wrong), 1)
+        self.assertIn("pass, but line", wrong[0])
+
+    def test_a_listed_cell_that_fails_otherwise(self):
+        self.assertEqual(len(self.compare(cell(EARLY, "panic"))), 1)
+
+    def test_a_listed_cell_that_is_skipped(self):
+        self.assertEqual(len(self.compare(cell(EARLY, "skip"))), 1)
+
+    def test_a_race_may_end_both_ways_but_no_third(self):
+        self.assertEqual(self.compare(cell(HUGE, "unhealthy")), [])
+        self.assertEqual(len(self.compare(cell(HUGE, "pass"))), 1)
+
+    def test_a_skip_that_is_not_listed(self):
+        wrong = self.compare(cell("devdax.pte.none.unbind", "skip"))
+        self.assertEqual(len(wrong), 1)
+
+    def test_a_skip_for_another_reason(self):
+        wrong = self.compare(cell(GUP, "skip", "no device", "gup_devdax"))
+        self.assertEqual(len(wrong), 1)
+        self.assertIn("another reason", wrong[0])
+
+    def test_a_line_that_speaks_for_no_cell_is_stale(self):
+        results = [result for result in full() if result.name != GUP]
+        wrong = expected.compare(expected.parse(TABLE), "6.12", results)
+        self.assertEqual(len(wrong), 1)
+        self.assertIn("stale", wrong[0])
+
+    def test_a_line_that_later_ones_cover_is_stale(self):
+        results = [result for result in full() if result.name != EARLY]
+        wrong = expected.compare(expected.parse(TABLE), "6.12", results)
+        self.assertIn("line 3 of the list", wrong[0])
+
+    def test_another_series_is_not_spoken_for(self):
+        self.assertEqual(len(self.compare(series="5.10")), 3)
+
+
+class Rule(unittest.TestCase):
+    def test_only_pinned_cells_of_the_teardown(self):
+        for name, program, wanted in (
+                (EARLY, "dax_teardown", True), (EARLY, "gup_devdax", False),
+                ("devdax.pte.none.unbind_device_dax", "dax_teardown", False),
+                ("devdax.pmd.vmsplice.unbind_device_dax_map_dev",
+                 "dax_teardown", False)):
+            result = cell(name, "pass", program=program)
+            self.assertEqual(expected.is_pinned_unbind(result), wanted, name)
+
+    def test_one_that_passes_by_luck(self):
+        count, wrong = expected.compare_rule(
+            full(cell(HUGE, "pass")), "returned_early")
+        self.assertEqual((count, len(wrong)), (2, 1))
+
+    def test_no_cells_is_no_proof(self):
+        self.assertEqual(len(expected.compare_rule([], "pass")[1]), 1)
+
+    def test_skipped_cells_do_not_count(self):
+        results = [cell(EARLY, "skip"), cell(HUGE, "pass")]
+        self.assertEqual(expected.compare_rule(results, "pass"), (1, []))
+
+
+class Table(unittest.TestCase):
+    def refused(self, line):
+        with self.assertRaises(expected.Malformed):
+            expected.parse(line)
+
+    def test_malformed_lines(self):
+        self.refused("6.12 *")
+        self.refused("6.12 * slow page")
+        self.refused("6.12 * failed -")
+        self.refused("6.12 * skip page no reason")
+        self.refused("6.12 * skip -")
+        self.refused("6.12 * pass|failed page")
+
+    def test_each_page_has_both_files_and_a_line(self):
+        table = expected.parse(TABLE)
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual(len(expected.check_pages(table, directory)), 2)
+            for name in ("no-wait.md", "no-wait.c"):
+                with open(os.path.join(directory, name), "w", encoding="ascii"):
+                    pass
+            self.assertEqual(expected.check_pages(table, directory), [])
+            with open(os.path.join(directory, "stray.md"), "w", encoding="ascii"):
+                pass
+            self.assertEqual(len(expected.check_pages(table, directory)), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
