@@ -103,6 +103,23 @@ def compare(table, series, results):
     return wrong
 
 
+def compare_boots(table, series, results, boots):
+    """One boot lasts for the whole run, but for cells known to cost it."""
+    _, speaks = lines_for(table, series, results)
+    wrong = []
+    for boot in range(1, boots):
+        cells = [result for result in results if result.boot == boot]
+        if not cells:
+            wrong.append(f"boot {boot} ended without a verdict")
+            continue
+        last = cells[-1]
+        known = speaks.get(last.full_name)
+        if known is None or known.page == "-":
+            wrong.append(f"boot {boot} ended with {last.full_name}, which is no "
+                         f"finding: {outcome_of(last)}: {last.sentence}")
+    return wrong
+
+
 # -- the rule the suite is about -----------------------------------------
 
 # Cells of the map=dev namespace are a matter of their own: on 5.10 its unbind

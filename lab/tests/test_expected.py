@@ -90,6 +90,27 @@ class Comparing(unittest.TestCase):
         self.assertEqual(len(self.compare(series="5.10")), 3)
 
 
+class Boots(unittest.TestCase):
+    def boots(self, last, boots):
+        results = full(last)
+        results = [r for r in results if r.name != last.name] + [last]
+        last.boot = 1
+        return expected.compare_boots(expected.parse(TABLE), "6.12", results, boots)
+
+    def test_one_is_enough(self):
+        self.assertEqual(self.boots(cell(GUP, "skip", program="gup_devdax"), 1), [])
+
+    def test_a_finding_may_cost_one(self):
+        self.assertEqual(self.boots(cell(EARLY, "returned_early"), 2), [])
+
+    def test_nothing_else_may(self):
+        self.assertEqual(len(self.boots(cell("devdax.a.b.c", "panic"), 2)), 1)
+        self.assertEqual(len(self.boots(cell("devdax.a.b.c", "pass"), 2)), 1)
+
+    def test_a_boot_without_a_verdict(self):
+        self.assertEqual(len(self.boots(cell(EARLY, "returned_early"), 3)), 1)
+
+
 class Rule(unittest.TestCase):
     def test_only_pinned_cells_of_the_teardown(self):
         for name, program, wanted in (
