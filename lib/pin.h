@@ -31,7 +31,7 @@ struct pin_targets;
  * @flags: PIN_*
  * @variant: the family's own: which of its members this is
  * @max_len: largest range one pin can take, bytes; 0 for no limit.  What a clock
- *	holds in flight (null_blk and a @hold_ns of struct pin) is 4 MiB at most
+ *	holds in flight (null_blk and a @hold_ns of struct pin) is 1 MiB at most
  * @open: allocates what the pin needs before it is taken; -EOPNOTSUPP when
  *	kernel or machine lacks it, with a sentence in pin->why
  * @take: takes the pin on pin->addr, pin->len.  A SINK method's bytes come from

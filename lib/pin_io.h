@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "pin.h"
@@ -25,6 +26,8 @@
  * @tid: its thread id; 0 until it runs
  * @done: @run has returned
  * @ret: what it returned
+ * @begin_ns: CLOCK_MONOTONIC when the I/O began, where @run notes it
+ * @end_ns: when @run had returned
  */
 struct pin_job {
 	pthread_t thread;
@@ -37,6 +40,8 @@ struct pin_job {
 	int tid;
 	int done;
 	int ret;
+	uint64_t begin_ns;
+	uint64_t end_ns;
 };
 
 /* start the thread; 0 or -errno */
@@ -54,10 +59,11 @@ bool pin_job_done(const struct pin_job *job);
  * @off: start of the region that belongs to this pin alone
  * @held: I/O stays in flight for a while
  * @delay: the target is dm-delay: a command lets go
+ * @delay_ns: the target is null_blk with this completion delay; else 0
  * @inflight: path of the target's counters of requests in flight
  * @base: requests in flight before ours
  * @max_request: bytes that fit into one request; 0 if not known
- * @store: the transfer between peer and target, under way beside the pin's own
+ * @store: reads a SOURCE's bytes back from a slow target meanwhile
  */
 struct pin_io {
 	int fd;
@@ -65,6 +71,7 @@ struct pin_io {
 	off_t off;
 	bool held;
 	bool delay;
+	uint64_t delay_ns;
 	char inflight[48];
 	int base;
 	size_t max_request;
@@ -102,10 +109,14 @@ int pin_io_let_go(const struct pin *pin, const struct pin_io *io);
  * @pin: its I/O has ended
  * @io: the I/O
  * @ret: how it ended, 0 or -errno
+ * @end_ns: CLOCK_MONOTONIC when it was seen to have ended
  *
  * Return: @ret, or the -errno of the transfer between peer and target.
  */
-int pin_io_finish(struct pin *pin, struct pin_io *io, int ret);
+int pin_io_finish(struct pin *pin, struct pin_io *io, int ret, uint64_t end_ns);
+
+/* CLOCK_MONOTONIC, nanoseconds */
+uint64_t pin_now_ns(void);
 
 /* give region and descriptors back; safe when pin_io_open() failed */
 void pin_io_close(struct pin_io *io);

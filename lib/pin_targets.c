@@ -497,6 +497,12 @@ int pin_targets_flush(const struct pin_targets *t)
 	return err;
 }
 
+/* libdevmapper keeps the control device open, and that keeps the module */
+static void let_control_go(void)
+{
+	dm_lib_release();
+}
+
 static int destroy_delay(const struct pin_targets *t)
 {
 	unsigned int minor;
@@ -514,8 +520,7 @@ static int destroy_delay(const struct pin_targets *t)
 		if (err)
 			err = dm_exists(t, &minor);
 	}
-	/* its open descriptor of the control device would keep the module */
-	dm_lib_release();
+	let_control_go();
 	return err == 1 ? -EBUSY : err;
 }
 
@@ -539,6 +544,10 @@ int pin_targets_flush(const struct pin_targets *t)
 	return -ENODEV;
 }
 
+static void let_control_go(void)
+{
+}
+
 static int destroy_delay(const struct pin_targets *t)
 {
 	(void)t;
@@ -559,6 +568,7 @@ int pin_targets_create(struct pin_targets *t, unsigned int id)
 
 	ret = create_nullbs(t);
 	err = create_delay(t);
+	let_control_go();
 	return ret ? ret : err;
 }
 

@@ -174,7 +174,7 @@ static int take_io(struct pin *pin, struct uring *u)
 	/* what went out all the same must not be left out */
 	pin_io_let_go(pin, &u->io);
 	ret = reap(pin, u);
-	ret = pin_io_finish(pin, &u->io, ret);
+	ret = pin_io_finish(pin, &u->io, ret, pin_now_ns());
 	if (ret || !u->io.held)
 		return ret;
 	return pin_fail(pin, err, "the I/O was not seen in flight");
@@ -241,7 +241,7 @@ int pin_uring_release(struct pin *pin)
 	if (does_io(pin) && u->submitted) {
 		err = pin_io_let_go(pin, &u->io);
 		ret = reap(pin, u);
-		ret = pin_io_finish(pin, &u->io, ret);
+		ret = pin_io_finish(pin, &u->io, ret, pin_now_ns());
 	}
 	gone = unregister(u);
 	if (!ret)
