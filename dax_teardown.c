@@ -298,7 +298,7 @@ static void defuse(struct scene *s)
 	if (!strcmp(how, "park")) {
 		guard_drop_holder(c->guard, s->h.pid);
 		c->guard->busy = false;
-		snprintf(c->guard->wedged[0], sizeof(c->guard->wedged[0]), "%s", c->v.dax);
+		guard_set_wedged(c->guard);
 		note(c, "process %d keeps the pins until reboot; %s stays unbound", s->h.pid,
 		     c->v.dax);
 		s->h.pid = 0;
@@ -671,8 +671,13 @@ static bool start_openers(struct scene *s)
 /* they go on, but what they had open before the action is closed */
 static bool pause_openers(struct scene *s, unsigned long *rounds)
 {
+	int ret = holder_round(&s->h);
+
 	*rounds = 1;
-	return cell_holder_ok(s->c, holder_round(&s->h), "waiting for the openers", &s->h);
+	if (ret != -ETIMEDOUT)
+		return cell_holder_ok(s->c, ret, "waiting for the openers", &s->h);
+	return cell_holder_stuck(s->c, "a thread that opens and maps the device during unbind never comes back; expected ENXIO or SIGBUS",
+				 &s->h);
 }
 
 /* threads use the device all the while: before, during and after the action */
@@ -869,6 +874,12 @@ static bool can_hold_on(const struct pin_method *m)
 	return (m->flags & (PIN_HELD | PIN_TIMED)) == PIN_HELD;
 }
 
+/* a clock says so; each cell takes that long */
+static bool can_hold_a_while(const struct pin_method *m)
+{
+	return (m->flags & PIN_HELD) && (m->flags & PIN_TIMED);
+}
+
 static bool can_be_inherited(const struct pin_method *m)
 {
 	return can_hold(m) && (m->flags & PIN_OUTLIVES);
@@ -945,7 +956,12 @@ static const struct scenario scenarios[] = {
 	}, {
 		.name = "",
 		.what = "one pin out: the mapping is revoked, the action waits for the pin",
-		.sizes = AT_ALL, .actions = EVERY_ACTION, .wants = can_hold, .run = pinned,
+		.sizes = AT_ALL, .actions = EVERY_ACTION, .wants = can_hold_on, .run = pinned,
+	}, {
+		.name = "",
+		.what = "one pin out, which a clock ends: the action waits for it",
+		.sizes = AT_ALL, .actions = FIRST_ACTION, .wants = can_hold_a_while,
+		.run = pinned,
 	}, {
 		.name = "unmapped",
 		.what = "the pin outlives its mapping: the action waits all the same",
@@ -1022,6 +1038,7 @@ static const struct suite suite = {
 	.memory = "devdax",
 	.scenarios = scenarios,
 	.targets = true,
+	.clock = true,
 };
 
 int main(int argc, char **argv)

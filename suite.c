@@ -15,6 +15,9 @@
 
 #define EXIT_USAGE	2
 
+/* A pin's clock in rounds of unbind and bind; two rounds pass until it is safe. */
+#define HOLD_ROUNDS	6
+
 /* Smallest devices the scenarios work on, by page size: 8 entries of a pmd,
  * and one of a pud.
  */
@@ -80,23 +83,35 @@ static int add_actions(const struct scenario *sc, enum daxmap_size size,
 	return ret;
 }
 
+static int add_pins(const struct scenario *sc, enum daxmap_size size)
+{
+	int ret = 0;
+
+	if (!sc->wants)
+		return add_actions(sc, size, NULL);
+	for (const struct pin_method *m = pin_methods; m->name && !ret; m++)
+		if (sc->wants(m))
+			ret = add_actions(sc, size, m);
+	return ret;
+}
+
+/*
+ * One page size after the other: who offers a single namespace has it
+ * reconfigured twice, not for every cell.  What a faulty kernel does not survive
+ * comes last.
+ */
 int suite_init(const struct suite *s)
 {
 	int ret = 0;
 
 	suite = s;
-	for (const struct scenario *sc = s->scenarios; sc->run; sc++) {
-		for (int size = 0; size < DAXMAP_NR; size++) {
-			if (!(sc->sizes & (1u << size)))
-				continue;
-			if (!sc->wants)
-				ret = ret ?: add_actions(sc, size, NULL);
-			for (const struct pin_method *m = pin_methods;
-			     sc->wants && m->name && !ret; m++)
-				if (sc->wants(m))
-					ret = add_actions(sc, size, m);
-		}
-	}
+	for (int last = 0; last <= 1; last++)
+		for (int size = 0; size < DAXMAP_NR; size++)
+			for (int map_dev = 0; map_dev <= 1; map_dev++)
+				for (const struct scenario *sc = s->scenarios; sc->run; sc++)
+					if (sc->destructive == last && sc->map_dev == map_dev &&
+					    sc->sizes & (1u << size))
+						ret = ret ?: add_pins(sc, size);
 	return ret;
 }
 
@@ -272,6 +287,9 @@ int suite_prepare(char *why, size_t len)
 	ret = victim_set_find(&guard->set, why, len);
 	if (ret)
 		return ret;
+	/* some may have been refused beside those that serve */
+	if (why[0])
+		printf("# %s\n", why);
 	if (getenv("DAX_TEST_CLEAR_WARN_ONCE"))
 		health_clear_warn_once();
 	ret = health_open(&health);
@@ -386,15 +404,24 @@ bool cell_holder(struct cell *c, struct holder *h)
 	return expect_ok(c, ret, "starting the holder", "");
 }
 
-bool cell_holder_ok(struct cell *c, int ret, const char *what, const struct holder *h)
+bool cell_holder_stuck(struct cell *c, const char *what, const struct holder *h)
 {
 	static char stacks[4096];
 
-	if (ret == -ETIMEDOUT) {
-		actor_stacks(h->pid, stacks, sizeof(stacks));
-		note_lines(c, "the holder is stuck", stacks);
-	}
-	return expect_ok(c, ret, what, h->why);
+	expect(c, VERDICT_NEVER_RETURNED, false, "%s", what);
+	actor_stacks(h->pid, stacks, sizeof(stacks));
+	note_lines(c, "the holder is stuck", stacks);
+	return false;
+}
+
+bool cell_holder_ok(struct cell *c, int ret, const char *what, const struct holder *h)
+{
+	char text[128];
+
+	if (ret != -ETIMEDOUT)
+		return expect_ok(c, ret, what, h->why);
+	snprintf(text, sizeof(text), "%s: process %d does not answer", what, h->pid);
+	return cell_holder_stuck(c, text, h);
 }
 
 void cell_holder_end(struct cell *c, struct holder *h)
@@ -430,20 +457,52 @@ double suite_seconds(double by_default)
 
 static bool take_device(struct cell *c)
 {
-	char why[200] = "";
-	int ret = victim_get(&guard->set, daxmap_bytes(c->size), min_bytes[c->size],
-			     c->scenario->map_dev, &c->v, why, sizeof(why));
+	struct victim *chosen = &guard->chosen[c->size + (c->scenario->map_dev ? DAXMAP_NR : 0)];
+	char why[VICTIM_WHY] = "";
+	int ret = -ENODEV;
 
+	if (chosen->dax[0] && guard_is_wedged(guard, chosen->dax)) {
+		skip(c, "%s is wedged by an earlier cell, see its report", chosen->dax);
+		return false;
+	}
+	if (chosen->dax[0])
+		ret = victim_same(chosen, why, sizeof(why));
+	if (ret)
+		ret = victim_get(&guard->set, daxmap_bytes(c->size), min_bytes[c->size],
+				 c->scenario->map_dev, chosen, why, sizeof(why));
 	if (ret) {
 		skip(c, "no %s device for this cell: %s", daxmap_name(c->size), why);
 		return false;
 	}
-	if (guard_is_wedged(guard, c->v.dax)) {
-		skip(c, "%s is wedged by an earlier cell, see its report", c->v.dax);
-		return false;
-	}
+	c->v = *chosen;
 	guard->victim = c->v;
 	guard->busy = true;
+	return true;
+}
+
+/*
+ * A pin that a clock ends must outlast an unbind that does not wait, and the bind
+ * after it: letting go in between is what takes the kernel down.  So the clock is
+ * set by what this machine, as loaded as it is, needs for a round.
+ */
+static bool set_clock(struct cell *c)
+{
+	uint64_t start = timeline_now();
+	uint64_t wanted;
+	int ret;
+
+	if (guard->clock_set)
+		return true;
+	ret = guard_bind_call(guard, victim_unbind);
+	ret = ret ?: guard_bind_call(guard, victim_bind);
+	if (!expect_ok(c, ret, "unbind and bind without pins", ""))
+		return false;
+	wanted = HOLD_ROUNDS * (timeline_now() - start);
+	if (wanted > guard->targets.slower_ns / 2)
+		wanted = guard->targets.slower_ns / 2;
+	if (wanted > guard->targets.slow_ns)
+		guard->targets.slow_ns = wanted;
+	guard->clock_set = true;
 	return true;
 }
 
@@ -482,6 +541,8 @@ void suite_run(struct cell *c)
 	if (!c->scenario->no_device && !take_device(c))
 		return;
 	if (!expect_ok(c, health_begin(health), "reading the kernel's health", ""))
+		return;
+	if (c->method && (c->method->flags & PIN_TIMED) && suite->clock && !set_clock(c))
 		return;
 	note_lines(c, "since the last cell, by nobody's doing", health_stray(health));
 	c->scenario->run(c);

@@ -89,6 +89,7 @@ struct scenario {
  * @memory: first word of its cells' names
  * @scenarios: its table, ends with an entry without run()
  * @targets: it holds I/O in flight and wants slow block devices
+ * @clock: and has to hold it for longer than an unbind takes
  */
 struct suite {
 	const char *name;
@@ -96,6 +97,7 @@ struct suite {
 	const char *memory;
 	const struct scenario *scenarios;
 	bool targets;
+	bool clock;
 };
 
 /**
@@ -121,7 +123,7 @@ struct cell {
 	struct victim v;
 	enum verdict_kind verdict;
 	bool skipped;
-	char why[320];
+	char why[VICTIM_WHY];
 };
 
 /** suite_init() - make the cells of a program; 0 or -ENOMEM */
@@ -196,6 +198,9 @@ bool cell_holder(struct cell *c, struct holder *h);
 
 /** cell_holder_ok() - expect_ok() for a holder's answer; a stuck one's stacks are told */
 bool cell_holder_ok(struct cell *c, int ret, const char *what, const struct holder *h);
+
+/** cell_holder_stuck() - fail with VERDICT_NEVER_RETURNED, tell its stacks; false */
+bool cell_holder_stuck(struct cell *c, const char *what, const struct holder *h);
 
 /** cell_holder_end() - end it and forget it */
 void cell_holder_end(struct cell *c, struct holder *h);

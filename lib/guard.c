@@ -17,8 +17,11 @@
 #include "actor.h"
 #include "guard.h"
 
-/* A killed process ends when its last reference is dropped: I/O in flight. */
-#define GUARD_EXIT_NS	(10 * NSEC_PER_SEC)
+/*
+ * A killed process ends when its last I/O has: the slowest target takes 3 s.  One
+ * with a thread that the kernel has given up on never does.
+ */
+#define GUARD_EXIT_NS	(8 * NSEC_PER_SEC)
 
 /* Between two looks whether a process is gone. */
 #define GUARD_POLL_NS	(500 * 1000)
@@ -72,13 +75,22 @@ static bool proc_alive(const struct guard_proc *p)
 	return q && q[1] && q[2] != 'Z' && q[2] != 'X';
 }
 
+/* a thread that died of an oops stays in do_exit(), and its process with it */
+static bool given_up(pid_t pid)
+{
+	char stacks[8192];
+
+	actor_stacks(pid, stacks, sizeof(stacks));
+	return strstr(stacks, "make_task_dead") || strstr(stacks, "rewind_stack");
+}
+
 static int wait_gone(const struct guard_proc *p, uint64_t ns)
 {
 	uint64_t end = timeline_now() + ns;
 	struct timespec ts = { .tv_nsec = GUARD_POLL_NS };
 
 	while (proc_alive(p)) {
-		if (timeline_now() >= end)
+		if (timeline_now() >= end || given_up(p->pid))
 			return -ETIMEDOUT;
 		/* reaps it where it is a child of ours */
 		waitpid(p->pid, NULL, WNOHANG);
@@ -119,8 +131,9 @@ bool guard_is_wedged(const struct guard *g, const char *dax)
 	return false;
 }
 
-static void set_wedged(struct guard *g)
+void guard_set_wedged(struct guard *g)
 {
+	victim_avoid(&g->set, &g->victim);
 	for (int i = 0; i < VICTIM_MAX; i++) {
 		if (!strcmp(g->wedged[i], g->victim.dax))
 			return;
@@ -169,7 +182,7 @@ int guard_bind_call(struct guard *g, int (*run)(const struct victim *v))
 	int ret = actor_call(&a, &g->bind_tl, run, &g->victim);
 
 	if (ret == -ETIMEDOUT)
-		set_wedged(g);
+		guard_set_wedged(g);
 	return ret;
 }
 
@@ -192,7 +205,7 @@ int guard_settle(struct guard *g)
 		/* it waits, as it should: its holders may go at once */
 		end_holders(g);
 		if (wait_gone(&g->actor, ACTOR_DEADLINE_NS)) {
-			set_wedged(g);
+			guard_set_wedged(g);
 			return -EBUSY;
 		}
 	}
@@ -205,7 +218,11 @@ int guard_settle(struct guard *g)
 	if (ret)
 		return ret == -ETIMEDOUT ? -EBUSY : ret;
 	ret = end_holders(g);
-	if (!ret && g->dirty) {
+	if (ret) {
+		guard_set_wedged(g);
+		return -EBUSY;
+	}
+	if (g->dirty) {
 		ret = guard_bind_call(g, victim_unbind);
 		if (!ret)
 			ret = guard_bind_call(g, victim_bind);

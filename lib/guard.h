@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daxmap.h"
 #include "ktrace.h"
 #include "pin_targets.h"
 #include "timeline.h"
@@ -44,6 +45,8 @@ struct guard_proc {
  * @node: a device node of our own, in a directory of our own; "" if none
  * @node_damaged: its inode is linked into a struct cdev that was initialised
  *	anew: evicting it would bring the kernel down, so it stays until reboot
+ * @chosen: device of each page size, and of each with its map on the device
+ * @clock_set: targets.slow_ns fits this machine's speed
  * @filled: programs note here what they have prepared, a bit each
  * @guardian: the guardian process
  * @owner: the process it watches
@@ -63,6 +66,8 @@ struct guard {
 	char wedged[VICTIM_MAX][32];
 	char node[64];
 	atomic_bool node_damaged;
+	struct victim chosen[2 * DAXMAP_NR];
+	bool clock_set;
 	atomic_uint filled;
 	struct guard_proc guardian;
 	struct guard_proc owner;
@@ -103,6 +108,9 @@ void guard_set_actor(struct guard *g, pid_t pid);
  * -errno of what could not be put right.
  */
 int guard_settle(struct guard *g);
+
+/** guard_set_wedged() - g->victim is lost until reboot: nobody goes near it */
+void guard_set_wedged(struct guard *g);
 
 /** guard_is_wedged() - is this device stuck? */
 bool guard_is_wedged(const struct guard *g, const char *dax);

@@ -18,7 +18,10 @@
 #include "pattern.h"
 
 /* Longest command: a pin with a TIMED release, or filling 2 GiB under TCG. */
-#define HOLDER_ANSWER_NS	(25 * NSEC_PER_SEC)
+#define HOLDER_ANSWER_NS	(40 * NSEC_PER_SEC)
+
+/* A thread's round takes a few faults; one that waits for a dead one, for ever. */
+#define HOLDER_ROUND_NS		(4 * NSEC_PER_SEC)
 
 /* Between two touches of the watching thread: short against a teardown. */
 #define TOUCH_NS		(200 * 1000)
@@ -452,7 +455,8 @@ static int ask(struct holder *h, const struct command *c, unsigned long *value)
 		return -ETIMEDOUT;
 	if (send(h->sock, c, sizeof(*c), MSG_NOSIGNAL) != sizeof(*c))
 		return -EPIPE;
-	ret = wait_readable(h->sock, HOLDER_ANSWER_NS);
+	ret = wait_readable(h->sock, c->op == OP_ROUND || c->op == OP_CALM ?
+				     HOLDER_ROUND_NS : HOLDER_ANSWER_NS);
 	if (ret) {
 		h->stuck = true;
 		return ret;
