@@ -69,6 +69,9 @@
  */
 #define SETTLE_NS	20000000
 
+/* direct I/O makes one bio of it, however its pages lie */
+#define ONE_BIO		(128UL << 10)
+
 /* regions begin at a multiple of every block size and page size */
 #define REGION_ALIGN	(64UL << 10)
 
@@ -280,6 +283,7 @@ static int wait_in_flight(const struct pin *pin, const struct pin_io *io,
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
 	int need = 1, base = job ? 0 : io->base;
+	size_t one = io->max_request ? io->max_request : ONE_BIO;
 	int n, last = -1, poll;
 
 	if (io->max_request)
@@ -296,7 +300,7 @@ static int wait_in_flight(const struct pin *pin, const struct pin_io *io,
 		if (n < base)
 			base = n;
 		if (n >= base + need && (!job || job_blocked(job)) &&
-		    (n == last || pin->len <= io->max_request))
+		    (n == last || pin->len <= one))
 			return 0;
 		last = n;
 		nanosleep(&pause, NULL);
