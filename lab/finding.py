@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Boot a kernel and run the program of one finding in it.
+
+    finding.py NAME [--kernel KERNEL] [-- ARGUMENT...]
+
+NAME is that of a page in lab/findings.  Shows what the program printed and what
+the kernel said meanwhile, in OUT/<kernel>/NAME.log.
+Exit status: 0 the kernel keeps the rule, 1 it does not, 4 the program could not
+try, 2 it could not be run.
+"""
+import argparse
+import os
+import re
+import select
+import subprocess
+import sys
+import tempfile
+
+import image
+import kernels
+import qemu
+import vm
+from kernels import Refusal
+
+FINDINGS = os.path.join(vm.ROOT, "lab", "findings")
+BOOT_LIMIT = 240.0
+# A program has to end by itself sooner than that
+RUN_LIMIT = 90.0
+# The kernel's lines that are shown; all are in the file
+SHOWN = 60
+
+
+def build(name, directory):
+    source = os.path.join(FINDINGS, f"{name}.c")
+    if not os.path.exists(source):
+        have = sorted(entry[:-2] for entry in os.listdir(FINDINGS)
+                      if entry.endswith(".c"))
+        raise Refusal(f"no finding is named {name}: there are {', '.join(have)}")
+    path = os.path.join(directory, name)
+    done = subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-Wall", "-pthread",
+                           "-o", path, source], check=False)
+    if done.returncode:
+        raise Refusal(f"{source} does not build: see above")
+    return path
+
+
+def archive(name, program, label, arguments):
+    """What init runs as a program is the script that runs the finding."""
+    script = os.path.join(image.GUEST, "finding")
+    cpio = image.Cpio()
+    image.add_program(cpio, f"lab/finding/{name}", program)
+    for entry, text in (("name", name), ("label", label),
+                        ("args", " ".join(arguments))):
+        cpio.file(f"lab/finding/{entry}", f"{text}\n".encode())
+    return image.run_archive({"finding": script}, {"finding": [name]}) + cpio.done()
+
+
+def follow(machine):
+    """The program's lines as they come; its status, or why there is none."""
+    fd = machine.results.fileno()
+    pending = b""
+    began = False
+    while True:
+        limit = RUN_LIMIT if began else BOOT_LIMIT
+        if not select.select([fd], [], [], limit)[0]:
+            return f"the guest hung: no output for {limit:.0f} s"
+        data = os.read(fd, 65536)
+        if not data:
+            return "the guest died"
+        *lines, pending = (pending + data).split(b"\n")
+        for line in lines:
+            text = line.decode(errors="replace").rstrip("\r")
+            words = text.split()
+            if words[:2] == ["@@", "failed:"]:
+                raise Refusal(f"the guest cannot run it: {text}")
+            if words[:3] == ["@@", "end", "finding"]:
+                return int(words[3])
+            if words[:3] == ["@@", "begin", "finding"]:
+                began = True
+            elif began:
+                print(text, flush=True)
+
+
+def kernel_lines(console, name):
+    """What the kernel said from the program's start on."""
+    with open(console, encoding="utf-8", errors="replace") as f:
+        lines = f.read().splitlines()
+    starts = [number for number, line in enumerate(lines)
+              if re.search(rf"finding: {re.escape(name)}\b", line)]
+    return lines[starts[0] + 1:] if starts else []
+
+
+def run(args):
+    vm.need_tools()
+    if not re.fullmatch(r"[\w-]+", args.name):
+        raise Refusal(f"'{args.name}' is no name of a finding")
+    cache = os.path.abspath(args.cache)
+    kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
+    out = os.path.join(args.out, kernel.name)
+    os.makedirs(out, exist_ok=True)
+    console = os.path.join(out, f"{args.name}.log")
+    with open(console, "wb"):
+        pass
+    print(f"kernel {kernel.release}", flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        overlay = archive(args.name, build(args.name, scratch), args.label,
+                          args.arguments)
+    machine = qemu.Machine(kernel, (image.base_archive(cache, kernel), overlay),
+                           console, vm.parse_memory(args.mem),
+                           vm.parse_cpus(args.cpus))
+    try:
+        status = follow(machine)
+    finally:
+        complaint = machine.stop()
+    lines = kernel_lines(console, args.name)
+    print(*(lines[:SHOWN] or ["the kernel said nothing"]), sep="\n")
+    if len(lines) > SHOWN:
+        print(f"... and {len(lines) - SHOWN} lines more")
+    print(console, flush=True)
+    if isinstance(status, str):
+        print(f"{status} {complaint}".strip())
+        return 1
+    print(f"exit status {status}")
+    return status
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("arguments", metavar="ARGUMENT", nargs="*",
+                        help="for the program, after '--'")
+    for name, default, text in (
+            ("KERNEL", "debian:newest", "debian:SERIES, a bzImage, a build tree"),
+            ("MODULES", "", "modules directory of a bzImage"),
+            ("LABEL", "ksft-dax-pmd", "which of lab/guest/namespaces"),
+            ("MEM", "4G", "memory of the guest"), ("CPUS", "2", "CPUs of the guest"),
+            ("OUT", "out", "the log goes to a directory below it"),
+            ("CACHE", ".cache", "what was fetched")):
+        parser.add_argument("--" + name.lower(), metavar=name, help=text,
+                            default=os.environ.get(name, default))
+    args = parser.parse_args()
+    try:
+        with kernels.refusals(status=2), vm.ending_on_signals():
+            return run(args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
