@@ -12,6 +12,8 @@ import time
 # Of a failed check's log this many lines are printed, the rest is in the file
 TAIL = 30
 LONGEST_LINE = 240
+# Seconds between being told to end and being made to
+GRACE = 15
 
 
 class Failed(Exception):
@@ -116,7 +118,8 @@ class Log:
             stderr=subprocess.STDOUT, start_new_session=True, text=True,
             errors="replace", preexec_fn=setup)
         self.board.children.add(child)
-        timer = threading.Timer(seconds, kill_group, [child])
+        late = threading.Event()
+        timer = threading.Timer(seconds, end_group, [child, late])
         timer.start()
         lines = []
         try:
@@ -126,12 +129,11 @@ class Log:
                 lines.append(line)
             status = child.wait()
         finally:
-            late = not timer.is_alive()
             timer.cancel()
             self.board.children.discard(child)
             child.stdout.close()
         output = "".join(lines)
-        if late:
+        if late.is_set():
             raise Failed(f"{name_of(command)} did not end within {seconds} s")
         wanted = (expect,) if isinstance(expect, int) else expect
         if wanted is not None and status not in wanted:
@@ -144,8 +146,14 @@ def name_of(command):
     return os.path.basename(str(command[0]))
 
 
-def kill_group(child):
+def end_group(child, late):
+    """A chance to put away what it has begun, then the end."""
+    late.set()
     with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        while child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
         os.killpg(child.pid, signal.SIGKILL)
 
 
