@@ -86,7 +86,7 @@ TEST(only_what_is_ours_is_removed)
 	EXPECT_EQ(0, ktrace_destroy(&t));
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		memset(&t, 0, sizeof(t));
-		strcpy(t.group, bad[i]);
+		snprintf(t.group, sizeof(t.group), "%s", bad[i]);
 		EXPECT_EQ(-EINVAL, ktrace_destroy(&t));
 		EXPECT_EQ(-EINVAL, ktrace_clear(&t));
 		EXPECT_EQ(-EINVAL, ktrace_read(&t, 0, 0, buf, sizeof(buf)));

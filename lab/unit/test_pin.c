@@ -175,7 +175,7 @@ TEST_F(pin, goes_through_its_life)
 	peer = self->pin.peer;
 	ASSERT_NE(peer, NULL);
 	EXPECT_GE(self->pin.peer_len, sizeof(self->range));
-	strcpy(peer, "bytes to arrive");
+	snprintf(peer, sizeof(self->range), "bytes to arrive");
 
 	EXPECT_EQ(pin_take(&self->pin, self->range, sizeof(self->range)), 0);
 	EXPECT_TRUE(self->pin.taken);
@@ -243,7 +243,7 @@ TEST_F(pin, abandoned_is_not_let_go)
 TEST_F(pin, hold_survives_open)
 {
 	self->pin.hold_ns = 12345;
-	strcpy(self->pin.why, "left over");
+	snprintf(self->pin.why, sizeof(self->pin.why), "left over");
 	ASSERT_EQ(pin_open(&self->pin, &held, NULL, 512), 0);
 	EXPECT_EQ(self->pin.hold_ns, 12345);
 	EXPECT_STREQ(self->pin.why, "");
