@@ -107,6 +107,8 @@ void ground_fill(struct ground *g, const struct span *s);
  * @g: memory
  * @s: span
  * @tag: what is expected in it; around it TAG_MEMORY
+ *
+ * Return: false with the cell failed.
  */
 bool ground_check(struct ground *g, const struct span *s, uint16_t tag);
 
@@ -147,6 +149,8 @@ bool hold_round(struct ground *g, const struct pin_method *m, struct span s);
  * @what: for the sentence
  *
  * Waits HEALTH_SETTLE_NS for what comes by a work queue or RCU.
+ *
+ * Return: false with the cell failed.
  */
 bool expect_balance(struct cell *c, const struct pin_counters *before, const char *what);
 

@@ -15,6 +15,9 @@
 
 #include "gup.h"
 
+/* ordinary memory is not asked for by the GiB */
+#define CONTROL_BYTES	(2u << 20)
+
 static const int rw = PROT_READ | PROT_WRITE;
 
 static const char *said(int ret)
@@ -76,9 +79,12 @@ static void undo_behind(struct ground *g, size_t within, size_t behind)
 	struct pin_counters before = { 0 };
 	struct pin pin;
 	int ret, control;
+	size_t shape;
 
 	doing("asking for a pin whose tail is not mapped");
-	control = attempt_control(g, g->page, g->page + behind, rw);
+	/* of the same shape: what fits into one bio is cut short, more is EIO */
+	shape = within < CONTROL_BYTES ? within : CONTROL_BYTES;
+	control = attempt_control(g, shape, shape + behind, rw);
 	if (cell_over(g->c) || !ground_remap(g, rw))
 		return;
 	daxmap_touch(&g->m, s.off, within, true, NULL);

@@ -39,7 +39,7 @@ struct crowd {
 	unsigned int nr;
 	uint64_t end;
 	int file;
-	_Atomic bool wrong;
+	atomic_bool wrong;
 };
 
 /**
@@ -226,7 +226,7 @@ static void run_crowd(struct crowd *crowd, uint64_t seed)
 	struct cell *c = crowd->g.c;
 	size_t started = 0;
 
-	doing("threads that fault, pin, unpin and unmap");
+	doing("fault, pin, unpin and unmap in many places");
 	crowd->end = timeline_now() + suite_seconds(SECONDS) * NSEC_PER_SEC;
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++, started++) {
 		workers[i].crowd = crowd;
@@ -280,7 +280,7 @@ void threads(struct cell *c)
 	expect(c, VERDICT_WRONG_DATA, !crowd.wrong, "a pin got bytes of another place");
 	for (unsigned int id = 0; id < PINNERS; id++)
 		ground_check(g, &own[id], TAG_MEMORY);
-	expect_balance(c, &before, "after the threads");
+	expect_balance(c, &before, "when all have ended");
 out:
 	if (crowd.file >= 0)
 		close(crowd.file);
