@@ -127,7 +127,7 @@ int pin_odirect_release(struct pin *pin)
 {
 	const struct timespec pause = { .tv_nsec = LET_GO_NS };
 	struct odirect *o = pin->priv;
-	int err, ret;
+	int err = 0, ret;
 
 	if (!o->io.held)
 		return 0;
@@ -135,11 +135,12 @@ int pin_odirect_release(struct pin *pin)
 	 * More than once: of a read that was cut short old kernels do the rest
 	 * through the page cache, and dm-delay holds that back as well.
 	 */
-	do {
+	while (o->io.delay && !pin_job_done(&o->job)) {
 		err = pin_io_let_go(pin, &o->io);
-		if (!pin_job_done(&o->job))
-			nanosleep(&pause, NULL);
-	} while (o->io.delay && !err && !pin_job_done(&o->job));
+		if (err)
+			break;
+		nanosleep(&pause, NULL);
+	}
 	/* where letting go fails dm-delay's own time runs out: join all the same */
 	ret = pin_job_join(&o->job);
 	ret = pin_io_finish(pin, &o->io, ret, o->job.end_ns);

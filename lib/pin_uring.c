@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "pin_internal.h"
 
@@ -15,6 +16,9 @@
 #include <liburing.h>
 
 #include "pin_io.h"
+
+/* between two commands to dm-delay */
+#define LET_GO_NS	500000
 
 /* one request at a time, and no ring smaller than this saves anything */
 #define RING_ENTRIES	4
@@ -131,7 +135,20 @@ static bool over(const struct pin *pin)
 }
 
 /*
- * Wait for the completion.  A transfer that the kernel cut short is gone on
+ * More than one command: a large range may still have been on its way into
+ * dm-delay, by a thread of io_uring's, when the first one was given.  Where it
+ * fails dm-delay's own time runs out.
+ */
+static void let_go(const struct pin *pin, struct uring *u)
+{
+	const struct timespec pause = { .tv_nsec = LET_GO_NS };
+
+	while (u->io.delay && !over(pin) && !pin_io_let_go(pin, &u->io))
+		nanosleep(&pause, NULL);
+}
+
+/*
+ * Let go and wait for the completion.  A transfer that the kernel cut short is gone on
  * with, so that the kernel says itself what is wrong with the rest.
  */
 static int reap(struct pin *pin, struct uring *u)
@@ -140,6 +157,7 @@ static int reap(struct pin *pin, struct uring *u)
 	int err, res;
 
 	while (u->submitted) {
+		let_go(pin, u);
 		err = io_uring_wait_cqe(&u->ring, &cqe);
 		if (err == -EINTR)
 			continue;
@@ -172,7 +190,6 @@ static int take_io(struct pin *pin, struct uring *u)
 		return 0;
 
 	/* what went out all the same must not be left out */
-	pin_io_let_go(pin, &u->io);
 	ret = reap(pin, u);
 	ret = pin_io_finish(pin, &u->io, ret, pin_now_ns());
 	if (ret || !u->io.held)
@@ -236,16 +253,13 @@ int pin_uring_live(struct pin *pin)
 int pin_uring_release(struct pin *pin)
 {
 	struct uring *u = pin->priv;
-	int err = 0, ret = 0, gone;
+	int ret = 0, gone;
 
 	if (does_io(pin) && u->submitted) {
-		err = pin_io_let_go(pin, &u->io);
 		ret = reap(pin, u);
 		ret = pin_io_finish(pin, &u->io, ret, pin_now_ns());
 	}
 	gone = unregister(u);
-	if (!ret)
-		ret = err;
 	return ret ? ret : gone;
 }
 
