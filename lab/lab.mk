@@ -52,6 +52,13 @@ vm:
 # 'make' alone is still the programs
 .DEFAULT_GOAL := all
 
+# make debug-kernel [SERIES=6.12] [FRAGMENTS='FILE...'], then
+# make vm KERNEL=.cache/build/6.12
+debug-kernel: export CACHE := $(CACHE)
+debug-kernel:
+	@$(LAB)/debug-kernel.sh '$(or $(SERIES),6.12)' $(FRAGMENTS)
+.PHONY: debug-kernel
+
 # make check [CACHE=.cache] [OUT=out] [STAGES='static units ...']: the project's
 # own tests; logs in out/check/
 check: export CACHE := $(CACHE)
