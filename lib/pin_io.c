@@ -395,15 +395,15 @@ static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 	if (!t)
 		return pin_fail(pin, -EOPNOTSUPP, "no block device to do the I/O on");
 
-	if (!io->delay && pin->hold_ns > t->slower_ns)
-		return pin_fail(pin, -ERANGE, "no target holds I/O for %.1f s", pin->hold_ns / 1e9);
-	if (!io->delay && pin->hold_ns > t->slow_ns) {
-		io->delay_ns = t->slower_ns;
-		err = pin_targets_slower(t, node, len);
-		return err ? pin_fail(pin, err, "null_blk refused the slower device") : 0;
+	io->delay_ns = 0;
+	if (io->held && !io->delay && *t->fast) {
+		err = pin_targets_timed(t, pin->hold_ns, &io->delay_ns, node, len);
+		if (err == -ERANGE)
+			return pin_fail(pin, err, "no target holds I/O for %.1f s",
+					pin->hold_ns / 1e9);
+		return err ? pin_fail(pin, err, "null_blk refused the slow device") : 0;
 	}
-	io->delay_ns = io->held && !io->delay ? t->slow_ns : 0;
-	snprintf(node, len, "%s", io->delay ? t->delay : pin->hold_ns ? t->slow : t->fast);
+	snprintf(node, len, "%s", io->delay ? t->delay : t->fast);
 	return *node ? 0 : pin_fail(pin, -EOPNOTSUPP, "%s", t->why);
 }
 

@@ -53,7 +53,7 @@
 
 /*
  * How long a node may take: beside devtmpfs or udev, what another process needs
- * that is just making the device (see pin_targets_slower()).
+ * that is just making the device (see pin_targets_timed()).
  */
 #define NODE_POLL_NS	2000000
 #define NODE_POLLS	10000
@@ -293,24 +293,27 @@ static int create_nullbs(struct pin_targets *t)
 
 	err = nullb_create(t, "fast", 0, t->fast, sizeof(t->fast));
 	if (!err)
-		err = nullb_create(t, "slow", t->slow_ns, t->slow, sizeof(t->slow));
-	if (!err)
 		err = nullb_create(t, "under", 0, t->under, sizeof(t->under));
 	if (err)
 		return missing(t, err, "null_blk refused a device: %s", strerror(-err));
 	return 0;
 }
 
-int pin_targets_slower(const struct pin_targets *t, char *node, size_t len)
+int pin_targets_timed(const struct pin_targets *t, uint64_t hold_ns,
+		      uint64_t *delay_ns, char *node, size_t len)
 {
+	const char *what = hold_ns > t->slow_ns ? "slower" : "slow";
 	char name[48], disk[48];
 	int err;
 
-	err = nullb_create(t, "slower", t->slower_ns, node, len);
+	*delay_ns = hold_ns > t->slow_ns ? t->slower_ns : t->slow_ns;
+	if (hold_ns > *delay_ns)
+		return -ERANGE;
+	err = nullb_create(t, what, *delay_ns, node, len);
 	if (err != -EEXIST)
 		return err;
 	/* made before, or just being made by another process */
-	nullb_name(t, "slower", name, sizeof(name));
+	nullb_name(t, what, name, sizeof(name));
 	err = nullb_disk(name, disk, sizeof(disk));
 	if (err)
 		return err;

@@ -12,12 +12,12 @@
 /**
  * struct pin_targets - the block devices of one run
  * @fast: null_blk with memory behind it, completes at once; "" if there is none
- * @slow: the same with a completion delay of @slow_ns
  * @delay: dm-delay over a null_blk device of its own: holds I/O until
  *	pin_targets_flush() lets it go
  * @under: the device under @delay: the same bytes, by a way that does not wait
- * @slow_ns: nanoseconds
- * @slower_ns: of the device that pin_targets_slower() makes
+ * @slow_ns: completion delay of the slow device, nanoseconds; may be changed
+ *	until pin_targets_timed() has made it
+ * @slower_ns: completion delay of the slower one
  * @size: bytes of each device
  * @id: distinguishes the configfs and dm names of this run
  * @loaded: modules this run loaded, for removal, a bit each
@@ -27,7 +27,6 @@
  */
 struct pin_targets {
 	char fast[64];
-	char slow[64];
 	char delay[64];
 	char under[64];
 	uint64_t slow_ns;
@@ -49,17 +48,20 @@ struct pin_targets {
 int pin_targets_create(struct pin_targets *t, unsigned int id);
 
 /**
- * pin_targets_slower() - the null_blk device with a delay of @slower_ns
+ * pin_targets_timed() - the null_blk device that holds I/O long enough
  * @t: created
+ * @hold_ns: wanted: the slow device serves up to @t->slow_ns, else the slower
+ * @delay_ns: its completion delay, nanoseconds
  * @node: its node
  * @len: bytes in @node
  *
  * Made by the first who needs it: the kernel reads three times from every new
  * disk to look for partitions, and each read takes the delay.
  *
- * Return: 0 or -errno.
+ * Return: 0, -ERANGE when not even the slower device is slow enough, or -errno.
  */
-int pin_targets_slower(const struct pin_targets *t, char *node, size_t len);
+int pin_targets_timed(const struct pin_targets *t, uint64_t hold_ns,
+		      uint64_t *delay_ns, char *node, size_t len);
 
 /**
  * pin_targets_held() - I/O that dm-delay is holding back, as it says itself
