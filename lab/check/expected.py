@@ -8,9 +8,9 @@ not to pass:
 
 The last line that matches a cell speaks for it; a cell without one has to pass.
 An OUTCOME is the kind of a failure (returned_early, ...), 'pass' or 'skip'.
-PAGE is lab/findings/PAGE.md with PAGE.c beside it; '-' for cells that only
-skip or pass, where REMARK is a pattern that the reason must match.  Several outcomes are for
-races in the kernel, and need a REMARK that says why.
+PAGE is lab/findings/PAGE.md with PAGE.c beside it, or '-' for cells that only
+skip or pass; a skip's REMARK is a pattern that its reason must match.  Several
+outcomes are for races in the kernel, and need a REMARK that says why.
 """
 import fnmatch
 import os
