@@ -66,7 +66,7 @@ static const struct scenario scenarios[] = {
 	SCENARIO(exec_held, AT_ALL, can_hold, "exec() with a pin out"),
 	SCENARIO(exit_held, AT_ALL, can_hold, "exit() with a pin out"),
 	SCENARIO(thousand, AT_ALL, can_hold_on,
-		 "a thousand pins on one page, released in three orders"),
+		 "a thousand pins on one page, released forwards, backwards and shuffled"),
 	{
 		.name = "threads",
 		.what = "threads fault, pin, unpin and unmap the same for DAX_TEST_TIME seconds",
