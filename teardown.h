@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The parts of dax_teardown: the scene, and the scenarios by file.
+ */
+#ifndef DAX_TEARDOWN_H
+#define DAX_TEARDOWN_H
+
+#include "suite.h"
+
+#define TAG_SINK	0x5000	/* what a pin brings into the memory, plus its slot */
+
+/* Pins lie in this much of the device's start; it is checked word by word. */
+#define WINDOW_BYTES	(256u << 10)
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
+/* map slots of a holder */
+enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
+
+/**
+ * struct scene - what a scenario has set up
+ * @c: its cell
+ * @h: holder of the pins
+ * @viewer: another process that only maps; pid 0 when there is none
+ * @node: the device node that is opened
+ * @actor: the action
+ * @rule: what the order has to be
+ * @nr_pins: pins taken
+ * @sink: the pin has brought a pattern of its own
+ * @off: where each begins, bytes from the device's start
+ * @method: how each was taken
+ * @heir: process that inherited them, 0 when there is none
+ * @len: bytes of one pin
+ * @map_len: bytes mapped by h in MAP_MAIN
+ */
+struct scene {
+	struct cell *c;
+	struct holder h;
+	struct holder viewer;
+	const char *node;
+	struct actor actor;
+	struct timeline_rule rule;
+	unsigned int nr_pins;
+	size_t off[HOLDER_PINS];
+	bool sink[HOLDER_PINS];
+	const struct pin_method *method[HOLDER_PINS];
+	pid_t heir;
+	size_t len;
+	size_t map_len;
+};
+
+/* what a scenario does to the scene between the pin and the action */
+typedef bool (*prepare_fn)(struct scene *s);
+
+/*
+ * teardown_scene.c.  What returns bool has failed or skipped the cell when it
+ * returns false.
+ */
+
+/** scene_arrange() - a holder with one fresh mapping, its page size proven */
+bool scene_arrange(struct cell *c, struct scene *s);
+
+/** scene_arrange_node() - the same through another node of the device */
+bool scene_arrange_node(struct cell *c, struct scene *s, const char *node);
+
+/** scene_watch_mapping() - a thread of the holder touches the mapping until SIGBUS */
+bool scene_watch_mapping(struct scene *s);
+
+/** scene_pin() - one more pin, proven; @hold in nanoseconds where a clock ends it */
+bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold);
+
+/** scene_start() - start the action in a process of its own */
+bool scene_start(struct scene *s);
+
+/** scene_watch() - actor_watch() with the pins' proof of life */
+enum actor_state scene_watch(struct scene *s);
+
+/** scene_await_revocation() - give the mapping time to be revoked, bounded */
+void scene_await_revocation(struct scene *s);
+
+/** scene_judge_early() - while pins are out: only an early return is a verdict */
+enum verdict_kind scene_judge_early(struct scene *s);
+
+/** scene_judge() - judge, and print a failure before anything touches the pin */
+enum verdict_kind scene_judge(struct scene *s);
+
+/** scene_let_go() - release one pin and check its bytes */
+bool scene_let_go(struct scene *s, unsigned int slot);
+
+/** scene_defuse() - let go after an early return, as DAX_TEST_RELEASE says */
+void scene_defuse(struct scene *s);
+
+/** scene_drop_mappings() - unmap and close what holder and viewer have open */
+void scene_drop_mappings(struct scene *s);
+
+/** scene_check_dead() - the mapping from before raises SIGBUS */
+void scene_check_dead(struct scene *s);
+
+/** scene_bind() - bind again, in a process of its own */
+bool scene_bind(struct scene *s);
+
+/** scene_bind_again() - the same without descriptors from before */
+bool scene_bind_again(struct scene *s);
+
+/** scene_check_again() - the device is the same, and so are its bytes */
+void scene_check_again(struct scene *s);
+
+/** scene_refill() - the window's bytes back to what they are between cells */
+void scene_refill(struct scene *s);
+
+/**
+ * scene_act() - from the start of the action to the device bound and checked
+ *
+ * Without pins the action just has to return; with pins it has to wait for them.
+ */
+enum verdict_kind scene_act(struct scene *s);
+
+/** scene_finish() - end the processes; to be called whatever came before */
+void scene_finish(struct scene *s);
+
+/* teardown_pins.c */
+
+/** can_hold_on() - held until it is let go, not until a clock says so */
+bool can_hold_on(const struct pin_method *m);
+
+void pinned(struct cell *c);
+void pinned_unmapped(struct cell *c);
+void pinned_by_another(struct cell *c);
+void killed(struct cell *c);
+void inherited(struct cell *c);
+void several(struct cell *c);
+void random_pins(struct cell *c);
+
+/* teardown_users.c */
+void mapping_only(struct cell *c);
+void while_written(struct cell *c);
+void while_mapped(struct cell *c);
+void while_opened(struct cell *c);
+void close_after_bind(struct cell *c);
+void close_before_bind(struct cell *c);
+void close_mixed(struct cell *c);
+void every_byte(struct cell *c);
+
+/* teardown_control.c: an oracle that cannot say no proves nothing */
+void control_log(struct cell *c);
+void control_pins(struct cell *c);
+void control_devices(struct cell *c);
+void control_thp_split(struct cell *c);
+void control_wrong_byte(struct cell *c);
+void control_returned_early(struct cell *c);
+void control_never_returned(struct cell *c);
+void control_not_revoked(struct cell *c);
+void control_taint(struct cell *c);
+void control_overrun(struct cell *c);
+void control_crash(struct cell *c);
+
+#endif

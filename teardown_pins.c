@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Scenarios with pins out: who holds them, how many, and how they end. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "teardown.h"
+
+/*
+ * A pin that a clock ends is tried with a short hold and, if that was over before
+ * the action came to rest, once more with a long one.
+ */
+static const uint64_t hold_ns[] = { 250 * NSEC_PER_MSEC, 2500 * NSEC_PER_MSEC };
+
+/* Enough for a dozen rounds under TCG; DAX_TEST_TIME asks for more. */
+#define RANDOM_SECONDS	2.0
+
+static bool unmap_first(struct scene *s)
+{
+	s->rule.revoke = false;
+	return expect_ok(s->c, holder_unmap(&s->h, MAP_MAIN), "munmap with the pin out", "");
+}
+
+/* the holder of the pin keeps nothing of the device; another process maps it */
+static bool another_process(struct scene *s)
+{
+	struct cell *c = s->c;
+	int ret;
+
+	if (!expect_ok(c, holder_close(&s->h, MAP_MAIN), "close with the pin out", ""))
+		return false;
+	if (!cell_holder(c, &s->viewer))
+		return false;
+	ret = holder_map(&s->viewer, MAP_MAIN, c->v.node, c->size, 0, daxmap_bytes(c->size),
+			 PROT_READ | PROT_WRITE);
+	ret = ret ?: holder_watch(&s->viewer, MAP_MAIN, 0);
+	return expect_ok(c, ret, "mapping in the other process", "");
+}
+
+/*
+ * One pin by the cell's method, then the action.  A pin that a clock ends may
+ * be over too soon on a loaded machine: once more, with a longer hold.
+ */
+static void one_pin(struct cell *c, prepare_fn prepare)
+{
+	enum verdict_kind kind = VERDICT_UNPROVEN;
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(hold_ns) && kind == VERDICT_UNPROVEN; i++) {
+		timeline_reset(&c->guard->tl);
+		if (scene_arrange(c, &s) && scene_pin(&s, c->method, hold_ns[i]) && prepare(&s))
+			kind = scene_act(&s);
+		scene_finish(&s);
+		if (cell_over(c) || !(c->method->flags & PIN_TIMED))
+			break;
+	}
+	if (kind == VERDICT_UNPROVEN)
+		skip(c, "the pin was over before it could be seen to hold up %s",
+		     c->action->verb);
+}
+
+void pinned(struct cell *c)
+{
+	one_pin(c, scene_watch_mapping);
+}
+
+void pinned_unmapped(struct cell *c)
+{
+	one_pin(c, unmap_first);
+}
+
+void pinned_by_another(struct cell *c)
+{
+	one_pin(c, another_process);
+}
+
+/* the pin's holder dies of SIGKILL while the action waits for the pin */
+void killed(struct cell *c)
+{
+	struct timeline *tl = &c->guard->tl;
+	enum actor_state state;
+	struct scene s;
+
+	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, hold_ns[0]) || !scene_start(&s))
+		goto out;
+	s.rule.revoke = false;
+	state = scene_watch(&s);
+	if (state == ACTOR_RETURNED && scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+		scene_defuse(&s);
+		goto out;
+	}
+	timeline_mark(tl, TL_RELEASING);
+	holder_kill(&s.h);
+	/* the dying process waits for I/O that only dm-delay can hand on */
+	pin_targets_flush(&c->guard->targets);
+	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
+	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+		return;
+	guard_set_actor(c->guard, 0);
+	if (expect_ok(c, holder_reap(&s.h, ACTOR_DEADLINE_NS), "the killed holder's end", ""))
+		memset(c->guard->holder, 0, sizeof(c->guard->holder));
+	memset(s.method, 0, sizeof(s.method));
+	memset(s.sink, 0, sizeof(s.sink));
+	if (scene_bind_again(&s) && cell_holder(c, &s.h))
+		scene_refill(&s);
+out:
+	scene_finish(&s);
+}
+
+/* pipes and rings are inherited: the pin outlives the process that took it */
+void inherited(struct cell *c)
+{
+	struct timeline *tl = &c->guard->tl;
+	struct scene s;
+	pid_t heir = 0;
+	int ret;
+
+	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, 0))
+		goto out;
+	ret = holder_heir(&s.h, &heir);
+	if (!expect_ok(c, ret, "forking the heir", ""))
+		goto out;
+	guard_add_holder(c->guard, heir);
+	s.heir = heir;
+	s.rule.revoke = false;
+	holder_kill(&s.h);
+	holder_reap(&s.h, ACTOR_DEADLINE_NS);
+	if (!scene_start(&s))
+		goto out;
+	if (scene_watch(&s) == ACTOR_RETURNED && scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+		/* only the heir's end lets go, and it must not come before bind */
+		c->guard->dirty = true;
+		goto out;
+	}
+	timeline_mark(tl, TL_RELEASING);
+	kill(heir, SIGKILL);
+	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
+	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+		return;
+	guard_set_actor(c->guard, 0);
+	scene_bind_again(&s);
+out:
+	scene_finish(&s);
+}
+
+/* methods to hold several pins with, of different kinds, let go one by one */
+static const char *const several_methods[] = {
+	"vmsplice", "uring_fixed", "odirect_write_dmdelay", "vmsplice",
+};
+
+void several(struct cell *c)
+{
+	struct scene s;
+	unsigned int i;
+
+	if (!scene_arrange(c, &s) || !scene_watch_mapping(&s))
+		goto out;
+	for (i = 0; i < ARRAY_SIZE(several_methods); i++) {
+		scene_pin(&s, pin_method_find(several_methods[i]), 0);
+		/* what this kernel refuses is left out; the others remain */
+		c->skipped = false;
+		if (cell_over(c))
+			goto out;
+	}
+	if (s.nr_pins < 2) {
+		skip(c, "fewer than two methods can hold a pin here");
+		goto out;
+	}
+	if (!scene_start(&s))
+		goto out;
+	/* each time but the last the action has to go on waiting */
+	for (i = 0; i < s.nr_pins; i++) {
+		s.rule.pins = s.nr_pins - i;
+		scene_watch(&s);
+		scene_await_revocation(&s);
+		if (scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+			scene_defuse(&s);
+			goto out;
+		}
+		scene_let_go(&s, i);
+	}
+	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
+	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+		return;
+	guard_set_actor(c->guard, 0);
+	scene_check_dead(&s);
+	if (scene_bind_again(&s))
+		scene_check_again(&s);
+out:
+	scene_finish(&s);
+}
+
+bool can_hold_on(const struct pin_method *m)
+{
+	return (m->flags & (PIN_HELD | PIN_TIMED)) == PIN_HELD;
+}
+
+/* xorshift64*: repeatable everywhere, and good enough to pick scenarios with */
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dull;
+}
+
+static bool random_round(struct cell *c, uint64_t *rnd)
+{
+	unsigned int want = next_random(rnd) % 4;
+	struct scene s;
+	bool go_on;
+
+	timeline_reset(&c->guard->tl);
+	if (!scene_arrange(c, &s))
+		goto out;
+	if (next_random(rnd) % 2) {
+		if (!scene_watch_mapping(&s))
+			goto out;
+	} else {
+		s.rule.revoke = false;
+	}
+	while (want && !cell_over(c)) {
+		unsigned int nr = 0, pick;
+		const struct pin_method *m;
+
+		for (m = pin_methods; m->name; m++)
+			nr += can_hold_on(m);
+		pick = next_random(rnd) % nr;
+		for (m = pin_methods; !can_hold_on(m) || pick--; m++)
+			;
+		scene_pin(&s, m, 0);
+		c->skipped = false;
+		want--;
+	}
+	if (!cell_over(c))
+		scene_act(&s);
+out:
+	go_on = !cell_over(c);
+	scene_finish(&s);
+	return go_on;
+}
+
+/* bind and unbind with pins chosen by a seed that is printed and repeats */
+void random_pins(struct cell *c)
+{
+	uint64_t end = timeline_now() + suite_seconds(RANDOM_SECONDS) * NSEC_PER_SEC;
+	uint64_t seed = suite_seed(), rnd = seed ?: 1;
+	unsigned int rounds = 0;
+
+	note(c, "DAX_TEST_SEED=%llu", (unsigned long long)seed);
+	while (timeline_now() < end && random_round(c, &rnd))
+		rounds++;
+	note(c, "%u rounds", rounds);
+}
