@@ -4,6 +4,7 @@ import hashlib
 import lzma
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -230,6 +231,16 @@ def drop_older(directory, release, keep):
             os.unlink(path)
 
 
+def passed_on(environment):
+    """Shell assignments of the variables that are meant for the programs."""
+    return "".join(f"export {name}={shlex.quote(value)}\n"
+                   for name, value in sorted(environment.items())
+                   if re.fullmatch(r"DAX_TEST_[A-Z_]+", name)
+                   # the guest has its own devices and list of cells
+                   and name not in ("DAX_TEST_DEV", "DAX_TEST_NAMESPACE",
+                                    "DAX_TEST_CELLS"))
+
+
 def run_archive(programs, cells):
     """The archive of one boot: programs, and the cells each is to run."""
     cpio = Cpio()
@@ -241,5 +252,6 @@ def run_archive(programs, cells):
             cpio.file(f"lab/cells/{name}",
                       "".join(cell + "\n" for cell in cells[name]).encode())
     wanted = [name for name in programs if cells.get(name)]
+    cpio.file("lab/environment", passed_on(os.environ).encode())
     cpio.file("lab/programs", "".join(name + "\n" for name in wanted).encode())
     return cpio.done()
