@@ -32,20 +32,21 @@ static unsigned char byte_at(size_t off, unsigned int round)
 	return off * 31 + (off >> 8) * 7 + (off >> 16) + round * 101;
 }
 
-static void store(volatile unsigned char *map, size_t off, size_t len, unsigned int round,
+static void store(unsigned char *map, size_t off, size_t len, unsigned int round,
 		  unsigned char *scratch)
 {
 	for (size_t i = 0; i < len; i++)
 		scratch[i] = byte_at(off + i, round);
-	memcpy((void *)(map + off), scratch, len);
+	memcpy(map + off, scratch, len);
 }
 
-/* offset of the first byte in [off, off + len) that is not of @round, or -1 */
-static ssize_t first_wrong(const unsigned char *map, size_t off, size_t len, unsigned int round)
+/* offset of the first byte at @off of the device, @len long, not of @round; or -1 */
+static ssize_t first_wrong(const unsigned char *bytes, size_t off, size_t len,
+			   unsigned int round)
 {
-	for (size_t i = off; i < off + len; i++)
-		if (map[i] != byte_at(i, round))
-			return i;
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i] != byte_at(off + i, round))
+			return off + i;
 	return -1;
 }
 
@@ -106,21 +107,20 @@ static int read_other_process(const struct path *p, size_t off, size_t len, unsi
 static bool check_store(struct cell *c, const struct path *p, size_t off, size_t len,
 			unsigned int round, unsigned char *scratch)
 {
-	unsigned char *base = scratch - (off - MARGIN);
 	int ret = p->read(p, off - MARGIN, len + 2 * MARGIN, scratch);
 	ssize_t bad;
 
 	if (!expect(c, VERDICT_FAILED, !ret, "reading by %s: %s", p->name, strerror(-ret)))
 		return false;
-	bad = first_wrong(base, off, len, round);
+	bad = first_wrong(scratch + MARGIN, off, len, round);
 	if (!expect(c, VERDICT_WRONG_DATA, bad < 0,
 		    "a store of %zu bytes at %#zx is not what %s reads: byte %#zx is %#x, expected %#x",
-		    len, off, p->name, bad, base[bad < 0 ? off : (size_t)bad],
+		    len, off, p->name, bad, scratch[bad < 0 ? 0 : bad - off + MARGIN],
 		    byte_at(bad, round)))
 		return false;
-	bad = first_wrong(base, off - MARGIN, MARGIN, 0);
+	bad = first_wrong(scratch, off - MARGIN, MARGIN, 0);
 	if (bad < 0)
-		bad = first_wrong(base, off + len, MARGIN, 0);
+		bad = first_wrong(scratch + MARGIN + len, off + len, MARGIN, 0);
 	return expect(c, VERDICT_WRONG_DATA, bad < 0,
 		      "a store of %zu bytes at %#zx changed byte %#zx beside it", len, off, bad);
 }

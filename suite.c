@@ -529,7 +529,7 @@ void suite_run(struct cell *c)
 
 	c->guard = guard;
 	if (c->scenario->destructive && !getenv("DAX_TEST_DESTRUCTIVE")) {
-		skip(c, "a kernel that fails this is lost until reboot: DAX_TEST_DESTRUCTIVE=1 to try");
+		skip(c, "a faulty kernel is lost until reboot: DAX_TEST_DESTRUCTIVE=1 to try");
 		return;
 	}
 	/* what a cell that was killed in the middle left behind */

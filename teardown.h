@@ -112,6 +112,7 @@ void scene_refill(struct scene *s);
 
 /**
  * scene_act() - from the start of the action to the device bound and checked
+ * @s: arranged
  *
  * Without pins the action just has to return; with pins it has to wait for them.
  */

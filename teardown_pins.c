@@ -102,7 +102,7 @@ void killed(struct cell *c)
 	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
 		return;
 	guard_set_actor(c->guard, 0);
-	if (expect_ok(c, holder_reap(&s.h, ACTOR_DEADLINE_NS), "the killed holder's end", ""))
+	if (expect_ok(c, holder_reap(&s.h, ACTOR_DEADLINE_NS), "reaping the holder", ""))
 		memset(c->guard->holder, 0, sizeof(c->guard->holder));
 	memset(s.method, 0, sizeof(s.method));
 	memset(s.sink, 0, sizeof(s.sink));
