@@ -15,7 +15,7 @@ NOT_FOR_USER_SPACE = (
     ("BIT_MACRO", r"Prefer using the BIT(_ULL)? macro"),
     ("PREFER_DEFINED_ATTRIBUTE_MACRO", r"Prefer (__printf|__noreturn)"),
     # names that C itself spells so
-    ("CAMELCASE", r"<(_Atomic|_Generic|PRI[diux]\d+|SCN[diux]\d+)>"),
+    ("CAMELCASE", r"<(_Atomic|_Bool|_Generic|PRI[diux]\d+|SCN[diux]\d+)>"),
     # a load or store that must happen, though its value is not used
     ("VOLATILE", r"Use of volatile is usually wrong"),
     # a function is named by the word for what it does, and so are sentences
