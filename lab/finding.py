@@ -122,15 +122,14 @@ def run(args):
         print(f"{status} {complaint}".strip())
         return 1
     print(f"exit status {status}")
-    return status
+    # Killed: only the kernel does that here
+    return 1 if status > 128 else status
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("name", metavar="NAME")
-    parser.add_argument("arguments", metavar="ARGUMENT", nargs="*",
-                        help="for the program, after '--'")
     for name, default, text in (
             ("KERNEL", "debian:newest", "debian:SERIES, a bzImage, a build tree"),
             ("MODULES", "", "modules directory of a bzImage"),
@@ -140,7 +139,11 @@ def main():
             ("CACHE", ".cache", "what was fetched")):
         parser.add_argument("--" + name.lower(), metavar=name, help=text,
                             default=os.environ.get(name, default))
-    args = parser.parse_args()
+    # What comes after '--' is the program's; argparse would take it for its own
+    words = [*sys.argv[1:], "--"]
+    split = words.index("--")
+    args = parser.parse_args(words[:split])
+    args.arguments = words[split + 1:-1]
     try:
         with kernels.refusals(status=2), vm.ending_on_signals():
             return run(args)
