@@ -99,6 +99,11 @@ bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold)
 		skip(s->c, "%s: %s", m->name, s->h.why[0] ? s->h.why : strerror(-ret));
 		return false;
 	}
+	if (ret == -ETIME && (m->flags & PIN_TIMED)) {
+		/* over before it could be seen: no verdict, the caller tries again */
+		note(s->c, "%s: %s", m->name, s->h.why);
+		return false;
+	}
 	if (!expect_ok(s->c, ret, "taking the pin", s->h.why))
 		return false;
 	s->off[slot] = off;
