@@ -15,9 +15,10 @@
 
 /*
  * Bytes mapped: enough for every boundary and few enough to be checked word by
- * word.  At pud the whole device: its 1 GiB boundary is the one that counts.
+ * word.  The middle is a 1 GiB boundary, so that of 2 MiB there is another one.
+ * At pud the whole device: its 1 GiB boundary is the one that counts.
  */
-#define PTE_BYTES	(4u << 20)
+#define PTE_BYTES	((4u << 20) + (128u << 10))
 #define PMD_BYTES	(16u << 20)
 
 /*

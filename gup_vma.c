@@ -16,10 +16,12 @@
 #include "gup.h"
 
 /*
- * A pin that a clock ends is tried with a short hold and, if that was over too
- * soon, once more with a long one.
+ * A pin that a clock ends is tried with a short hold, twice, and if that was over
+ * too soon, once more with a long one, whose target takes a while to make.
  */
-static const uint64_t hold_ns[] = { 250 * NSEC_PER_MSEC, 2500 * NSEC_PER_MSEC };
+static const uint64_t hold_ns[] = {
+	250 * NSEC_PER_MSEC, 250 * NSEC_PER_MSEC, 2500 * NSEC_PER_MSEC
+};
 
 static const int rw = PROT_READ | PROT_WRITE;
 
