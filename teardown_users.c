@@ -54,38 +54,46 @@ static bool start_mappers(struct scene *s)
 }
 
 /*
- * dax_open() takes what dax_get_private() gives it, and that is nothing between
- * kill_dax() and cdev_del(): such a descriptor's mmap() is a NULL dereference
- * under dax_read_lock(), after which no unbind ever returns.
+ * dax_open() takes what dax_get_private() gives it, and that is nothing after
+ * kill_dax(): such a descriptor's mmap() is a NULL dereference under
+ * dax_read_lock(), after which no unbind ever returns.  A descriptor from before
+ * keeps the cdev, and with it open(), alive while the device is away.
  */
 static bool start_openers(struct scene *s)
 {
 	unsigned long none;
 	int ret = holder_calm(&s->h, &none);
 
-	/* nothing of the holder's own is mapped: the threads come and go */
 	s->rule.revoke = false;
+	ret = ret ?: holder_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len, PROT_READ);
 	for (int i = 0; !ret && i < 2; i++)
 		ret = holder_churn(&s->h, s->node, s->c->size, true);
 	return expect_ok(s->c, ret, "starting the openers", "");
 }
 
-static const char never_back[] =
-	"a thread that opens and maps the device while it is unbound never comes back";
-
-/* they go on, but what they had open before the action is closed */
-static bool pause_openers(struct scene *s, unsigned long *rounds)
+static bool openers_alive(struct scene *s)
 {
 	int ret = holder_round(&s->h);
 
-	*rounds = 1;
 	if (ret != -ETIMEDOUT)
 		return cell_holder_ok(s->c, ret, "waiting for the openers", &s->h);
-	return cell_holder_stuck(s->c, never_back, &s->h);
+	return cell_holder_stuck(s->c,
+				 "a thread that opens and maps the device while it is unbound never comes back",
+				 &s->h);
+}
+
+/* they go on, but what was open before the action is closed */
+static bool pause_openers(struct scene *s, unsigned long *rounds)
+{
+	*rounds = 1;
+	if (!openers_alive(s))
+		return false;
+	scene_drop_mappings(s);
+	return openers_alive(s);
 }
 
 /* threads use the device all the while: before, during and after the action */
-static void while_used(struct cell *c, prepare_fn start,
+static void while_used(struct cell *c, prepare_fn start, prepare_fn alive,
 		       bool (*pause)(struct scene *s, unsigned long *rounds))
 {
 	unsigned long rounds = 0;
@@ -97,6 +105,8 @@ static void while_used(struct cell *c, prepare_fn start,
 	for (int i = 0; i < USED_ROUNDS && !cell_over(c); i++) {
 		timeline_reset(&c->guard->tl);
 		if (!start(&s) || !scene_start(&s))
+			goto out;
+		if (alive && !alive(&s))
 			goto out;
 		actor_wait(&s.actor, ACTOR_DEADLINE_NS);
 		scene_await_revocation(&s);
@@ -115,17 +125,17 @@ out:
 
 void while_written(struct cell *c)
 {
-	while_used(c, start_hammer, pause_worker);
+	while_used(c, start_hammer, NULL, pause_worker);
 }
 
 void while_mapped(struct cell *c)
 {
-	while_used(c, start_mappers, pause_worker);
+	while_used(c, start_mappers, NULL, pause_worker);
 }
 
 void while_opened(struct cell *c)
 {
-	while_used(c, start_openers, pause_openers);
+	while_used(c, start_openers, openers_alive, pause_openers);
 }
 
 /* when descriptors and mappings from before an unbind are closed */

@@ -203,8 +203,7 @@ int guard_settle(struct guard *g)
 		return -EBUSY;
 	if (proc_alive(&g->actor) && !timeline_at(&g->tl, TL_RETURNED)) {
 		/* it waits, as it should: its holders may go at once */
-		end_holders(g);
-		if (wait_gone(&g->actor, ACTOR_DEADLINE_NS)) {
+		if (end_holders(g) || wait_gone(&g->actor, ACTOR_DEADLINE_NS)) {
 			guard_set_wedged(g);
 			return -EBUSY;
 		}
