@@ -143,10 +143,17 @@ def add_modules(cpio, kernel):
             with open(os.path.join(base, name), "wb") as f:
                 f.write(data)
             cpio.file(f"{target}/{name}", data)
+        os.makedirs(base, exist_ok=True)
+        # For modprobe and libkmod: what is built in needs no loading
+        built_in = os.path.join(kernel.modules, "modules.builtin")
+        if os.path.exists(built_in):
+            shutil.copy(built_in, base)
         subprocess.run(["depmod", "-b", scratch, kernel.release], check=True,
                        stderr=subprocess.DEVNULL)
-        for name in ("modules.dep", "modules.alias", "modules.softdep"):
-            cpio.copy(f"{target}/{name}", os.path.join(base, name))
+        for name in ("modules.dep", "modules.alias", "modules.softdep",
+                     "modules.builtin", "modules.builtin.bin"):
+            if os.path.exists(os.path.join(base, name)):
+                cpio.copy(f"{target}/{name}", os.path.join(base, name))
     return "".join(f"/{target}/{plain[path]} {arguments}\n"
                    for path, arguments in load.items())
 

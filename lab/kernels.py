@@ -206,13 +206,28 @@ def modules_dir(path, release):
 
 def tree_modules(cache, tree, release):
     """Install a build tree's modules into the cache, stripped."""
+    target = os.path.join(cache, "trees", release)
     order = os.path.join(tree, "modules.order")
     if not os.path.exists(order) or os.path.getsize(order) == 0:
-        return None
-    target = os.path.join(cache, "trees", release)
+        return built_in_only(tree, target, release)
     shutil.rmtree(target, ignore_errors=True)
     run(["make", "-s", "-C", tree, "modules_install", "INSTALL_MOD_STRIP=1",
          f"INSTALL_MOD_PATH={os.path.abspath(target)}"])
+    return modules_dir(target, release)
+
+
+def built_in_only(tree, target, release):
+    """A modules directory without modules: it says what needs no loading."""
+    listed = os.path.join(tree, "modules.builtin")
+    if not os.path.exists(listed):
+        return None
+    home = os.path.join(target, "lib/modules", release)
+    dep = os.path.join(home, "modules.dep")
+    if not os.path.exists(dep) or os.path.getmtime(dep) < os.path.getmtime(listed):
+        shutil.rmtree(target, ignore_errors=True)
+        os.makedirs(home)
+        shutil.copy(listed, home)
+        run(["depmod", "-b", target, release])
     return modules_dir(target, release)
 
 

@@ -115,6 +115,22 @@ class Arguments(unittest.TestCase):
         kernel = kernels.find_kernel(self.home, self.home)
         self.assertEqual(kernel.name, "6.1.0-test")
 
+    def test_tree_without_modules_says_what_is_built_in(self):
+        boot = os.path.join(self.home, "arch/x86/boot")
+        os.makedirs(boot)
+        os.rename(self.bzimage(), os.path.join(boot, "bzImage"))
+        with open(os.path.join(self.home, "modules.builtin"), "w",
+                  encoding="ascii") as f:
+            f.write("kernel/drivers/dax/device_dax.ko\n")
+        kernel = kernels.find_kernel(self.home, self.home)
+        self.assertTrue({"modules.dep", "modules.builtin.bin"} <=
+                        set(os.listdir(kernel.modules)))
+        # It is of the cached image's fingerprint: not made anew without need
+        before = os.stat(os.path.join(kernel.modules, "modules.dep")).st_mtime_ns
+        kernels.find_kernel(self.home, self.home)
+        after = os.stat(os.path.join(kernel.modules, "modules.dep")).st_mtime_ns
+        self.assertEqual(before, after)
+
     def test_full_disk_is_seen_before_fetching(self):
         with mock.patch("shutil.disk_usage") as usage:
             usage.return_value.free = 1 << 20
