@@ -154,6 +154,7 @@ bool scene_start(struct scene *s)
 
 enum actor_state scene_watch(struct scene *s)
 {
+	s->actor.usual_ns = s->c->guard->usual_ns;
 	return actor_watch(&s->actor, s->rule.pins ? any_live : NULL, s);
 }
 

@@ -115,7 +115,9 @@ static bool outslept(const struct actor *a, uint64_t since)
 {
 	uint64_t still = timeline_now() - since;
 
-	if (still < ACTOR_STILL_NS || in_grace_period(a))
+	if (still < ACTOR_STILL_NS || still < ACTOR_STILL_USUALS * a->usual_ns)
+		return false;
+	if (in_grace_period(a))
 		return false;
 	if (still >= ACTOR_STILL_BLIND_NS)
 		return true;

@@ -25,6 +25,12 @@
  * besides, whatever time they take on a loaded machine.
  */
 #define ACTOR_STILL_NS		(50 * NSEC_PER_MSEC)
+
+/*
+ * And it must be long against the whole of a teardown without pins, as this
+ * machine, as loaded as it is, was just seen to need for one.
+ */
+#define ACTOR_STILL_USUALS	3
 #define ACTOR_STILL_PERIODS	2
 
 /* Where user space cannot ask for a grace period (nohz_full): watch longer. */
@@ -40,12 +46,15 @@
  * struct actor - one action under way
  * @pid: the task; 0 when there is none; in its own session
  * @tl: where it marks what happens; not owned
+ * @usual_ns: what the action takes here when nothing is in its way, nanoseconds;
+ *	set between actor_start() and actor_watch() where it is known
  * @stack: stack of the task when it was last seen asleep, one frame a line
  * @wchan: its wait channel then
  */
 struct actor {
 	pid_t pid;
 	struct timeline *tl;
+	uint64_t usual_ns;
 	char stack[2048];
 	char wchan[64];
 };

@@ -183,6 +183,15 @@ int guard_bind_call(struct guard *g, int (*run)(const struct victim *v))
 
 	if (ret == -ETIMEDOUT)
 		guard_set_wedged(g);
+	if (!ret && run == victim_unbind) {
+		uint64_t took = timeline_at(&g->bind_tl, TL_RETURNED) -
+				timeline_at(&g->bind_tl, TL_STARTED);
+
+		/* load comes in a moment and goes slowly */
+		g->usual_ns -= g->usual_ns / 4;
+		if (took > g->usual_ns)
+			g->usual_ns = took;
+	}
 	return ret;
 }
 

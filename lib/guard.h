@@ -46,6 +46,7 @@ struct guard_proc {
  * @node_damaged: its inode is linked into a struct cdev that was initialised
  *	anew: evicting it would bring the kernel down, so it stays until reboot
  * @chosen: device of each page size, and of each with its map on the device
+ * @usual_ns: what an unbind without pins took lately, nanoseconds
  * @clock_set: targets.slow_ns fits this machine's speed
  * @filled: programs note here what they have prepared, a bit each
  * @guardian: the guardian process
@@ -67,6 +68,7 @@ struct guard {
 	char node[64];
 	atomic_bool node_damaged;
 	struct victim chosen[2 * DAXMAP_NR];
+	uint64_t usual_ns;
 	bool clock_set;
 	atomic_uint filled;
 	struct guard_proc guardian;
