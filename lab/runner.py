@@ -2,6 +2,7 @@
 """Runs the cells, with as many boots as it takes, and keeps what they said."""
 import json
 import os
+import re
 import select
 import sys
 import time
@@ -19,6 +20,10 @@ BOOT_LIMIT = 240.0
 # So many boots in a row without a single verdict, and the run is given up
 IDLE_BOOTS = 3
 CONSOLE_TAIL = 12
+# A guest's clock is wrong when it runs so many times as fast as the host's, over
+# so many seconds of the host at least
+CLOCK_FACTOR = 2.0
+CLOCK_SPAN = 0.5
 COLOURS = {ktap.PASS: "32", ktap.FAIL: "31", ktap.SKIP: "33"}
 
 
@@ -143,6 +148,14 @@ class Run:
         if guest.stream.failure:
             raise Refusal(f"the guest cannot run the suite: "
                           f"{guest.stream.failure} (see {self.console})")
+        if guest.clock:
+            self.stillborn += 1
+            if self.stillborn < IDLE_BOOTS:
+                self.remark(f"boot {self.boots} had a clock that runs "
+                            f"{guest.clock:.1f} times too fast, once more")
+                return
+            raise Refusal("the guest's clock runs too fast, "
+                          f"{IDLE_BOOTS} times: is this machine overloaded?")
         if not guest.stream.started:
             self.stillborn += 1
             if self.stillborn < IDLE_BOOTS:
@@ -162,6 +175,8 @@ class Guest:
         self.machine = machine
         self.stream = ktap.Stream(run.boots, run.record)
         self.hung = False
+        self.first_words = None
+        self.clock = None       # how fast it runs, if that is wrong
         self.start = self.mark = os.path.getsize(run.console)
 
     def follow(self):
@@ -184,7 +199,7 @@ class Guest:
 
     def over(self):
         stream = self.stream
-        return (stream.finished or stream.failure or
+        return (stream.finished or stream.failure or self.clock or
                 (stream.reboot and not stream.current))
 
     def feed(self, line):
@@ -194,8 +209,26 @@ class Guest:
             # Where in the console the cell begins: a panic is looked for there
             self.mark = os.path.getsize(self.run.console)
         words = self.stream.stage.split()
+        if line.startswith("@@ "):
+            self.check_clock(line)
         if line.startswith("@@ end"):
             self.program_ended(words[1], int(words[2]))
+
+    def check_clock(self, line):
+        """Does the guest's clock run as the host's, from its first word on?
+
+        A kernel that is kept waiting while it calibrates the TSC takes it for
+        slower than it is, by any factor: all its time limits shrink by that.
+        """
+        uptime = re.search(r" at (\d+\.\d+)$", line)
+        if not uptime:
+            return
+        now = time.monotonic(), float(uptime[1])
+        self.first_words = self.first_words or now
+        host = now[0] - self.first_words[0]
+        guest = now[1] - self.first_words[1]
+        if host > CLOCK_SPAN and guest > CLOCK_FACTOR * host:
+            self.clock = guest / host
 
     def program_ended(self, program, status):
         """What a program that is gone leaves behind."""
