@@ -457,7 +457,8 @@ double suite_seconds(double by_default)
 
 static bool take_device(struct cell *c)
 {
-	struct victim *chosen = &guard->chosen[c->size + (c->scenario->map_dev ? DAXMAP_NR : 0)];
+	unsigned int which = c->size + (c->scenario->map_dev ? DAXMAP_NR : 0);
+	struct victim *chosen = &guard->chosen[which];
 	char why[VICTIM_WHY] = "";
 	int ret = -ENODEV;
 
@@ -467,9 +468,12 @@ static bool take_device(struct cell *c)
 	}
 	if (chosen->dax[0])
 		ret = victim_same(chosen, why, sizeof(why));
-	if (ret)
+	if (ret) {
+		/* chosen anew, perhaps reconfigured: nobody knows what it holds */
+		guard->filled &= ~(1u << which);
 		ret = victim_get(&guard->set, daxmap_bytes(c->size), min_bytes[c->size],
 				 c->scenario->map_dev, chosen, why, sizeof(why));
+	}
 	if (ret) {
 		skip(c, "no %s device for this cell: %s", daxmap_name(c->size), why);
 		return false;
