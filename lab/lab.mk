@@ -8,7 +8,7 @@
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
 
 LAB := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-LAB_GOALS := vm check
+LAB_GOALS := vm check debug-kernel
 
 KERNEL ?= debian:newest
 MODULES ?=
