@@ -6,9 +6,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -310,42 +310,72 @@ void pin_abandon(struct pin *pin)
 	pin->method = NULL;
 }
 
+/* Longest /proc/vmstat there is, twice over. */
+#define VMSTAT_MAX	16384
+
+/* opened once, for every cell asks several times and opening costs as much */
+static int open_once(int *fd, const char *path, int flags)
+{
+	if (*fd < 0)
+		*fd = open(path, flags | O_CLOEXEC);
+	return *fd < 0 ? -errno : 0;
+}
+
 /*
  * The counters are kept for each CPU and summed up now and then; any access to
  * stat_refresh sums them up at once.
  */
 static int fold_counters(void)
 {
-	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
-	int err = 0;
+	static int fd = -1;
+	int err = open_once(&fd, "/proc/sys/vm/stat_refresh", O_WRONLY);
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "1", 1) < 0)
+	if (!err && pwrite(fd, "1", 1, 0) < 0)
 		err = -errno;
-	close(fd);
 	return err;
+}
+
+/* the value of a line that has been read to its end */
+static bool find_counter(const char *text, const char *name, uint64_t *value)
+{
+	size_t len = strlen(name);
+	const char *line = text, *end;
+
+	for (; (end = strchr(line, '\n')); line = end + 1) {
+		if (strncmp(line, name, len) || line[len] != ' ')
+			continue;
+		*value = strtoull(line + len, NULL, 10);
+		return true;
+	}
+	return false;
 }
 
 int pin_counters_read(struct pin_counters *c)
 {
-	unsigned int found = 0;
-	char line[128];
+	static int fd = -1;
+	char text[VMSTAT_MAX];
+	size_t len = 0;
+	ssize_t n;
 	int err;
-	FILE *f;
 
 	err = fold_counters();
 	if (err)
 		return err == -ENOENT ? -EOPNOTSUPP : err;
-	f = fopen("/proc/vmstat", "re");
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "nr_foll_pin_acquired %" SCNu64, &c->acquired) == 1)
-			found |= 1;
-		else if (sscanf(line, "nr_foll_pin_released %" SCNu64, &c->released) == 1)
-			found |= 2;
+	err = open_once(&fd, "/proc/vmstat", O_RDONLY);
+	if (err)
+		return err;
+	/* a page at a time, and for each the kernel sums up everything anew */
+	while (len < sizeof(text) - 1) {
+		n = pread(fd, text + len, sizeof(text) - 1 - len, len);
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		len += n;
+		text[len] = '\0';
+		if (find_counter(text, "nr_foll_pin_acquired", &c->acquired) &&
+		    find_counter(text, "nr_foll_pin_released", &c->released))
+			return 0;
 	}
-	fclose(f);
-	return found == 3 ? 0 : -EOPNOTSUPP;
+	return -EOPNOTSUPP;
 }
