@@ -60,6 +60,29 @@ struct actor {
 };
 
 /**
+ * struct actor_mate - a process that is kept for actor_call(); in shared memory
+ * @pid: the process
+ * @tl: the one record it serves; in the same memory, at the same address in all
+ *	processes
+ * @door: marked when there is something to do
+ * @busy: there is, and it has not returned
+ * @run: what to do
+ * @v: its argument
+ *
+ * A fork before each bind and unbind costs a fifth of the time of both, and the
+ * grace period that its exit begins is one more to wait for.  Actions that are
+ * watched still get a process of their own.
+ */
+struct actor_mate {
+	pid_t pid;
+	struct timeline *tl;
+	struct timeline door;
+	atomic_bool busy;
+	int (*run)(const struct victim *v);
+	struct victim v;
+};
+
+/**
  * enum actor_state - what watching ended with
  * @ACTOR_RETURNED: the action is over
  * @ACTOR_BLOCKED: asleep in one wait, which stays
@@ -105,6 +128,16 @@ enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
  * of the stuck task in @a; -ECHILD when it died without a result.
  */
 int actor_wait(struct actor *a, uint64_t ns);
+
+/**
+ * actor_serve() - be the process that is kept; for a child just forked
+ * @m: in shared memory, all but @m->pid set
+ * @owner: ends when this is no longer its parent
+ */
+void __attribute__((noreturn)) actor_serve(struct actor_mate *m, pid_t owner);
+
+/** actor_keep() - actor_call() with @m->tl is carried out by @m; NULL for none */
+void actor_keep(struct actor_mate *m);
 
 /**
  * actor_call() - start and wait: for actions that should just succeed

@@ -316,10 +316,51 @@ static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 	_exit(0);
 }
 
+/* whoever reads our output must not wait for what may outlive us */
+static void leave_output(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null < 0)
+		return;
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+}
+
+/* without it every call is a fork, and nothing else changes */
+static void start_mate(struct guard *g)
+{
+	pid_t owner = getpid();
+	pid_t pid;
+
+	g->mate.tl = &g->bind_tl;
+	pid = fork();
+	if (!pid) {
+		leave_output();
+		actor_serve(&g->mate, owner);
+	}
+	if (pid < 0)
+		return;
+	g->mate.pid = pid;
+	actor_keep(&g->mate);
+}
+
+static void end_mate(struct guard *g)
+{
+	actor_keep(NULL);
+	if (g->mate.pid <= 0)
+		return;
+	kill(g->mate.pid, SIGKILL);
+	/* in the middle of something it may be stuck */
+	waitpid(g->mate.pid, NULL, g->mate.busy ? WNOHANG : 0);
+	g->mate.pid = 0;
+}
+
 int guard_create(struct guard **pg)
 {
 	struct guard *g;
-	int pidfd, null, ret;
+	int pidfd, ret;
 	pid_t pid;
 
 	g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE,
@@ -339,17 +380,12 @@ int guard_create(struct guard **pg)
 		goto err;
 	}
 	if (!pid) {
-		/* whoever reads our output must not wait for the guardian */
-		null = open("/dev/null", O_RDWR);
-		if (null >= 0) {
-			dup2(null, 0);
-			dup2(null, 1);
-			dup2(null, 2);
-		}
+		leave_output();
 		guardian(g, pidfd);
 	}
 	close(pidfd);
 	g->guardian = proc_of(pid);
+	start_mate(g);
 	*pg = g;
 	return 0;
 err:
@@ -361,6 +397,7 @@ int guard_finish(struct guard *g)
 {
 	int ret = guard_restore(g);
 
+	end_mate(g);
 	if (!ret) {
 		g->done = true;
 		/* nothing is left to do for it; it would end with us anyway */

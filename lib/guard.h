@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "actor.h"
 #include "daxmap.h"
 #include "ktrace.h"
 #include "pin_targets.h"
@@ -49,6 +50,7 @@ struct guard_proc {
  * @usual_ns: what an unbind without pins took lately, nanoseconds
  * @clock_set: targets.slow_ns fits this machine's speed
  * @filled: programs note here what they have prepared, a bit each
+ * @mate: carries out what guard_bind_call() is told
  * @guardian: the guardian process
  * @owner: the process it watches
  * @done: the owner has put everything right itself
@@ -71,6 +73,7 @@ struct guard {
 	uint64_t usual_ns;
 	bool clock_set;
 	atomic_uint filled;
+	struct actor_mate mate;
 	struct guard_proc guardian;
 	struct guard_proc owner;
 	atomic_bool done;
