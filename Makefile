@@ -2,6 +2,8 @@
 # kselftest: pins on DAX memory, and the ground taken away under them
 
 CFLAGS += -O2 -g -std=gnu11 -Wall -Werror
+# each cell forks several times: no child should look up its symbols anew
+LDFLAGS += -Wl,-z,now
 
 TEST_GEN_PROGS := gup_devdax dax_teardown pmem_io
 # upstream's own test of this directory stays
