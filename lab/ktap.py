@@ -46,7 +46,8 @@ class Stream:
 
     The guest's own lines (begin, end, done ...) are kept for the runner:
     stage is the last of them, failure what the guest found amiss with itself,
-    reboot why a program wants a fresh kernel for the cells to come.
+    reboot why a program wants a fresh kernel for the cells to come.  times has
+    when each of these lines, and each "verdict PROGRAM.CELL", came in.
     """
 
     RUN = re.compile(r"#  RUN +(\S+) \.\.\.$")
@@ -64,6 +65,7 @@ class Stream:
         self.boot = boot
         self.on_result = on_result
         self.stage = "booting"
+        self.times = []
         self.started = False
         self.finished = False
         self.failure = None
@@ -79,6 +81,7 @@ class Stream:
     def feed(self, line, now):
         own = self.OWN_LINE.match(line)
         if own:
+            self.times.append((own[1], now))
             self._own_line(own[1])
             return
         run = self.RUN.match(line)
@@ -151,6 +154,7 @@ class Stream:
         self.diagnostics = []
         self.since = now
         self.last = result
+        self.times.append((f"verdict {result.full_name}", now))
         self.on_result(result)
 
     def lost(self, kind, cause, now):

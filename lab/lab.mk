@@ -8,7 +8,7 @@
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
 
 LAB := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-LAB_GOALS := vm check debug-kernel
+LAB_GOALS := vm check debug-kernel bench
 
 KERNEL ?= debian:newest
 MODULES ?=
@@ -67,3 +67,30 @@ check:
 	@sh $(LAB)/setup.sh check
 	@PYTHONPATH=$(LAB) python3 -m check $(if $(STAGES),--only $(STAGES))
 .PHONY: check
+
+# make bench [what 'make vm' takes]: what the suite costs, in a table and in
+# out/KERNEL/bench.json
+bench: export KERNEL := $(KERNEL)
+bench: export MODULES := $(MODULES)
+bench: export TESTS := $(TESTS)
+bench: export MEM := $(MEM)
+bench: export CPUS := $(CPUS)
+bench: export OUT := $(OUT)
+bench: export CACHE := $(CACHE)
+bench: export VM_STARTED := $(shell date +%s.%N)
+bench:
+	@sh $(LAB)/setup.sh vm
+	@python3 $(LAB)/bench.py $(if $(filter command environment,$(firstword \
+		$(origin CC))),--make 'CC=$(CC)')
+.PHONY: bench
+
+# Its program links what the suite's programs link, but not the harness
+OUTPUT ?= $(CURDIR)
+BENCH_OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard lib/*.c))
+bench-program: $(OUTPUT)/dax_bench
+$(OUTPUT)/dax_bench: $(LAB)/bench.c $(BENCH_OBJS)
+	$(CC) $(CFLAGS) -I$(LAB)/.. $(LDFLAGS) $< $(BENCH_OBJS) $(LDLIBS) -o $@
+clean: bench-clean
+bench-clean:
+	$(RM) $(OUTPUT)/dax_bench
+.PHONY: bench-program bench-clean

@@ -45,6 +45,8 @@ class Run:
         self.boots = 0
         self.stillborn = 0      # boots that never got to the programs
         self.slipped = set()    # cells that the emulator spoiled once
+        # of each boot, what Stream.times has, from "power on" to "power off"
+        self.times = []
         self.first_verdict = None
         self.colour = sys.stdout.isatty()
         os.makedirs(out, exist_ok=True)
@@ -139,11 +141,15 @@ class Run:
         with open(self.console, "ab") as f:
             f.write(f"=== boot {self.boots} of {self.kernel.release} ===\n"
                     .encode())
+        power_on = time.monotonic()
         guest = Guest(self, Machine(self.kernel, (base, overlay), self.console,
                                     memory, cpus))
+        self.times.append(guest.stream.times)
+        guest.stream.times.append(("power on", power_on))
         try:
             guest.follow()
         finally:
+            guest.stream.times.append(("power off", time.monotonic()))
             complaint = guest.machine.stop()
         if guest.stream.failure:
             raise Refusal(f"the guest cannot run the suite: "

@@ -57,10 +57,10 @@ def need_tools():
                       ": install " + ("it" if len(missing) == 1 else "them"))
 
 
-def build(cache, output, make_arguments):
+def build(cache, output, make_arguments, targets=("all",)):
     """Build the programs against the newest kselftest files."""
     ksft = kernels.ksft_dir(cache, "newest")
-    command = ["make", "-s", "--no-print-directory", "-C", ROOT, "all",
+    command = ["make", "-s", "--no-print-directory", "-C", ROOT, *targets,
                f"KSFT={ksft}", *make_arguments]
     if output:
         command.append(f"OUTPUT={os.path.abspath(output)}")
@@ -130,21 +130,30 @@ def ending_on_signals():
             signal.signal(number, handler)
 
 
-def run_suite(args):
+def prepare(args, programs=PROGRAMS, targets=("all",)):
+    """Build and pack what the arguments ask for.
+
+    Returns the run and what its machines are made of, for Run.run().
+    """
     memory, cpus = parse_memory(args.mem), parse_cpus(args.cpus)
     need_tools()
     cache = os.path.abspath(args.cache)
     kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
     if not args.programs:
-        build(cache, args.output, args.make)
+        build(cache, args.output, args.make, targets)
     directory = args.programs or args.output or ROOT
-    programs = args.only.split() if args.only else PROGRAMS
+    programs = args.only.split() if args.only else programs
     plan = make_plan(directory, programs, args.tests.replace(",", " ").split())
     base = image.base_archive(cache, kernel)
     run = Run(kernel, plan, os.path.join(args.out, kernel.name), args.started,
               args.hang_limit)
+    return run, (base, memory, cpus)
+
+
+def run_suite(args):
+    run, machine = prepare(args)
     try:
-        run.run(base, memory, cpus)
+        run.run(*machine)
     finally:
         # Whatever ends the run, what is known by then is kept and shown
         run.save()
@@ -155,9 +164,10 @@ def run_suite(args):
     return int(failed or bool(run.deaths))
 
 
-def main():
+def command_line(what, act):
+    """Parse the arguments and act on them; returns the exit status."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter,
+        description=what, formatter_class=argparse.RawTextHelpFormatter,
         epilog="The options in capitals may also come by the environment.")
 
     def option(name, default, text):
@@ -185,11 +195,11 @@ def main():
     args = parser.parse_args()
     try:
         with kernels.refusals(status=2), ending_on_signals():
-            return run_suite(args)
+            return act(args)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(__doc__, run_suite))

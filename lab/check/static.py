@@ -62,7 +62,7 @@ def checkpatch(board, stock):
     with board.check("checkpatch --strict") as log:
         script = os.path.join(stock.ksft("newest"), "../../..",
                               "scripts/checkpatch.pl")
-        files = c_files("*.[ch]", "lib/*.[ch]", "lab/unit/*.[ch]",
+        files = c_files("*.[ch]", "lib/*.[ch]", "lab/*.[ch]", "lab/unit/*.[ch]",
                         "lab/findings/*.[ch]")
         # It leaves notes behind where it runs
         place = os.path.join(stock.scratch, "checkpatch")
@@ -112,7 +112,7 @@ def python(board):
 def licences(board):
     """Every file that can carry one has an SPDX line."""
     with board.check("SPDX lines") as log:
-        files = (c_files("*.[ch]", "lib/*.[ch]", "lab/unit/*.[ch]", "Makefile",
+        files = (c_files("*.[ch]", "lib/*.[ch]", "lab/*.[ch]", "lab/unit/*.[ch]", "Makefile",
                          "lab/*.mk", "lab/unit/Makefile", "lab/findings/*.c")
                  + python_files() + shell_files())
         lacking = []
