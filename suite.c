@@ -537,6 +537,10 @@ void suite_run(struct cell *c)
 		skip(c, "a faulty kernel is lost until reboot: DAX_TEST_DESTRUCTIVE=1 to try");
 		return;
 	}
+	if (c->action && c->action->lacks) {
+		skip(c, "%s: %s", c->action->name, c->action->lacks);
+		return;
+	}
 	/* what a cell that was killed in the middle left behind */
 	ret = guard_settle(guard);
 	if (ret)

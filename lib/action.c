@@ -13,6 +13,9 @@ const struct action actions[] = {
 		.name = "disable_libdaxctl",
 		.verb = "daxctl_dev_disable",
 		.what = "the device is disabled through libdaxctl",
+#ifndef HAVE_LIBNDCTL
+		.lacks = "built without libdaxctl",
+#endif
 		.run = victim_disable,
 		.undo = victim_enable,
 	},

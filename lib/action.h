@@ -12,6 +12,7 @@
  * @name: the word in the cell's name, stable
  * @verb: the word in sentences: "unbind"
  * @what: one sentence for -h
+ * @lacks: why it cannot be carried out by this build; NULL when it can
  * @run: carries it out in the calling task; may block in state D
  * @undo: gives the device back; may block likewise
  */
@@ -19,6 +20,7 @@ struct action {
 	const char *name;
 	const char *verb;
 	const char *what;
+	const char *lacks;
 	int (*run)(const struct victim *v);
 	int (*undo)(const struct victim *v);
 };
