@@ -29,10 +29,29 @@ static bool can_be_inherited(const struct pin_method *m)
 	return can_hold(m) && (m->flags & PIN_OUTLIVES);
 }
 
+/* what a file can be pinned by: a pin for good is refused */
+static bool can_hold_file(const struct pin_method *m)
+{
+	return can_hold_on(m) && !(m->flags & PIN_LONGTERM);
+}
+
 static bool is_vmsplice(const struct pin_method *m)
 {
 	return !strcmp(m->name, "vmsplice");
 }
+
+static bool can_hold_file_io(const struct pin_method *m)
+{
+	return can_hold_file(m) && !is_vmsplice(m);
+}
+
+/* what is done to a file's ground, with one pin by vmsplice */
+#define FILE_SCENARIO(word, text, fn)					\
+	{								\
+		.name = word, .what = text, .on = MEMORY_FILES,		\
+		.sizes = AT_PTE | AT_PMD, .actions = EVERY_ACTION,	\
+		.wants = is_vmsplice, .bytes = FILE_BYTES, .run = fn,	\
+	}
 
 static const struct scenario scenarios[] = {
 	{
@@ -110,6 +129,19 @@ static const struct scenario scenarios[] = {
 		.sizes = AT_ALL, .actions = FIRST_ACTION, .pin_word = "random",
 		.run = random_pins,
 	}, {
+		.name = "",
+		.what = "I/O in flight from or to a file: what frees its blocks waits, nothing else",
+		.on = MEMORY_FILES, .sizes = AT_PMD, .actions = EVERY_ACTION,
+		.wants = can_hold_file_io, .bytes = FILE_BYTES, .run = file_kept,
+	},
+	FILE_SCENARIO("", "a page of a file in a pipe, the mapping stays", file_kept),
+	FILE_SCENARIO("unmapped", "the same, the file is unmapped and closed", file_unmapped),
+	FILE_SCENARIO("touched", "the same, a thread touches all of it all the while",
+		      file_touched),
+	FILE_SCENARIO("by_another", "the same, another process maps the file", file_by_another),
+	FILE_SCENARIO("killed", "the same, the holder is killed while the action waits",
+		      file_killed),
+	{
 		.name = "control_log",
 		.what = "control: a fault in the kernel's log is found",
 		.sizes = AT_PTE, .no_device = true, .ignore = HEALTH_LOG, .run = control_log,
@@ -167,7 +199,6 @@ static const struct scenario scenarios[] = {
 static const struct suite suite = {
 	.name = "dax_teardown",
 	.what = "the ground taken away under DAX mappings and pins: order of teardown",
-	.memory = "devdax",
 	.scenarios = scenarios,
 	.targets = true,
 	.clock = true,

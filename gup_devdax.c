@@ -100,7 +100,6 @@ static const struct scenario scenarios[] = {
 static const struct suite suite = {
 	.name = "gup_devdax",
 	.what = "pins on device-dax memory: counted, with the right bytes, given back",
-	.memory = "devdax",
 	.scenarios = scenarios,
 	.targets = true,
 };

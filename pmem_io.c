@@ -211,7 +211,6 @@ static const struct scenario scenarios[] = {
 static const struct suite suite = {
 	.name = "pmem_io",
 	.what = "I/O through persistent memory: what one path wrote, another reads",
-	.memory = "devdax",
 	.scenarios = scenarios,
 };
 

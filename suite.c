@@ -47,7 +47,7 @@ static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 	va_end(ap);
 }
 
-static int add_cell(const struct scenario *sc, enum daxmap_size size,
+static int add_cell(const struct scenario *sc, const struct memory *mem, enum daxmap_size size,
 		    const struct pin_method *m, const struct action *a)
 {
 	struct cell *grown = realloc(cells, (nr_cells + 1) * sizeof(*cells));
@@ -59,59 +59,76 @@ static int add_cell(const struct scenario *sc, enum daxmap_size size,
 	c = &cells[nr_cells++];
 	memset(c, 0, sizeof(*c));
 	c->scenario = sc;
+	c->memory = mem;
 	c->size = size;
 	c->method = m;
 	c->action = a;
-	snprintf(c->name, sizeof(c->name), "%s.%s.%s.%s%s%s", suite->memory,
+	snprintf(c->name, sizeof(c->name), "%s.%s.%s.%s%s%s", mem->name,
 		 daxmap_name(size), m ? m->name : sc->pin_word ?: "none", a ? a->name : "",
 		 a && sc->name[0] ? "_" : "", sc->name);
 	return 0;
 }
 
-static int add_actions(const struct scenario *sc, enum daxmap_size size,
-		       const struct pin_method *m)
+static int add_actions(const struct scenario *sc, const struct memory *mem,
+		       enum daxmap_size size, const struct pin_method *m)
 {
 	int ret = 0;
 
 	if (sc->actions == NO_ACTION)
-		return add_cell(sc, size, m, NULL);
+		return add_cell(sc, mem, size, m, NULL);
 	for (const struct action *a = actions; a->name && !ret; a++) {
-		ret = add_cell(sc, size, m, a);
+		if (!(a->on & mem->bit))
+			continue;
+		ret = add_cell(sc, mem, size, m, a);
 		if (sc->actions == FIRST_ACTION)
 			break;
 	}
 	return ret;
 }
 
-static int add_pins(const struct scenario *sc, enum daxmap_size size)
+static int add_pins(const struct scenario *sc, const struct memory *mem, enum daxmap_size size)
 {
 	int ret = 0;
 
 	if (!sc->wants)
-		return add_actions(sc, size, NULL);
+		return add_actions(sc, mem, size, NULL);
 	for (const struct pin_method *m = pin_methods; m->name && !ret; m++)
 		if (sc->wants(m))
-			ret = add_actions(sc, size, m);
+			ret = add_actions(sc, mem, size, m);
+	return ret;
+}
+
+static int add_scenarios(const struct memory *mem, int size, bool map_dev, bool last)
+{
+	int ret = 0;
+
+	for (const struct scenario *sc = suite->scenarios; sc->run && !ret; sc++)
+		if ((sc->on ?: MEMORY_DEVDAX) & mem->bit && sc->sizes & (1u << size) &&
+		    sc->map_dev == map_dev && sc->destructive == last)
+			ret = add_pins(sc, mem, size);
 	return ret;
 }
 
 /*
  * One page size after the other: who offers a single namespace has it
- * reconfigured twice, not for every cell.  What a faulty kernel does not survive
- * comes last.
+ * reconfigured twice, not for every cell.  A file is of any page size, but a file
+ * system is made anew where its memory map goes elsewhere.  What a faulty kernel
+ * does not survive comes last.
  */
 int suite_init(const struct suite *s)
 {
 	int ret = 0;
 
 	suite = s;
-	for (int last = 0; last <= 1; last++)
-		for (int size = 0; size < DAXMAP_NR; size++)
-			for (int map_dev = 0; map_dev <= 1; map_dev++)
-				for (const struct scenario *sc = s->scenarios; sc->run; sc++)
-					if (sc->destructive == last && sc->map_dev == map_dev &&
-					    sc->sizes & (1u << size))
-						ret = ret ?: add_pins(sc, size);
+	for (const struct memory *mem = memories; mem->name; mem++) {
+		bool file = mem->bit & MEMORY_FILES;
+		int sizes = mem->largest + 1;
+
+		for (int last = 0; last <= 1; last++)
+			for (int i = 0; i < 2 * sizes; i++)
+				ret = ret ?: add_scenarios(mem, file ? i % sizes : i / 2,
+							   file ? i / sizes : i % 2, last);
+	}
 	return ret;
 }
 
@@ -121,10 +138,10 @@ static void usage(FILE *f)
 	fprintf(f,
 		"usage: %s [-h] [-l] [-t GLOB]... [-f FILE]\n"
 		"  -h       this text\n"
-		"  -l       list the cells, one name a line: %s.SIZE.PIN.SCENARIO\n"
+		"  -l       list the cells, one name a line: MEMORY.SIZE.PIN.SCENARIO\n"
 		"  -t GLOB  run the cells that match (fnmatch), may be repeated\n"
 		"  -f FILE  run the cells named in FILE, one a line\n\n",
-		suite->name, suite->memory);
+		suite->name);
 	fprintf(f,
 		"variables:\n"
 		"  DAX_TEST_NAMESPACE  namespaces that may be destroyed, e.g. namespace0.1\n"
@@ -142,8 +159,11 @@ static void usage(FILE *f)
 		"examples:\n"
 		"  %s -t '*.pmd.vmsplice.*'\n"
 		"  DAX_TEST_NAMESPACE=namespace0.1 %s\n\n"
-		"scenarios:\n",
+		"memory:\n",
 		suite->name, suite->name);
+	for (const struct memory *m = memories; m->name; m++)
+		fprintf(f, "  %-26s %s\n", m->name, m->what);
+	fprintf(f, "\nscenarios:\n");
 	for (const struct scenario *sc = suite->scenarios; sc->run; sc++)
 		fprintf(f, "  %s%s%s\n      %s\n",
 			sc->actions == NO_ACTION ? "" : "ACTION",
@@ -455,30 +475,20 @@ double suite_seconds(double by_default)
 	return s > 0 ? s : by_default;
 }
 
-static bool take_device(struct cell *c)
+static bool take_memory(struct cell *c)
 {
-	unsigned int which = c->size + (c->scenario->map_dev ? DAXMAP_NR : 0);
-	struct victim *chosen = &guard->chosen[which];
+	struct memory_want want = {
+		.size = c->size,
+		.bytes = c->scenario->bytes ?: min_bytes[c->size],
+		.map_dev = c->scenario->map_dev,
+	};
 	char why[VICTIM_WHY] = "";
-	int ret = -ENODEV;
+	int ret = c->memory->take(c->memory, guard, &want, &c->v, why, sizeof(why));
 
-	if (chosen->dax[0] && guard_is_wedged(guard, chosen->dax)) {
-		skip(c, "%s is wedged by an earlier cell, see its report", chosen->dax);
+	if (ret) {
+		skip(c, "no %s %s for this cell: %s", daxmap_name(c->size), c->memory->name, why);
 		return false;
 	}
-	if (chosen->dax[0])
-		ret = victim_same(chosen, why, sizeof(why));
-	if (ret) {
-		/* chosen anew, perhaps reconfigured: nobody knows what it holds */
-		guard->filled &= ~(1u << which);
-		ret = victim_get(&guard->set, daxmap_bytes(c->size), min_bytes[c->size],
-				 c->scenario->map_dev, chosen, why, sizeof(why));
-	}
-	if (ret) {
-		skip(c, "no %s device for this cell: %s", daxmap_name(c->size), why);
-		return false;
-	}
-	c->v = *chosen;
 	guard->victim = c->v;
 	guard->busy = true;
 	return true;
@@ -544,22 +554,23 @@ void suite_run(struct cell *c)
 	/* what a cell that was killed in the middle left behind */
 	ret = guard_settle(guard);
 	if (ret)
-		note(c, "an earlier cell left %s behind: %s", guard->victim.dax, strerror(-ret));
+		note(c, "an earlier cell left %s behind: %s", victim_key(&guard->victim),
+		     strerror(-ret));
 	guard->dirty = false;
 	timeline_reset(&guard->tl);
-	if (!c->scenario->no_device && !take_device(c))
+	if (!c->scenario->no_device && !take_memory(c))
 		return;
 	if (!expect_ok(c, health_begin(health), "reading the kernel's health", ""))
 		return;
-	if (suite->clock && !c->scenario->no_device && !set_clock(c))
+	if (suite->clock && c->v.dax[0] && !set_clock(c))
 		return;
 	note_lines(c, "since the last cell, by nobody's doing", health_stray(health));
 	c->scenario->run(c);
 	ret = guard_settle(guard);
 	if (ret == -EBUSY) {
-		note(c, "%s stays wedged; cells that need it are skipped", c->v.dax);
+		note(c, "%s stays wedged; cells that need it are skipped", victim_key(&c->v));
 		/* whoever drives a machine that may be rebooted takes this word */
-		say("# REBOOT %s is wedged\n", c->v.dax);
+		say("# REBOOT %s is wedged\n", victim_key(&c->v));
 	}
 	if (ret != -EBUSY)
 		expect_ok(c, ret, "giving the device back", "");

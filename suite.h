@@ -17,6 +17,7 @@
 #include "lib/guard.h"
 #include "lib/health.h"
 #include "lib/holder.h"
+#include "lib/memory.h"
 #include "lib/pattern.h"
 #include "lib/pin.h"
 #include "lib/timeline.h"
@@ -46,6 +47,7 @@ enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
  * @name: last word of the cell's name, behind the action's name if there is
  *	one; "" where the action says it all
  * @what: one sentence for -h
+ * @on: MEMORY_* bits; 0 for MEMORY_DEVDAX
  * @sizes: AT_* bits
  * @wants: which pins it is crossed with; NULL for none
  * @actions: which actions
@@ -54,6 +56,7 @@ enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
  * @map_dev: on a namespace whose memory map lies on the device
  * @destructive: a kernel that fails it is lost until reboot: run only where
  *	DAX_TEST_DESTRUCTIVE says that the machine is there for that
+ * @bytes: of a file, and at least of a device; 0 for what the suite has chosen
  * @no_device: needs no DAX memory
  * @ignore: HEALTH_* bits that this scenario moves by what it does
  * @seconds: time limit of the cell; 0 for SUITE_CELL_SECONDS
@@ -63,12 +66,14 @@ enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
 struct scenario {
 	const char *name;
 	const char *what;
+	unsigned int on;
 	unsigned int sizes;
 	bool (*wants)(const struct pin_method *m);
 	enum scenario_actions actions;
 	const char *pin_word;
 	bool map_dev;
 	bool destructive;
+	size_t bytes;
 	bool no_device;
 	unsigned int ignore;
 	unsigned int seconds;
@@ -86,7 +91,6 @@ struct scenario {
  * struct suite - one program
  * @name: its name
  * @what: what it tests, for -h
- * @memory: first word of its cells' names
  * @scenarios: its table, ends with an entry without run()
  * @targets: it holds I/O in flight and wants slow block devices
  * @clock: and has to hold it for longer than an unbind takes
@@ -94,7 +98,6 @@ struct scenario {
 struct suite {
 	const char *name;
 	const char *what;
-	const char *memory;
 	const struct scenario *scenarios;
 	bool targets;
 	bool clock;
@@ -104,11 +107,12 @@ struct suite {
  * struct cell - one cell: memory x page size x pin x action
  * @name: its KTAP name
  * @scenario: what is tried
+ * @memory: on what
  * @size: at which page size
  * @method: with which pin; NULL for none
  * @action: what takes the ground away; NULL for none
  * @guard: shared state of the run
- * @v: the device; also in guard->victim
+ * @v: the device or file; also in guard->victim
  * @verdict: the first failure, or VERDICT_PASS
  * @skipped: the reason is in @why
  * @why: reason of a skip, or sentence of the first failure
@@ -116,6 +120,7 @@ struct suite {
 struct cell {
 	char name[112];
 	const struct scenario *scenario;
+	const struct memory *memory;
 	enum daxmap_size size;
 	const struct pin_method *method;
 	const struct action *action;

@@ -6,6 +6,7 @@
 #ifndef DAX_SUITE_HARNESS_H
 #define DAX_SUITE_HARNESS_H
 
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "kselftest_harness.h"
@@ -15,14 +16,13 @@ FIXTURE(devdax) {
 	struct cell *cell;
 };
 
+/* the harness's tests, and the cell of each */
+static struct __test_metadata *suite_tests;
+static struct cell **suite_test_cells;
+
 FIXTURE_SETUP(devdax)
 {
-	size_t nr;
-	struct cell *c = suite_cells(&nr);
-
-	while (nr-- && strcmp(strchr(c->name, '.') + 1, _metadata->name))
-		c++;
-	self->cell = c;
+	self->cell = suite_test_cells[_metadata - suite_tests];
 }
 
 FIXTURE_TEARDOWN(devdax)
@@ -43,39 +43,69 @@ TEST_F(devdax, cell)
 		TH_LOG("%s", self->cell->why);
 }
 
-static void suite_link(const struct __test_metadata *body, struct cell *c, size_t nr,
-		       bool backwards)
+/* a cell's name without its first word, which is its fixture's name */
+static const char *suite_test_name(const struct cell *c)
 {
-	/* shared, as the harness has its own: children write results there */
-	struct __test_metadata *t = mmap(NULL, (nr + 1) * sizeof(*t),
-					 PROT_READ | PROT_WRITE,
-					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return strchr(c->name, '.') + 1;
+}
 
-	if (t == MAP_FAILED)
-		ksft_exit_fail_msg("no memory for %zu cells\n", nr);
-	_devdax_fixture_object.tests = NULL;
-	for (size_t i = 0; i < nr; i++) {
-		struct cell *cell = &c[backwards ? nr - 1 - i : i];
+/* the tests of one fixture: the cells from @from to @to, in the order given */
+static void suite_link(struct __fixture_metadata *f, const struct __test_metadata *body,
+		       struct cell *c, size_t from, size_t to, bool backwards)
+{
+	f->tests = NULL;
+	for (size_t i = from; i < to; i++) {
+		struct cell *cell = &c[backwards ? from + to - 1 - i : i];
+		struct __test_metadata *t = &suite_tests[i];
 
-		t[i] = *body;
-		t[i].name = strchr(cell->name, '.') + 1;
-		t[i].timeout = cell->scenario->seconds ?: SUITE_CELL_SECONDS;
-		__register_test(&t[i]);
+		*t = *body;
+		t->fixture = f;
+		t->name = suite_test_name(cell);
+		t->timeout = cell->scenario->seconds ?: SUITE_CELL_SECONDS;
+		suite_test_cells[i] = cell;
+		__register_test(t);
 	}
 }
 
-/* one harness test for each cell, to be run in the cells' order */
-static void suite_register(const struct suite *s)
+static struct __fixture_metadata *suite_fixture(const struct memory *m)
+{
+	struct __fixture_metadata *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		ksft_exit_fail_msg("no memory for the cells\n");
+	*f = _devdax_fixture_object;
+	f->name = m->name;
+	f->next = NULL;
+	f->prev = NULL;
+	__register_fixture(f);
+	return f;
+}
+
+/* one harness test for each cell, a fixture for each kind of memory */
+static void suite_register(void)
 {
 	const struct __test_metadata *body = _devdax_fixture_object.tests;
-	size_t nr;
+	struct __fixture_metadata *f;
+	size_t nr, from, to;
 	struct cell *c = suite_cells(&nr);
 
-	_devdax_fixture_object.name = s->memory;
-	suite_link(body, c, nr, false);
-	/* some versions of the harness run the tests in reverse */
-	if (nr > 1 && strcmp(_devdax_fixture_object.tests->name, strchr(c->name, '.') + 1))
-		suite_link(body, c, nr, true);
+	/* shared, as the harness has its own: children write results there */
+	suite_tests = mmap(NULL, (nr + 1) * sizeof(*suite_tests), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	suite_test_cells = calloc(nr + 1, sizeof(*suite_test_cells));
+	if (suite_tests == MAP_FAILED || !suite_test_cells)
+		ksft_exit_fail_msg("no memory for %zu cells\n", nr);
+	for (from = 0; from < nr; from = to) {
+		for (to = from; to < nr && c[to].memory == c[from].memory; to++)
+			;
+		f = suite_fixture(c[from].memory);
+		suite_link(f, body, c, from, to, false);
+		/* some versions of the harness run the tests in reverse */
+		if (to - from > 1 && strcmp(f->tests->name, suite_test_name(&c[from])))
+			suite_link(f, body, c, from, to, true);
+	}
+	/* it was there for its one body */
+	_devdax_fixture_object.tests = NULL;
 }
 
 static pid_t suite_pid;
@@ -103,7 +133,7 @@ static int suite_main(const struct suite *s, int argc, char **argv)
 		ksft_print_header();
 		ksft_exit_skip("%s\n", why);
 	}
-	suite_register(s);
+	suite_register();
 	/* newer harnesses parse what is left of the command line: nothing */
 	argv[1] = NULL;
 	optind = 1;

@@ -9,6 +9,8 @@
 
 #define TAG_SINK	0x5000	/* what a pin brings into the memory, plus its slot */
 
+#define FILE_BYTES	(4u << 20)	/* of a file whose ground is taken away */
+
 /* Pins lie in this much of the device's start; it is checked word by word. */
 #define WINDOW_BYTES	(256u << 10)
 
@@ -31,6 +33,7 @@ enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
  * @sink: the pin has brought a pattern of its own
  * @off: where each begins, bytes from the device's start
  * @method: how each was taken
+ * @undone: the action has been undone
  * @heir: process that inherited them, 0 when there is none
  * @len: bytes of one pin
  * @map_len: bytes mapped by h in MAP_MAIN
@@ -46,6 +49,7 @@ struct scene {
 	size_t off[HOLDER_PINS];
 	bool sink[HOLDER_PINS];
 	const struct pin_method *method[HOLDER_PINS];
+	bool undone;
 	pid_t heir;
 	size_t len;
 	size_t map_len;
@@ -88,6 +92,9 @@ enum verdict_kind scene_judge(struct scene *s);
 
 /** scene_let_go() - release one pin and check its bytes */
 bool scene_let_go(struct scene *s, unsigned int slot);
+
+/** scene_let_go_all() - release what is still out, one after the other */
+void scene_let_go_all(struct scene *s);
 
 /** scene_defuse() - let go after an early return, as DAX_TEST_RELEASE says */
 void scene_defuse(struct scene *s);
@@ -143,6 +150,13 @@ void close_after_bind(struct cell *c);
 void close_before_bind(struct cell *c);
 void close_mixed(struct cell *c);
 void every_byte(struct cell *c);
+
+/* teardown_files.c: the ground is a file's */
+void file_kept(struct cell *c);
+void file_unmapped(struct cell *c);
+void file_touched(struct cell *c);
+void file_by_another(struct cell *c);
+void file_killed(struct cell *c);
 
 /* teardown_control.c: an oracle that cannot say no proves nothing */
 void control_log(struct cell *c);

@@ -532,13 +532,13 @@ static int pick(bool *picked, const char *path)
 /* 0, or -errno with b->why; 1 is a skip */
 static int run_cell(struct bench *b, const struct bench_cell *c)
 {
-	size_t align = daxmap_bytes(c->size);
+	struct victim_want want = { .mode = "devdax", .align = daxmap_bytes(c->size) };
 	int ret;
 
 	b->size = c->size;
 	b->why[0] = '\0';
-	ret = victim_get(&b->g->set, align, align > 16 * MIB ? align : 16 * MIB, false,
-			 &b->g->victim, b->why, sizeof(b->why));
+	want.min_size = want.align > 16 * MIB ? want.align : 16 * MIB;
+	ret = victim_get(&b->g->set, &want, &b->g->victim, b->why, sizeof(b->why));
 	if (ret)
 		return 1;
 	b->g->busy = true;

@@ -24,7 +24,7 @@ SPARE_MODULES = ("nd_btt", "nd_e820", "virtio_pci", "virtio_pmem", "kmem",
                  "dm_mod", "dm_delay", "configfs", "ext4", "xfs", "loop",
                  "crc32c_generic")
 
-TOOLS = ("ndctl", "daxctl")
+TOOLS = ("ndctl", "daxctl", "mkfs.ext4", "mkfs.xfs", "e2fsck", "xfs_repair")
 
 
 class Cpio:

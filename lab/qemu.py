@@ -65,7 +65,7 @@ def pmem_size():
     with open(os.path.join(image.GUEST, "namespaces"), encoding="ascii") as f:
         for line in f:
             if not line.startswith("#"):
-                total += int(line.split()[3])
+                total += int(line.split()[4])
     return -(-total // GIB) * GIB
 
 

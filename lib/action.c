@@ -1,23 +1,134 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+
 #include "action.h"
+#include "memory.h"
 
 const struct action actions[] = {
 	{
 		.name = "unbind_device_dax",
 		.verb = "unbind",
 		.what = "the device is unbound from device_dax through sysfs",
+		.on = MEMORY_DEVDAX,
 		.run = victim_unbind,
 		.undo = victim_bind,
-	},
-	{
+	}, {
 		.name = "disable_libdaxctl",
 		.verb = "daxctl_dev_disable",
 		.what = "the device is disabled through libdaxctl",
 #ifndef HAVE_LIBNDCTL
 		.lacks = "built without libdaxctl",
 #endif
+		.on = MEMORY_DEVDAX,
 		.run = victim_disable,
 		.undo = victim_enable,
+	}, {
+		.name = "truncate",
+		.verb = "truncate",
+		.what = "the file is truncated to nothing",
+		.on = MEMORY_FILES,
+		.frees = FREES_ALL, .leaves = LEAVES_NOTHING,
+		.run = action_truncate,
+	}, {
+		.name = "open_trunc",
+		.verb = "open(O_TRUNC)",
+		.what = "the file is opened with O_TRUNC",
+		.on = MEMORY_FILES,
+		.frees = FREES_ALL, .leaves = LEAVES_NOTHING,
+		.run = action_open_trunc,
+	}, {
+		.name = "punch_hole",
+		.verb = "fallocate(PUNCH_HOLE)",
+		.what = "a hole is punched where the pin is",
+		.on = MEMORY_FILES,
+		.frees = FREES_ALL, .leaves = LEAVES_ZEROES,
+		.run = action_punch_hole,
+	}, {
+		.name = "zero_range",
+		.verb = "fallocate(ZERO_RANGE)",
+		.what = "the range of the pin is made zeroes",
+		.on = MEMORY_FILES,
+		.frees = FREES_MAYBE, .leaves = LEAVES_ZEROES,
+		.run = action_zero_range,
+	}, {
+		.name = "collapse_range",
+		.verb = "fallocate(COLLAPSE_RANGE)",
+		.what = "the range of the pin is taken out of the file",
+		.on = MEMORY_FILES,
+		.frees = FREES_ALL, .leaves = LEAVES_NEXT,
+		.run = action_collapse_range,
+	}, {
+		.name = "insert_range",
+		.verb = "fallocate(INSERT_RANGE)",
+		.what = "a hole is inserted before the pin, which moves its memory",
+		.on = MEMORY_FILES,
+		.frees = FREES_MAYBE, .leaves = LEAVES_ZEROES,
+		.run = action_insert_range,
+	}, {
+		.name = "unlink",
+		.verb = "unlink",
+		.what = "the last name of the file is removed",
+		.on = MEMORY_FILES,
+		.frees = FREES_CLOSED, .leaves = LEAVES_BYTES,
+		.run = action_unlink,
+	}, {
+		.name = "rename_over",
+		.verb = "rename",
+		.what = "another file takes the name of this one",
+		.on = MEMORY_FILES, .other = true,
+		.frees = FREES_CLOSED, .leaves = LEAVES_BYTES,
+		.run = action_rename_over,
+	}, {
+		.name = "reflink_over",
+		.verb = "ioctl(FICLONERANGE)",
+		.what = "the range of the pin is made to share another file's extents",
+		.on = MEMORY_FILES, .other = true,
+		.frees = FREES_ALL, .leaves = LEAVES_OTHER,
+		.run = action_reflink_over,
+	}, {
+		.name = "swap_extents",
+		.verb = "swap of extents",
+		.what = "the file's extents are swapped with another file's",
+		.on = MEMORY_FILES, .other = true,
+		.frees = FREES_ALL, .leaves = LEAVES_OPEN,
+		.run = action_swap_extents,
+	}, {
+		.name = "fsync",
+		.verb = "fsync",
+		.what = "the file is written back",
+		.on = MEMORY_FILES,
+		.frees = FREES_NONE, .leaves = LEAVES_BYTES,
+		.run = action_fsync,
+	}, {
+		.name = "freeze",
+		.verb = "ioctl(FIFREEZE)",
+		.what = "the file system is frozen",
+		.on = MEMORY_FILES,
+		.frees = FREES_NONE, .leaves = LEAVES_OPEN,
+		.run = action_freeze,
+		.undo = action_thaw,
+	}, {
+		.name = "remount_ro",
+		.verb = "remount",
+		.what = "the file system is made read-only",
+		.on = MEMORY_FILES,
+		.frees = FREES_NONE, .leaves = LEAVES_BYTES, .refusal = -EBUSY,
+		.run = action_remount_ro,
+		.undo = action_remount_rw,
+	}, {
+		.name = "unmount",
+		.verb = "umount",
+		.what = "the file system is unmounted",
+		.on = MEMORY_FILES, .spoils = true,
+		.frees = FREES_CLOSED, .leaves = LEAVES_BYTES, .refusal = -EBUSY,
+		.run = action_unmount,
+	}, {
+		.name = "shutdown",
+		.verb = "shutdown",
+		.what = "the file system is shut down by force, its log not written",
+		.on = MEMORY_FILES, .spoils = true,
+		.frees = FREES_NONE, .leaves = LEAVES_OPEN,
+		.run = action_shutdown,
 	},
 	{ 0 }
 };

@@ -8,22 +8,94 @@
 #include "victim.h"
 
 /**
+ * enum action_frees - when an action takes memory away that a file had
+ * @FREES_ALL: whatever is mapped or open
+ * @FREES_CLOSED: when nobody has the file open or mapped
+ * @FREES_NONE: never
+ * @FREES_MAYBE: the memory may stay with the file or not, by the file system
+ */
+enum action_frees { FREES_ALL, FREES_CLOSED, FREES_NONE, FREES_MAYBE };
+
+/**
+ * enum action_leaves - what a mapping from before shows afterwards, at its start
+ * @LEAVES_NOTHING: SIGBUS
+ * @LEAVES_ZEROES: zeroes
+ * @LEAVES_BYTES: the bytes that were there
+ * @LEAVES_NEXT: the bytes that were @ACTION_SHIFT further on
+ * @LEAVES_OTHER: the bytes of the other file, see action_other()
+ * @LEAVES_OPEN: not specified
+ */
+enum action_leaves {
+	LEAVES_NOTHING,
+	LEAVES_ZEROES,
+	LEAVES_BYTES,
+	LEAVES_NEXT,
+	LEAVES_OTHER,
+	LEAVES_OPEN,
+};
+
+/* Actions on a part of a file take this much from its start, bytes. */
+#define ACTION_SHIFT	(2u << 20)
+
+/**
  * struct action - one way
  * @name: the word in the cell's name, stable
  * @verb: the word in sentences: "unbind"
  * @what: one sentence for -h
  * @lacks: why it cannot be carried out by this build; NULL when it can
- * @run: carries it out in the calling task; may block in state D
- * @undo: gives the device back; may block likewise
+ * @on: MEMORY_* bits: what it can be done to
+ * @frees: for files: when the memory goes
+ * @leaves: for files: what is seen afterwards
+ * @refusal: an error, -errno, by which it may be refused while the file is open
+ *	or mapped; 0 for none
+ * @other: for files: a second one has to be there, see action_other()
+ * @spoils: the file system has to be made anew afterwards
+ * @run: carries it out in the calling task; may block in state D.  -EOPNOTSUPP
+ *	from a file system that does not know how
+ * @undo: gives the device back; may block likewise; NULL where nothing is to be
+ *	undone
  */
 struct action {
 	const char *name;
 	const char *verb;
 	const char *what;
 	const char *lacks;
+	unsigned int on;
+	enum action_frees frees;
+	enum action_leaves leaves;
+	int refusal;
+	bool other;
+	bool spoils;
 	int (*run)(const struct victim *v);
 	int (*undo)(const struct victim *v);
 };
+
+/**
+ * action_other() - path of the second file that some actions want
+ * @v: the file
+ * @path: set; beside @v->node
+ * @len: bytes in @path
+ */
+void action_other(const struct victim *v, char *path, size_t len);
+
+/* action_file.c */
+int action_truncate(const struct victim *v);
+int action_open_trunc(const struct victim *v);
+int action_punch_hole(const struct victim *v);
+int action_zero_range(const struct victim *v);
+int action_collapse_range(const struct victim *v);
+int action_insert_range(const struct victim *v);
+int action_unlink(const struct victim *v);
+int action_rename_over(const struct victim *v);
+int action_reflink_over(const struct victim *v);
+int action_swap_extents(const struct victim *v);
+int action_fsync(const struct victim *v);
+int action_freeze(const struct victim *v);
+int action_thaw(const struct victim *v);
+int action_remount_ro(const struct victim *v);
+int action_remount_rw(const struct victim *v);
+int action_unmount(const struct victim *v);
+int action_shutdown(const struct victim *v);
 
 /* all of them; ends with an entry without a name */
 extern const struct action actions[];

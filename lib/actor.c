@@ -158,7 +158,8 @@ enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
 	for (;;) {
 		uint32_t seq = atomic_load(&a->tl->seq);
 		bool returned = timeline_at(a->tl, TL_RETURNED);
-		bool asleep = task_state(a->pid, &switches) == 'D' &&
+		/* unbind waits in state D, truncate in S */
+		bool asleep = strchr("DS", task_state(a->pid, &switches)) &&
 			      still_since && switches == last;
 		/* a pin seen live is live at the moment before the question */
 		uint64_t now = timeline_now();

@@ -123,22 +123,24 @@ void guard_set_actor(struct guard *g, pid_t pid)
 	g->actor = pid ? proc_of(pid) : (struct guard_proc){ 0 };
 }
 
-bool guard_is_wedged(const struct guard *g, const char *dax)
+bool guard_is_wedged(const struct guard *g, const char *key)
 {
-	for (int i = 0; i < VICTIM_MAX; i++)
-		if (!strcmp(g->wedged[i], dax))
+	for (int i = 0; key[0] && i < VICTIM_MAX; i++)
+		if (!strcmp(g->wedged[i], key))
 			return true;
 	return false;
 }
 
 void guard_set_wedged(struct guard *g)
 {
+	const char *key = victim_key(&g->victim);
+
 	victim_avoid(&g->set, &g->victim);
 	for (int i = 0; i < VICTIM_MAX; i++) {
-		if (!strcmp(g->wedged[i], g->victim.dax))
+		if (!strcmp(g->wedged[i], key))
 			return;
 		if (!g->wedged[i][0]) {
-			memcpy(g->wedged[i], g->victim.dax, sizeof(g->wedged[i]));
+			snprintf(g->wedged[i], sizeof(g->wedged[i]), "%s", key);
 			return;
 		}
 	}
@@ -202,13 +204,24 @@ static bool is_bound(const struct victim *v)
 	return !victim_driver(v, driver, sizeof(driver)) && driver[0];
 }
 
+/* the file goes with the next cell, and the file system stays */
+static int settle_file(struct guard *g)
+{
+	if (end_holders(g)) {
+		guard_set_wedged(g);
+		return -EBUSY;
+	}
+	g->busy = false;
+	return 0;
+}
+
 int guard_settle(struct guard *g)
 {
 	int ret = 0;
 
 	if (!g->busy)
 		return end_holders(g);
-	if (guard_is_wedged(g, g->victim.dax))
+	if (guard_is_wedged(g, victim_key(&g->victim)))
 		return -EBUSY;
 	if (proc_alive(&g->actor) && !timeline_at(&g->tl, TL_RETURNED)) {
 		/* it waits, as it should: its holders may go at once */
@@ -218,6 +231,8 @@ int guard_settle(struct guard *g)
 		}
 	}
 	guard_set_actor(g, 0);
+	if (!g->victim.dax[0])
+		return settle_file(g);
 	if (!is_bound(&g->victim)) {
 		if (holders_alive(g))
 			g->dirty = true;
@@ -273,6 +288,19 @@ int guard_drop_node(struct guard *g)
 	return ret;
 }
 
+int guard_drop_fs(struct guard *g)
+{
+	int ret, first = 0;
+
+	for (int i = GUARD_FS - 1; i >= 0; i--) {
+		if (guard_is_wedged(g, victim_key(&g->fs[i].v)))
+			continue;
+		ret = fsdax_drop(&g->fs[i]);
+		first = first ?: ret;
+	}
+	return first;
+}
+
 int guard_restore(struct guard *g)
 {
 	int first = guard_settle(g);
@@ -292,6 +320,8 @@ int guard_restore(struct guard *g)
 			g->ktrace.group[0] = '\0';
 		first = first ?: ret;
 	}
+	ret = guard_drop_fs(g);
+	first = first ?: ret;
 	ret = victim_set_restore(&g->set);
 	return first ?: ret;
 }

@@ -13,12 +13,14 @@
 
 #include "actor.h"
 #include "daxmap.h"
+#include "fsdax.h"
 #include "ktrace.h"
 #include "pin_targets.h"
 #include "timeline.h"
 #include "victim.h"
 
 #define GUARD_PROCS	8
+#define GUARD_FS	2
 
 /**
  * struct guard_proc - a process, told apart from a later one of the same pid
@@ -42,11 +44,13 @@ struct guard_proc {
  * @dirty: it came back under live pins: its page state needs another round
  * @actor: the action's task
  * @holder: processes that hold pins
- * @wedged: devices whose driver is stuck for good, by name
+ * @wedged: devices whose driver is stuck for good, by victim_key()
  * @node: a device node of our own, in a directory of our own; "" if none
  * @node_damaged: its inode is linked into a struct cdev that was initialised
  *	anew: evicting it would bring the kernel down, so it stays until reboot
  * @chosen: device of each page size, and of each with its map on the device
+ * @fs: file systems of ours: that of the cells, and another one
+ * @fs_spoiled: the first is not to be used again, but made anew
  * @usual_ns: what an unbind without pins took lately, nanoseconds
  * @clock_set: targets.slow_ns fits this machine's speed
  * @filled: programs note here what they have prepared, a bit each
@@ -70,6 +74,8 @@ struct guard {
 	char node[64];
 	atomic_bool node_damaged;
 	struct victim chosen[2 * DAXMAP_NR];
+	struct fsdax fs[GUARD_FS];
+	atomic_bool fs_spoiled;
 	uint64_t usual_ns;
 	bool clock_set;
 	atomic_uint filled;
@@ -107,7 +113,8 @@ void guard_set_actor(struct guard *g, pid_t pid);
  * In this order: an action that still waits loses its holders, so that it can
  * end; a device whose action returned under live pins is bound first, so that
  * the memory map lies under them again, and only then the holders end (defuse);
- * after that one more round of unbind and bind resets the page state.
+ * after that one more round of unbind and bind resets the page state.  A file has
+ * no driver to be bound: there the holders just end.
  *
  * Return: 0; -EBUSY when the device is wedged (recorded in g->wedged); or
  * -errno of what could not be put right.
@@ -118,7 +125,7 @@ int guard_settle(struct guard *g);
 void guard_set_wedged(struct guard *g);
 
 /** guard_is_wedged() - is this device stuck? */
-bool guard_is_wedged(const struct guard *g, const char *dax);
+bool guard_is_wedged(const struct guard *g, const char *key);
 
 /**
  * guard_bind_call() - carry out a bind or unbind in a task of its own
@@ -144,12 +151,15 @@ int guard_make_node(struct guard *g);
 /** guard_drop_node() - remove it, unless it is damaged; 0 or -errno */
 int guard_drop_node(struct guard *g);
 
+/** guard_drop_fs() - unmount and erase the file systems of ours; 0 or the first -errno */
+int guard_drop_fs(struct guard *g);
+
 /**
  * guard_restore() - guard_settle(), then give everything back
  * @g: state
  *
- * Targets and probes are removed, namespaces get back mode, alignment, label
- * and driver.  May be called by owner or guardian, after each other too.
+ * Targets and probes are removed, file systems unmounted, namespaces get back
+ * mode, alignment, label and driver.  May be called by owner or guardian, after each other too.
  *
  * Return: 0 or the first -errno.
  */

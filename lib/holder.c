@@ -26,8 +26,11 @@
 /* Between two touches of the watching thread: short against a teardown. */
 #define TOUCH_NS		(200 * 1000)
 
+/* Device nodes, and files in a private directory. */
+#define HOLDER_PATH		96
+
 enum holder_op {
-	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_CHECK, OP_SAMPLE,
+	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_CHECK, OP_ZEROES, OP_SAMPLE,
 	OP_WATCH, OP_HAMMER, OP_CHURN, OP_ROUND, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
 	OP_HEIR, OP_END,
 };
@@ -42,10 +45,11 @@ struct command {
 	size_t off;
 	size_t len;
 	size_t stride;
+	uint64_t as;
 	uint64_t hold_ns;
 	uint16_t tag;
 	const struct pin_method *method;
-	char path[64];
+	char path[HOLDER_PATH];
 };
 
 struct reply {
@@ -61,7 +65,7 @@ struct worker {
 	size_t off;
 	enum daxmap_size size;
 	bool reopen;
-	char path[64];
+	char path[HOLDER_PATH];
 	atomic_ulong rounds;
 };
 
@@ -232,6 +236,27 @@ static int check_bytes(const void *buf, size_t len, uint16_t tag, uint64_t off,
 	return ret;
 }
 
+/* 0, -EILSEQ with a sentence, -EFAULT when touching raised SIGBUS */
+static int do_check(const struct daxmap *m, const struct command *c, struct reply *r)
+{
+	const char *at = (char *)m->addr + c->off;
+
+	if (touch_word((void *)at, false) || touch_word((void *)(at + c->len - 8), false)) {
+		snprintf(r->why, sizeof(r->why), "it cannot be read: SIGBUS");
+		return -EFAULT;
+	}
+	if (c->op == OP_CHECK)
+		return check_bytes(at, c->len, c->tag, c->as, r->why, sizeof(r->why));
+	for (size_t i = 0; i < c->len; i++) {
+		if (!at[i])
+			continue;
+		snprintf(r->why, sizeof(r->why), "byte 0x%zx is 0x%02x; expected zeroes",
+			 c->off + i, (unsigned char)at[i]);
+		return -EILSEQ;
+	}
+	return 0;
+}
+
 static int do_sample(const struct daxmap *m, const struct command *c,
 		     struct reply *r)
 {
@@ -334,8 +359,8 @@ static int execute(const struct command *c, struct reply *r)
 		pattern_fill(at, c->len, c->tag, m->off + c->off);
 		return 0;
 	case OP_CHECK:
-		return check_bytes(at, c->len, c->tag, m->off + c->off, r->why,
-				   sizeof(r->why));
+	case OP_ZEROES:
+		return m->addr ? do_check(m, c, r) : -EINVAL;
 	case OP_SAMPLE:
 		return do_sample(m, c, r);
 	case OP_WATCH:
@@ -478,6 +503,7 @@ int holder_map(struct holder *h, unsigned int map, const char *path,
 	};
 
 	snprintf(c.path, sizeof(c.path), "%s", path);
+	h->off[map] = off;
 	return ask(h, &c, NULL);
 }
 
@@ -522,9 +548,22 @@ int holder_fill(struct holder *h, unsigned int map, size_t off, size_t len,
 int holder_check(struct holder *h, unsigned int map, size_t off, size_t len,
 		 uint16_t tag)
 {
+	return holder_check_as(h, map, off, len, tag, h->off[map] + off);
+}
+
+int holder_check_as(struct holder *h, unsigned int map, size_t off, size_t len,
+		    uint16_t tag, uint64_t as)
+{
 	struct command c = {
-		.op = OP_CHECK, .map = map, .off = off, .len = len, .tag = tag,
+		.op = OP_CHECK, .map = map, .off = off, .len = len, .tag = tag, .as = as,
 	};
+
+	return ask(h, &c, NULL);
+}
+
+int holder_zeroes(struct holder *h, unsigned int map, size_t off, size_t len)
+{
+	struct command c = { .op = OP_ZEROES, .map = map, .off = off, .len = len };
 
 	return ask(h, &c, NULL);
 }

@@ -25,12 +25,14 @@
  * @pid: the process; 0 when there is none; in its own session
  * @sock: commands and replies
  * @stuck: it has left a command unanswered and is not asked again
+ * @off: offset in the device or file that each map slot begins at
  * @why: a sentence about the last command that failed
  */
 struct holder {
 	pid_t pid;
 	int sock;
 	bool stuck;
+	off_t off[HOLDER_MAPS];
 	char why[192];
 };
 
@@ -80,6 +82,21 @@ int holder_fill(struct holder *h, unsigned int map, size_t off, size_t len,
 /** holder_check() - pattern_check() likewise; -EILSEQ with h->why */
 int holder_check(struct holder *h, unsigned int map, size_t off, size_t len,
 		 uint16_t tag);
+
+/**
+ * holder_check_as() - holder_check() of bytes that belong elsewhere
+ * @h: started
+ * @map: map slot
+ * @off: bytes from the start of the mapping
+ * @len: bytes
+ * @tag: who should have written it
+ * @as: the offset that the first of them was written for
+ */
+int holder_check_as(struct holder *h, unsigned int map, size_t off, size_t len,
+		    uint16_t tag, uint64_t as);
+
+/** holder_zeroes() - is it all zeroes?  -EILSEQ with h->why */
+int holder_zeroes(struct holder *h, unsigned int map, size_t off, size_t len);
 
 /**
  * holder_sample() - pattern_check() of one word in every @stride bytes

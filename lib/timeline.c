@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -94,6 +95,8 @@ const char *verdict_name(enum verdict_kind kind)
 		return "returned_early";
 	case VERDICT_NEVER_RETURNED:
 		return "never_returned";
+	case VERDICT_WAITED:
+		return "waited";
 	case VERDICT_NOT_REVOKED:
 		return "not_revoked";
 	case VERDICT_WRONG_DATA:
@@ -131,7 +134,9 @@ enum verdict_kind timeline_judge(const struct timeline *tl,
 		snprintf(text, len, "%s was never started", act);
 		return VERDICT_FAILED;
 	}
-	if (rule->pins && returned && live > returned) {
+	if (returned && rule->refusal && result == rule->refusal)
+		return VERDICT_PASS;
+	if (rule->pins && rule->wait == TL_MUST_WAIT && returned && live > returned) {
 		snprintf(text, len,
 			 "%s returned after %.2f s with %u pin%s held; expected to wait",
 			 act, seconds_between(started, returned), rule->pins,
@@ -148,9 +153,16 @@ enum verdict_kind timeline_judge(const struct timeline *tl,
 		return VERDICT_NEVER_RETURNED;
 	}
 	if (result) {
-		snprintf(text, len, "%s failed with error %d; expected 0", act,
-			 -result);
+		snprintf(text, len, "%s failed with error %d (%s); expected 0", act, -result,
+			 strerror(-result));
 		return VERDICT_FAILED;
+	}
+	if (rule->pins && rule->wait == TL_MUST_PASS && blocked && releasing &&
+	    returned > releasing) {
+		snprintf(text, len,
+			 "%s waited for %.2f s, until the pin was released; expected to return at once",
+			 act, seconds_between(started, returned));
+		return VERDICT_WAITED;
 	}
 	if (rule->revoke && !revoked) {
 		snprintf(text, len,
@@ -165,7 +177,8 @@ enum verdict_kind timeline_judge(const struct timeline *tl,
 		return VERDICT_NOT_REVOKED;
 	}
 	/* a pin that was gone before the action got to its wait says nothing */
-	if (rule->pins && !(live > started && (!blocked || live >= blocked))) {
+	if (rule->pins && rule->wait == TL_MUST_WAIT &&
+	    !(live > started && (!blocked || live >= blocked))) {
 		snprintf(text, len,
 			 "the pin was not seen live while %s waited", act);
 		return VERDICT_UNPROVEN;

@@ -94,6 +94,7 @@ int timeline_wait_for(struct timeline *tl, enum timeline_event ev, uint64_t ns);
  * @VERDICT_PASS: as it must be
  * @VERDICT_RETURNED_EARLY: returned while the pin was still proven live
  * @VERDICT_NEVER_RETURNED: not within the deadline after the release
+ * @VERDICT_WAITED: waited for a pin that is none of its business
  * @VERDICT_NOT_REVOKED: returned, and the mapping can still be touched
  * @VERDICT_WRONG_DATA: bytes are not what they must be
  * @VERDICT_UNHEALTHY: the kernel complained or its books do not balance
@@ -104,6 +105,7 @@ enum verdict_kind {
 	VERDICT_PASS,
 	VERDICT_RETURNED_EARLY,
 	VERDICT_NEVER_RETURNED,
+	VERDICT_WAITED,
 	VERDICT_NOT_REVOKED,
 	VERDICT_WRONG_DATA,
 	VERDICT_UNHEALTHY,
@@ -115,15 +117,32 @@ enum verdict_kind {
 const char *verdict_name(enum verdict_kind kind);
 
 /**
+ * enum timeline_wait - what pins mean to an action
+ * @TL_MUST_WAIT: it takes the memory from under them: it waits for the last one
+ * @TL_MAY_WAIT: it may, by the kernel's choice
+ * @TL_MUST_PASS: it leaves the memory where it is: it does not wait
+ */
+enum timeline_wait {
+	TL_MUST_WAIT,
+	TL_MAY_WAIT,
+	TL_MUST_PASS,
+};
+
+/**
  * struct timeline_rule - what the order has to be
  * @pins: number of pins that were out when the action started
+ * @wait: what they mean to the action
  * @revoke: a mapping was there that the action must revoke
  * @action: the word for the action in sentences: "unbind"
+ * @refusal: an error, -errno, that is as good as success: nothing was done; 0 for
+ *	none
  */
 struct timeline_rule {
 	unsigned int pins;
+	enum timeline_wait wait;
 	bool revoke;
 	const char *action;
+	int refusal;
 };
 
 /**
@@ -136,6 +155,7 @@ struct timeline_rule {
  * With pins out: the action is early if the kernel said that a pin is out at a
  * time after the action had returned; it has waited if it was asleep in one
  * wait, or had run on, while the pin was live, and returned after the release.
+ * What must not wait is not seen asleep until the pin is let go.
  */
 enum verdict_kind timeline_judge(const struct timeline *tl,
 				 const struct timeline_rule *rule, char *text,

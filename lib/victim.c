@@ -379,13 +379,42 @@ unsigned long long victim_usable(const struct victim *v, size_t align, bool map_
 	return end > first ? end - first : 0;
 }
 
-static bool is_as_wanted(const struct victim *v, size_t align, size_t min_size, bool map_dev)
+const char *victim_key(const struct victim *v)
 {
-	return v->dax[0] && v->align == align && v->size >= min_size && v->map_dev == map_dev;
+	return v->dax[0] ? v->dax : v->ndns;
+}
+
+static bool wants_dax(const struct victim_want *want)
+{
+	return !strcmp(want->mode, "devdax");
+}
+
+static bool is_as_wanted(const struct victim *v, const struct victim_want *want)
+{
+	if (v->align != want->align || v->map_dev != want->map_dev)
+		return false;
+	if (wants_dax(want))
+		return v->dax[0] && v->size >= want->min_size;
+	return v->block[0] && !v->sector &&
+	       victim_usable(v, v->align, v->map_dev) >= want->min_size;
+}
+
+/* one that already is as wanted: the smallest, so that large ones are left to others */
+static int find_ready(const struct victim_set *set, const struct victim_want *want)
+{
+	int best = -1;
+
+	for (unsigned int i = 0; i < set->nr; i++) {
+		if (set->avoid[i] || !is_as_wanted(&set->now[i], want))
+			continue;
+		if (best < 0 || set->now[i].capacity < set->now[best].capacity)
+			best = i;
+	}
+	return best;
 }
 
 /* smallest that is large enough; of equals the first */
-static int choose(const struct victim_set *set, size_t align, size_t min_size, bool map_dev)
+static int choose(const struct victim_set *set, const struct victim_want *want)
 {
 	const struct victim *v;
 	int best = -1;
@@ -393,7 +422,8 @@ static int choose(const struct victim_set *set, size_t align, size_t min_size, b
 
 	for (i = 0; i < set->nr; i++) {
 		v = &set->now[i];
-		if (set->avoid[i] || !v->ndns[0] || victim_usable(v, align, map_dev) < min_size)
+		if (set->avoid[i] || !v->ndns[0] ||
+		    victim_usable(v, want->align, want->map_dev) < want->min_size)
 			continue;
 		if (best < 0 || v->capacity < set->now[best].capacity)
 			best = i;
@@ -401,7 +431,7 @@ static int choose(const struct victim_set *set, size_t align, size_t min_size, b
 	return best;
 }
 
-static int reconfigure(struct victim_set *set, int i, size_t align, bool map_dev,
+static int reconfigure(struct victim_set *set, int i, const struct victim_want *want,
 		       char *why, size_t len)
 {
 	struct victim to = set->was[i];
@@ -409,45 +439,48 @@ static int reconfigure(struct victim_set *set, int i, size_t align, bool map_dev
 	struct victim found;
 	int rc;
 
-	if (!victim_offers_align(&victim_machine, to.region, align, failed, sizeof(failed)))
+	if (!victim_offers_align(&victim_machine, to.region, want->align, failed,
+				 sizeof(failed)))
 		return victim_say(-EOPNOTSUPP, why, len,
 				  "this kernel aligns device-dax to %s, not to %zu: is it built with transparent huge pages, and without PREEMPT_RT?",
-				  failed, align);
+				  failed, want->align);
 	if (set->now[i].dax[0]) {
 		rc = check_dax(&victim_machine, &set->now[i], why, len);
 		if (rc)
 			return rc;
 	}
 	victim_copy(to.ndns, sizeof(to.ndns), set->now[i].ndns);
-	to.align = align;
-	to.map_dev = map_dev;
+	to.align = want->align;
+	to.map_dev = want->map_dev;
+	to.sector = 0;
 	to.info_uuid[0] = 0;
-	victim_copy(to.claim, sizeof(to.claim), "dax");
+	victim_copy(to.claim, sizeof(to.claim), wants_dax(want) ? "dax" : "pfn");
 	/* the guardian must know before anything changes */
 	__atomic_store_n(&set->reconfigured[i], true, __ATOMIC_SEQ_CST);
-	rc = victim_configure(&to, "devdax", failed, sizeof(failed));
+	rc = victim_configure(&to, want->mode, failed, sizeof(failed));
 	if (rc) {
 		victim_restore_one(set, i);
-		return victim_say(rc, why, len, "%s cannot be made device-dax aligned to %zu: %s",
-				  to.ndns, align, failed);
+		return victim_say(rc, why, len, "%s cannot be made %s aligned to %zu: %s",
+				  to.ndns, want->mode, want->align, failed);
 	}
 	rc = victim_read_namespace(&victim_machine, to.ndns, &found, mode, sizeof(mode));
-	if (!rc && !found.dax[0])
+	if (!rc && !found.dax[0] && !found.block[0])
 		rc = -ENODEV;
 	if (rc)
 		return victim_say(rc, why, len,
-				  "%s was made device-dax, and no device appeared: is module dax_pmem there?",
-				  to.ndns);
+				  "%s was made %s, and no device appeared: is module %s there?",
+				  to.ndns, want->mode, wants_dax(want) ? "dax_pmem" : "nd_pmem");
 	set->now[i] = found;
 	return 0;
 }
 
 /* why none of them serves */
-static int nothing_fits(const struct victim_set *set, size_t align, size_t min_size,
-			bool map_dev, char *why, size_t len)
+static int nothing_fits(const struct victim_set *set, const struct victim_want *want,
+			char *why, size_t len)
 {
 	const struct victim *v = &set->now[0];
-	size_t size = min_size + align;
+	size_t align = want->align, min_size = want->min_size, size = min_size + align;
+	bool map_dev = want->map_dev;
 
 	/* the memory map is a 64th of what it describes, regions are cut by 16 MiB */
 	if (map_dev)
@@ -459,31 +492,32 @@ static int nothing_fits(const struct victim_set *set, size_t align, size_t min_s
 				  v->dax, v->size, v->align, min_size, align,
 				  map_dev ? " with the memory map on the device" : "");
 	return victim_say(-ENOSPC, why, len,
-			  "no namespace is offered that has %zu bytes when aligned to %zu: make one with 'ndctl create-namespace -m devdax -M %s -a %zu -s %zu -n %s'",
-			  min_size, align, map_dev ? "dev" : "mem", align, size, LABEL);
+			  "no namespace is offered that has %zu bytes when aligned to %zu: make one with 'ndctl create-namespace -m %s -M %s -a %zu -s %zu -n %s'",
+			  min_size, align, want->mode, map_dev ? "dev" : "mem", align, size,
+			  LABEL);
 }
 
-int victim_get(struct victim_set *set, size_t align, size_t min_size,
-	       bool map_dev, struct victim *v, char *why, size_t len)
+int victim_get(struct victim_set *set, const struct victim_want *want, struct victim *v,
+	       char *why, size_t len)
 {
-	unsigned int i;
-	int rc, n = -1;
+	int rc, n = find_ready(set, want);
 
-	for (i = 0; i < set->nr && n < 0; i++)
-		if (!set->avoid[i] && is_as_wanted(&set->now[i], align, min_size, map_dev))
-			n = i;
 	if (n < 0) {
-		n = choose(set, align, min_size, map_dev);
+		n = choose(set, want);
 		if (n < 0)
-			return nothing_fits(set, align, min_size, map_dev, why, len);
-		rc = reconfigure(set, n, align, map_dev, why, len);
+			return nothing_fits(set, want, why, len);
+		rc = reconfigure(set, n, want, why, len);
 		if (rc)
 			return rc;
-		if (!is_as_wanted(&set->now[n], align, min_size, map_dev))
+		if (!is_as_wanted(&set->now[n], want))
 			return victim_say(-ENOSPC, why, len,
 					  "%s has %zu bytes when aligned to %zu, wanted are %zu: offer a larger one",
 					  set->now[n].ndns, set->now[n].size, set->now[n].align,
-					  min_size);
+					  want->min_size);
+	}
+	if (!wants_dax(want)) {
+		*v = set->now[n];
+		return 0;
 	}
 	rc = victim_bind(&set->now[n]);
 	if (rc)
@@ -499,6 +533,6 @@ void victim_avoid(struct victim_set *set, const struct victim *v)
 	unsigned int i;
 
 	for (i = 0; i < set->nr; i++)
-		if (!strcmp(set->now[i].dax, v->dax))
+		if (!strcmp(victim_key(&set->now[i]), victim_key(v)))
 			set->avoid[i] = true;
 }

@@ -15,8 +15,12 @@
 /* room for the longest sentence, in bytes */
 #define VICTIM_WHY	352
 
+/* room for a mount point of ours, and for a file below it, in bytes */
+#define VICTIM_DIR	64
+#define VICTIM_PATH	96
+
 /**
- * struct victim - one device-dax device, or namespace that can become one
+ * struct victim - one device-dax device, or namespace that can become one, or file
  * @ndns: namespace, "namespace0.1"; "" for a device without one
  * @region: "region0"
  * @provider: provider of the nvdimm bus
@@ -29,12 +33,14 @@
  * @align: bytes; 0 without info block
  * @map_dev: the memory map lies on the device (altmap)
  * @sector: bytes of a sector in sector mode; else 0
+ * @holder: libnvdimm's device that gives the namespace its mode: "pfn0.1"; "" if none
  * @dax: "dax0.1"; "" in other modes than devdax
- * @node: "/dev/dax0.1"
+ * @node: what is opened and mapped: "/dev/dax0.1", or a file below @mount
  * @driver: driver of @dax: "device_dax", or "" when unbound
- * @size: usable bytes of @dax
- * @rdev: device number of @node
+ * @size: usable bytes of @dax or, where @node is one, of the file
+ * @rdev: device number of @dax's node
  * @block: "pmem0.1" in other modes than devdax
+ * @mount: where a file system of ours lies that @node is a file of; else ""
  *
  * Plain data, so that it can lie in shared memory.
  */
@@ -51,12 +57,28 @@ struct victim {
 	size_t align;
 	bool map_dev;
 	unsigned int sector;
+	char holder[32];
 	char dax[32];
-	char node[64];
+	char node[VICTIM_PATH];
 	char driver[32];
 	size_t size;
 	dev_t rdev;
 	char block[32];
+	char mount[VICTIM_DIR];
+};
+
+/**
+ * struct victim_want - what a cell needs
+ * @mode: "devdax" or "fsdax"
+ * @align: bytes: 4 KiB, 2 MiB, 1 GiB
+ * @min_size: usable bytes
+ * @map_dev: memory map on the device instead of in memory
+ */
+struct victim_want {
+	const char *mode;
+	size_t align;
+	size_t min_size;
+	bool map_dev;
 };
 
 /**
@@ -104,25 +126,26 @@ struct victim_set {
 int victim_set_find(struct victim_set *set, char *why, size_t len);
 
 /**
- * victim_get() - a device-dax device of a wanted alignment
+ * victim_get() - a device-dax device, or a pmem block device, as wanted
  * @set: found; changed when a namespace has to be reconfigured
- * @align: bytes: 4 KiB, 2 MiB, 1 GiB
- * @min_size: usable bytes wanted
- * @map_dev: memory map on the device instead of in memory
+ * @want: what is wanted
  * @v: filled
  * @why: a sentence when it fails
  * @len: bytes in @why
  *
  * Takes one that already is as wanted, else reconfigures the smallest offered
  * namespace that is large enough (recorded in @set before it is touched).  A
- * fixed order, so that every cell of a page size gets the same device.  The
+ * fixed order, so that every cell of a page size gets the same device.  A dax
  * device is bound to device_dax.  What fails to be reconfigured is restored.
  *
  * Return: 0, -ENOSPC when none is large enough, -EOPNOTSUPP when one has to be
  * reconfigured and the libraries or the alignment are not there, else -errno.
  */
-int victim_get(struct victim_set *set, size_t align, size_t min_size,
-	       bool map_dev, struct victim *v, char *why, size_t len);
+int victim_get(struct victim_set *set, const struct victim_want *want, struct victim *v,
+	       char *why, size_t len);
+
+/** victim_key() - the name a device is remembered by: that of @dax, or @ndns */
+const char *victim_key(const struct victim *v);
 
 /**
  * victim_avoid() - touch a device no more

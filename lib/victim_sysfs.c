@@ -347,6 +347,7 @@ int victim_read_namespace(const struct victim_env *env, const char *ndns,
 		find_block(env, ndns, v);
 		return 0;
 	}
+	victim_copy(v->holder, sizeof(v->holder), holder);
 	victim_attr(env, v->info_uuid, sizeof(v->info_uuid), ND "/%s/uuid", holder);
 	if (!victim_attr_number(env, &val, ND "/%s/align", holder))
 		v->align = val;

@@ -203,6 +203,8 @@ static const char *lacks(const char *why, const char *word)
 
 #define FIND(ndns, dev) victim_find_in(&self->m.env, ndns, dev, &self->set, self->why, \
 				       sizeof(self->why))
+#define GET(m, a, size, v) victim_get(&self->set, &(struct victim_want){	\
+		.mode = m, .align = a, .min_size = size }, v, self->why, sizeof(self->why))
 #define EXPECT_WHY(word) EXPECT_STREQ("", lacks(self->why, word))
 
 TEST(a_name_is_one_component_of_a_path)
@@ -381,8 +383,7 @@ TEST_F(victim, a_device_without_namespace_needs_no_libnvdimm)
 	EXPECT_STREQ("", self->set.now[0].driver);
 	EXPECT_STREQ("devdax", self->set.mode[0]);
 	EXPECT_EQ(1024 * MIB, self->set.now[0].size);
-	EXPECT_EQ(-EINVAL, victim_get(&self->set, 1024 * MIB, MIB, false, &self->set.was[1],
-				      self->why, sizeof(self->why)));
+	EXPECT_EQ(-EINVAL, GET("devdax", 1024 * MIB, MIB, &self->set.was[1]));
 	EXPECT_WHY("without namespace");
 }
 
@@ -732,9 +733,10 @@ TEST_F(victim, nothing_large_enough_says_what_to_make)
 
 	make_dax(&self->m, 0, "ksft-dax");
 	ASSERT_EQ(0, FIND(NULL, NULL));
-	EXPECT_EQ(-ENOSPC, victim_get(&self->set, 1024 * MIB, 1024 * MIB, false, &v, self->why,
-				      sizeof(self->why)));
-	EXPECT_WHY("-a 1073741824 -s 2147483648");
+	EXPECT_EQ(-ENOSPC, GET("devdax", 1024 * MIB, 1024 * MIB, &v));
+	EXPECT_WHY("-m devdax -M mem -a 1073741824 -s 2147483648");
+	EXPECT_EQ(-ENOSPC, GET("fsdax", 2 * MIB, 512 * MIB, &v));
+	EXPECT_WHY("-m fsdax -M mem -a 2097152 -s 553648128");
 }
 
 TEST_F(victim, what_is_to_be_avoided_is_neither_taken_nor_restored)
@@ -744,8 +746,7 @@ TEST_F(victim, what_is_to_be_avoided_is_neither_taken_nor_restored)
 	make_dax(&self->m, 0, "ksft-dax");
 	ASSERT_EQ(0, FIND(NULL, NULL));
 	victim_avoid(&self->set, &self->set.now[0]);
-	EXPECT_EQ(-ENOSPC, victim_get(&self->set, 2 * MIB, MIB, false, &v, self->why,
-				      sizeof(self->why)));
+	EXPECT_EQ(-ENOSPC, GET("devdax", 2 * MIB, MIB, &v));
 	EXPECT_EQ(-EBUSY, victim_set_restore(&self->set));
 }
 

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "memory.h"
+
+/* Files larger than this are not asked for; logs and metadata want room beside. */
+#define FILE_SYSTEM_BYTES	(96u << 20)
+
+/* The only alignment at which files can be mapped by pmd entries. */
+#define FILE_ALIGN		(2u << 20)
+
+static int say_wedged(const struct victim *v, char *why, size_t len)
+{
+	snprintf(why, len, "%s is wedged by an earlier cell, see its report", victim_key(v));
+	return -EBUSY;
+}
+
+static int take_devdax(const struct memory *m, struct guard *g, const struct memory_want *want,
+		       struct victim *v, char *why, size_t len)
+{
+	unsigned int which = want->size + (want->map_dev ? DAXMAP_NR : 0);
+	struct victim *chosen = &g->chosen[which];
+	struct victim_want wanted = {
+		.mode = "devdax", .align = daxmap_bytes(want->size),
+		.min_size = want->bytes, .map_dev = want->map_dev,
+	};
+	int ret = -ENODEV;
+
+	(void)m;
+	if (chosen->dax[0] && guard_is_wedged(g, chosen->dax))
+		return say_wedged(chosen, why, len);
+	if (chosen->dax[0])
+		ret = victim_same(chosen, why, len);
+	if (ret) {
+		/* chosen anew, perhaps reconfigured: nobody knows what it holds */
+		g->filled &= ~(1u << which);
+		ret = guard_drop_fs(g);
+		ret = ret ?: victim_get(&g->set, &wanted, chosen, why, len);
+	}
+	*v = *chosen;
+	return ret;
+}
+
+static int make(struct guard *g, struct fsdax *f, const struct fsdax_type *type, bool map_dev,
+		char *why, size_t len)
+{
+	struct victim_want wanted = {
+		.mode = "fsdax", .align = FILE_ALIGN, .map_dev = map_dev,
+		.min_size = type->least > FILE_SYSTEM_BYTES ? type->least : FILE_SYSTEM_BYTES,
+	};
+	struct victim v;
+	int ret = victim_get(&g->set, &wanted, &v, why, len);
+
+	if (ret)
+		return ret;
+	if (guard_is_wedged(g, victim_key(&v)))
+		return say_wedged(&v, why, len);
+	return fsdax_make(f, type->name, &v, why, len);
+}
+
+/* whatever the cell before did to it: without its files, or made anew */
+static int ready(struct guard *g, struct fsdax *f, const struct memory *m, bool map_dev,
+		 char *why, size_t len)
+{
+	const struct fsdax_type *type = fsdax_type_find(m->name);
+	int ret;
+
+	if (f->mounted && !strcmp(f->type, type->name) && f->v.map_dev == map_dev &&
+	    !g->fs_spoiled) {
+		if (guard_is_wedged(g, victim_key(&f->v)))
+			return say_wedged(&f->v, why, len);
+		if (!fsdax_empty(f))
+			return 0;
+	}
+	ret = guard_drop_fs(g);
+	if (ret) {
+		snprintf(why, len, "%s of an earlier cell cannot be unmounted: %s", f->type,
+			 strerror(-ret));
+		return ret;
+	}
+	g->fs_spoiled = false;
+	return make(g, f, type, map_dev, why, len);
+}
+
+static int take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
+		     struct victim *v, char *why, size_t len)
+{
+	struct fsdax *f = &g->fs[0];
+	int ret = ready(g, f, m, want->map_dev, why, len);
+
+	*v = f->v;
+	ret = ret ?: fsdax_file(f, "cell", want->bytes, v->node, sizeof(v->node), why, len);
+	v->size = want->bytes;
+	return ret;
+}
+
+int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, char *why,
+		 size_t len)
+{
+	bool avoid[VICTIM_MAX];
+	int ret = 0;
+
+	if (!g->fs[1].mounted) {
+		/* any but the first one's */
+		memcpy(avoid, g->set.avoid, sizeof(avoid));
+		victim_avoid(&g->set, &g->fs[0].v);
+		for (int map_dev = 0; map_dev <= 1; map_dev++) {
+			ret = make(g, &g->fs[1], fsdax_type_find("ext4"), map_dev, why, len);
+			if (!ret)
+				break;
+		}
+		memcpy(g->set.avoid, avoid, sizeof(avoid));
+	}
+	ret = ret ?: fsdax_empty(&g->fs[1]);
+	return ret ?: fsdax_file(&g->fs[1], "other", bytes, path, path_len, why, len);
+}
+
+const struct memory memories[] = {
+	{
+		.name = "devdax",
+		.what = "a device-dax device",
+		.bit = MEMORY_DEVDAX,
+		.largest = DAXMAP_PUD,
+		.take = take_devdax,
+	}, {
+		.name = "ext4",
+		.what = "a file on ext4, mounted with dax",
+		.bit = MEMORY_EXT4,
+		.largest = DAXMAP_PMD,
+		.take = take_file,
+	}, {
+		.name = "xfs",
+		.what = "a file on xfs, mounted with dax",
+		.bit = MEMORY_XFS,
+		.largest = DAXMAP_PMD,
+		.take = take_file,
+	},
+	{ 0 }
+};
