@@ -342,7 +342,7 @@ static enum verdict_kind let_go(struct scene *s, enum use use)
 	} else {
 		scene_let_go_all(s);
 	}
-	actor_wait(&s->actor, ACTOR_DEADLINE_NS);
+	actor_wait_awake(&s->actor, ACTOR_DEADLINE_NS);
 	kind = scene_judge(s);
 	if (kind != VERDICT_NEVER_RETURNED)
 		guard_set_actor(s->c->guard, 0);

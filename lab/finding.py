@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Boot a kernel and run the program of one finding in it.
 
-    finding.py NAME [--kernel KERNEL] [-- ARGUMENT...]
+    finding.py NAME [--kernel KERNEL] [--fs ext4|xfs] [-- ARGUMENT...]
 
 NAME is that of a page in lab/findings.  Shows what the program printed and what
 the kernel said meanwhile, in OUT/<kernel>/NAME.log.
@@ -45,13 +45,15 @@ def build(name, directory):
     return path
 
 
-def archive(name, program, label, arguments):
+def archive(program, args):
     """What init runs as a program is the script that runs the finding."""
+    name = args.name
     script = os.path.join(image.GUEST, "finding")
     cpio = image.Cpio()
     image.add_program(cpio, f"lab/finding/{name}", program)
-    for entry, text in (("name", name), ("label", label),
-                        ("args", " ".join(arguments))):
+    label = args.label or ("ksft-dax-" + args.fs if args.fs else "ksft-dax-pmd")
+    for entry, text in (("name", name), ("label", label), ("fs", args.fs),
+                        ("args", " ".join(args.arguments))):
         cpio.file(f"lab/finding/{entry}", f"{text}\n".encode())
     return image.run_archive({"finding": script}, {"finding": [name]}) + cpio.done()
 
@@ -95,6 +97,8 @@ def run(args):
     vm.need_tools()
     if not re.fullmatch(r"[\w-]+", args.name):
         raise Refusal(f"'{args.name}' is no name of a finding")
+    if args.fs not in ("", "ext4", "xfs"):
+        raise Refusal(f"FS={args.fs} makes no sense: give ext4 or xfs")
     cache = os.path.abspath(args.cache)
     kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
     out = os.path.join(args.out, kernel.name)
@@ -104,8 +108,7 @@ def run(args):
         pass
     print(f"kernel {kernel.release}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
-        overlay = archive(args.name, build(args.name, scratch), args.label,
-                          args.arguments)
+        overlay = archive(build(args.name, scratch), args)
     machine = qemu.Machine(kernel, (image.base_archive(cache, kernel), overlay),
                            console, vm.parse_memory(args.mem),
                            vm.parse_cpus(args.cpus))
@@ -133,7 +136,8 @@ def main():
     for name, default, text in (
             ("KERNEL", "debian:newest", "debian:SERIES, a bzImage, a build tree"),
             ("MODULES", "", "modules directory of a bzImage"),
-            ("LABEL", "ksft-dax-pmd", "which of lab/guest/namespaces"),
+            ("FS", "", "for a finding about files: ext4 or xfs"),
+            ("LABEL", "", "which of lab/guest/namespaces"),
             ("MEM", "4G", "memory of the guest"), ("CPUS", "2", "CPUs of the guest"),
             ("OUT", "out", "the log goes to a directory below it"),
             ("CACHE", ".cache", "what was fetched")):

@@ -277,6 +277,28 @@ int actor_wait(struct actor *a, uint64_t ns)
 	return atomic_load(&a->tl->result);
 }
 
+int actor_wait_awake(struct actor *a, uint64_t ns)
+{
+	uint64_t end = timeline_now() + ns, since = timeline_now();
+	unsigned long switches, last;
+	char state = task_state(a->pid, &last);
+
+	while (timeline_wait_for(a->tl, TL_RETURNED, 100 * NSEC_PER_MSEC)) {
+		uint64_t now = timeline_now();
+
+		if (strchr("?ZX", state) || now >= end)
+			break;
+		state = task_state(a->pid, &switches);
+		if (!strchr("DS", state) || switches != last)
+			since = now;
+		else if (now - since >= ACTOR_ASLEEP_NS)
+			break;
+		last = switches;
+	}
+	/* over, dead or stuck: at once in any case */
+	return actor_wait(a, 0);
+}
+
 int actor_call(struct actor *a, struct timeline *tl,
 	       int (*run)(const struct victim *v), const struct victim *v)
 {

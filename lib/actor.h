@@ -39,6 +39,9 @@
 /* Bound for the case that the task neither returns nor comes to rest. */
 #define ACTOR_WATCH_NS		(5 * NSEC_PER_SEC)
 
+/* Whoever was to wake a task has had that long, on however slow a machine. */
+#define ACTOR_ASLEEP_NS		(2500 * NSEC_PER_MSEC)
+
 /* After the release: a teardown takes 0.2 s under TCG; 20 s outlast any load. */
 #define ACTOR_DEADLINE_NS	(20 * NSEC_PER_SEC)
 
@@ -128,6 +131,19 @@ enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
  * of the stuck task in @a; -ECHILD when it died without a result.
  */
 int actor_wait(struct actor *a, uint64_t ns);
+
+/**
+ * actor_wait_awake() - actor_wait(), for an action that nothing holds up any more
+ * @a: started
+ * @ns: longest wait, nanoseconds
+ *
+ * A task that load keeps from running is runnable.  One that stays asleep in one
+ * and the same wait for ACTOR_ASLEEP_NS is not waiting for a CPU: then the wait is
+ * over before @ns.
+ *
+ * Return: as actor_wait().
+ */
+int actor_wait_awake(struct actor *a, uint64_t ns);
 
 /**
  * actor_serve() - be the process that is kept; for a child just forked
