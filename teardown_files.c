@@ -392,6 +392,10 @@ static void act(struct scene *s, enum use use)
 	if (!scene_start(s))
 		return;
 	watch(s);
+	/* what may wait has to, where it takes the block from the file */
+	if (s->rule.wait == TL_MAY_WAIT && timeline_at(&c->guard->tl, TL_RETURNED) &&
+	    physical && place_of(s->node, physical) < 0)
+		s->rule.wait = TL_MUST_WAIT;
 	if (unknown_here(s)) {
 		scene_let_go_all(s);
 		return;
