@@ -45,6 +45,12 @@ static bool can_hold_file_io(const struct pin_method *m)
 	return can_hold_file(m) && !is_vmsplice(m);
 }
 
+/* I/O that will write into the memory, whoever owns it then; one method's will do */
+static bool is_file_sink(const struct pin_method *m)
+{
+	return !strcmp(m->name, "odirect_read_dmdelay");
+}
+
 /* what is done to a file's ground, with one pin by vmsplice */
 #define FILE_SCENARIO(word, text, fn)					\
 	{								\
@@ -133,6 +139,12 @@ static const struct scenario scenarios[] = {
 		.what = "I/O in flight from or to a file: what frees its blocks waits, nothing else",
 		.on = MEMORY_FILES, .sizes = AT_PMD, .actions = EVERY_ACTION,
 		.wants = can_hold_file_io, .bytes = FILE_BYTES, .run = file_kept,
+	},
+	{
+		.name = "unmapped",
+		.what = "the same, the file is unmapped and closed: who gets the bytes?",
+		.on = MEMORY_FILES, .sizes = AT_PMD, .actions = EVERY_ACTION,
+		.wants = is_file_sink, .bytes = FILE_BYTES, .run = file_unmapped,
 	},
 	FILE_SCENARIO("", "a page of a file in a pipe, the mapping stays", file_kept),
 	FILE_SCENARIO("unmapped", "the same, the file is unmapped and closed", file_unmapped),
