@@ -151,6 +151,12 @@ static const struct scenario scenarios[] = {
 	FILE_SCENARIO("touched", "the same, a thread touches all of it all the while",
 		      file_touched),
 	FILE_SCENARIO("by_another", "the same, another process maps the file", file_by_another),
+	{
+		.name = "map_dev",
+		.what = "a page of a file in a pipe, the memory map lies on the device (altmap)",
+		.on = MEMORY_FILES, .sizes = AT_PMD, .actions = EVERY_ACTION,
+		.map_dev = true, .wants = is_vmsplice, .bytes = FILE_BYTES, .run = file_kept,
+	},
 	FILE_SCENARIO("killed", "the same, the holder is killed while the action waits",
 		      file_killed),
 	{
