@@ -225,7 +225,12 @@ int guard_settle(struct guard *g)
 		return -EBUSY;
 	if (proc_alive(&g->actor) && !timeline_at(&g->tl, TL_RETURNED)) {
 		/* it waits, as it should: its holders may go at once */
-		if (end_holders(g) || wait_gone(&g->actor, ACTOR_DEADLINE_NS)) {
+		int stuck = end_holders(g);
+
+		/* what waits for a file's pages may be interrupted; it has been judged */
+		if (!g->victim.dax[0])
+			kill(g->actor.pid, SIGKILL);
+		if (stuck || wait_gone(&g->actor, ACTOR_DEADLINE_NS)) {
 			guard_set_wedged(g);
 			return -EBUSY;
 		}
