@@ -113,6 +113,20 @@ const struct pin_method pin_methods[] = {
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_vmsplice),
 	}, {
+		.name = "tee",
+		.what = "pages lent to a pipe and copied by tee() to another, which stays",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
+		.variant = PIN_SPLICE_TEE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_splice),
+	}, {
+		.name = "splice",
+		.what = "pages lent to a pipe and moved by splice() to another",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
+		.variant = PIN_SPLICE_MOVE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_splice),
+	}, {
 		.name = "process_vm_readv",
 		.what = "process_vm_readv() from the memory",
 		.flags = PIN_SOURCE,

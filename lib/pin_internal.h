@@ -26,6 +26,7 @@
 PIN_FAMILY(pin_odirect);
 PIN_FAMILY(pin_uring);
 PIN_FAMILY(pin_vmsplice);
+PIN_FAMILY(pin_splice);
 PIN_FAMILY(pin_process_vm);
 PIN_FAMILY(pin_proc_mem);
 PIN_FAMILY(pin_gup_test);
@@ -34,6 +35,10 @@ PIN_FAMILY(pin_gup_test);
 #define PIN_IO_SUBMIT	0x1u	/* a read or write is submitted */
 #define PIN_IO_FIXED	0x2u	/* the memory is a registered buffer */
 #define PIN_IO_DELAY	0x4u	/* to dm-delay; else to null_blk */
+
+/* pin_method.variant of pin_splice: how pages get into the second pipe */
+#define PIN_SPLICE_TEE	1
+#define PIN_SPLICE_MOVE	2
 
 /* pin_method.variant of pin_gup_test is the number of its ioctl; this one holds */
 #define PIN_GUP_TEST_HOLD	7
