@@ -59,6 +59,20 @@ const struct pin_method pin_methods[] = {
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_odirect),
 	}, {
+		.name = "aio_write_dmdelay",
+		.what = "io_submit() of a direct write held in flight by dm-delay",
+		.flags = PIN_SOURCE | PIN_HELD,
+		.variant = PIN_IO_SUBMIT | PIN_IO_DELAY,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_aio),
+	}, {
+		.name = "aio_read_dmdelay",
+		.what = "io_submit() of a direct read held in flight by dm-delay",
+		.flags = PIN_SINK | PIN_HELD,
+		.variant = PIN_IO_SUBMIT | PIN_IO_DELAY,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_aio),
+	}, {
 		.name = "uring_write",
 		.what = "io_uring write held in flight by null_blk's completion delay",
 		.flags = PIN_SOURCE | HELD_IO,

@@ -24,6 +24,7 @@
 	void name##_close(struct pin *pin)
 
 PIN_FAMILY(pin_odirect);
+PIN_FAMILY(pin_aio);
 PIN_FAMILY(pin_uring);
 PIN_FAMILY(pin_vmsplice);
 PIN_FAMILY(pin_splice);
@@ -31,7 +32,7 @@ PIN_FAMILY(pin_process_vm);
 PIN_FAMILY(pin_proc_mem);
 PIN_FAMILY(pin_gup_test);
 
-/* pin_method.variant of pin_odirect and pin_uring */
+/* pin_method.variant of pin_odirect, pin_aio and pin_uring */
 #define PIN_IO_SUBMIT	0x1u	/* a read or write is submitted */
 #define PIN_IO_FIXED	0x2u	/* the memory is a registered buffer */
 #define PIN_IO_DELAY	0x4u	/* to dm-delay; else to null_blk */

@@ -120,6 +120,7 @@ TEST(io_needs_targets)
 {
 	static const char * const names[] = {
 		"odirect_write", "odirect_read", "odirect_write_dmdelay", "odirect_read_dmdelay",
+		"aio_write_dmdelay", "aio_read_dmdelay",
 		"uring_write", "uring_read", "uring_write_dmdelay", "uring_read_dmdelay",
 		"uring_write_fixed", "uring_read_fixed", NULL
 	};
