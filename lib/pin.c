@@ -141,6 +141,12 @@ const struct pin_method pin_methods[] = {
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_splice),
 	}, {
+		.name = "xdp_umem",
+		.what = "packet memory of an AF_XDP socket",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
+		.max_len = PIN_ARRAY_MAX,
+		FAMILY(pin_xdp),
+	}, {
 		.name = "process_vm_readv",
 		.what = "process_vm_readv() from the memory",
 		.flags = PIN_SOURCE,
@@ -224,6 +230,16 @@ int pin_fail(struct pin *pin, int err, const char *fmt, ...)
 	vsnprintf(pin->why, sizeof(pin->why), fmt, ap);
 	va_end(ap);
 	return err;
+}
+
+void pin_pages(const struct pin *pin, uintptr_t *addr, size_t *size)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)pin->addr / page * page;
+	uintptr_t end = ((uintptr_t)pin->addr + pin->len + page - 1) / page * page;
+
+	*addr = start;
+	*size = end - start;
 }
 
 static void raise_limit(int resource, rlim_t want)

@@ -145,6 +145,9 @@ int pin_live(struct pin *pin);
  * pin_release() - let go
  * @pin: opened
  *
+ * Where the kernel unpins by RCU or a work queue (AF_XDP) the references may go
+ * a moment later.
+ *
  * The command that lets go of dm-delay's I/O lets go all of it: of several pins
  * by *_dmdelay methods the first release ends every one.
  *

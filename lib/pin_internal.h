@@ -15,6 +15,12 @@
  */
 #define PIN_COPY_MAX	(64UL << 20)
 
+/*
+ * The kernel keeps a pointer to each page of a registered range in one array,
+ * some kernels in physically contiguous memory: 2 MiB of it.
+ */
+#define PIN_ARRAY_MAX	(1UL << 30)
+
 /* the five functions of a family, named after it */
 #define PIN_FAMILY(name)			\
 	int name##_open(struct pin *pin);	\
@@ -28,6 +34,7 @@ PIN_FAMILY(pin_aio);
 PIN_FAMILY(pin_uring);
 PIN_FAMILY(pin_vmsplice);
 PIN_FAMILY(pin_splice);
+PIN_FAMILY(pin_xdp);
 PIN_FAMILY(pin_process_vm);
 PIN_FAMILY(pin_proc_mem);
 PIN_FAMILY(pin_gup_test);
@@ -46,6 +53,9 @@ PIN_FAMILY(pin_gup_test);
 
 /* write the sentence to pin->why and return @err */
 int pin_fail(struct pin *pin, int err, const char *fmt, ...);
+
+/* the whole pages that the range of a pin touches */
+void pin_pages(const struct pin *pin, uintptr_t *addr, size_t *size);
 
 /**
  * pin_pipe_open() - a pipe with room for pages taken by reference
