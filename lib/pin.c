@@ -141,6 +141,12 @@ const struct pin_method pin_methods[] = {
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_splice),
 	}, {
+		.name = "msg_zerocopy",
+		.what = "MSG_ZEROCOPY in the send queue to a TCP socket that nobody reads",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_ELABORATE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_zerocopy),
+	}, {
 		.name = "xdp_umem",
 		.what = "packet memory of an AF_XDP socket",
 		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,

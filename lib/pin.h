@@ -23,6 +23,7 @@ struct pin_targets;
 #define PIN_TIMED	0x08u	/* a clock lets go: pin_release() only waits */
 #define PIN_LONGTERM	0x10u	/* FOLL_LONGTERM: fsdax must refuse it */
 #define PIN_OUTLIVES	0x20u	/* a child of fork keeps it out when the taker is gone */
+#define PIN_ELABORATE	0x40u	/* milliseconds for each: a thousand are worth it once */
 
 /**
  * struct pin_method - one way to pin

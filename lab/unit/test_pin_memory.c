@@ -43,6 +43,7 @@ FIXTURE_VARIANT_ADD(memory, proc_mem_write) { .name = "proc_mem_write" };
 FIXTURE_VARIANT_ADD(memory, uring_fixed) { .name = "uring_fixed" };
 FIXTURE_VARIANT_ADD(memory, tee) { .name = "tee" };
 FIXTURE_VARIANT_ADD(memory, splice) { .name = "splice" };
+FIXTURE_VARIANT_ADD(memory, msg_zerocopy) { .name = "msg_zerocopy" };
 FIXTURE_VARIANT_ADD(memory, xdp_umem) { .name = "xdp_umem" };
 
 static bool absent;
