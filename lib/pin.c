@@ -153,6 +153,12 @@ const struct pin_method pin_methods[] = {
 		.max_len = PIN_ARRAY_MAX,
 		FAMILY(pin_xdp),
 	}, {
+		.name = "rdma_mr",
+		.what = "RDMA memory region, by soft RoCE over the loopback device",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
+		.max_len = PIN_ARRAY_MAX,
+		FAMILY(pin_rdma),
+	}, {
 		.name = "process_vm_readv",
 		.what = "process_vm_readv() from the memory",
 		.flags = PIN_SOURCE,
@@ -267,7 +273,7 @@ static void raise_limit(int resource, rlim_t want)
 }
 
 int pin_open(struct pin *pin, const struct pin_method *method,
-	     const struct pin_targets *targets, size_t max_len)
+	     struct pin_targets *targets, size_t max_len)
 {
 	uint64_t hold_ns = pin->hold_ns;
 

@@ -66,7 +66,7 @@ const struct pin_method *pin_method_find(const char *name);
 /**
  * struct pin - one pin
  * @method: how
- * @targets: slow block devices to hold I/O in flight; not owned
+ * @targets: what holds I/O in flight, and a device for RDMA; not owned
  * @hold_ns: how long a TIMED pin is wanted out, nanoseconds; set before
  *	pin_open(), rounded up to what a target offers.  0: the transfer goes
  *	through the fast target and is over when pin_take() returns
@@ -86,7 +86,7 @@ const struct pin_method *pin_method_find(const char *name);
  */
 struct pin {
 	const struct pin_method *method;
-	const struct pin_targets *targets;
+	struct pin_targets *targets;
 	uint64_t hold_ns;
 	size_t max_len;
 	void *addr;
@@ -110,7 +110,7 @@ struct pin {
  * (pin->why says so each time); else another -errno.
  */
 int pin_open(struct pin *pin, const struct pin_method *method,
-	     const struct pin_targets *targets, size_t max_len);
+	     struct pin_targets *targets, size_t max_len);
 
 /**
  * pin_prepare() - make pin->peer

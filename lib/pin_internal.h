@@ -36,6 +36,7 @@ PIN_FAMILY(pin_vmsplice);
 PIN_FAMILY(pin_splice);
 PIN_FAMILY(pin_zerocopy);
 PIN_FAMILY(pin_xdp);
+PIN_FAMILY(pin_rdma);
 PIN_FAMILY(pin_process_vm);
 PIN_FAMILY(pin_proc_mem);
 PIN_FAMILY(pin_gup_test);
