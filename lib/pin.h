@@ -2,6 +2,9 @@
 /*
  * Ways in which user space makes the kernel hold references to its pages.
  * One table (pin_methods), one entry and one file for each family.
+ *
+ * Not among them is KVM: it gives a guest page's reference back as soon as the
+ * page is mapped into the guest, and relies on the notifier of the mapping.
  */
 #ifndef DAX_LIB_PIN_H
 #define DAX_LIB_PIN_H
