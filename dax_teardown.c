@@ -40,9 +40,10 @@ static bool is_vmsplice(const struct pin_method *m)
 	return !strcmp(m->name, "vmsplice");
 }
 
+/* not a page in a pipe: of these one method speaks for all */
 static bool can_hold_file_io(const struct pin_method *m)
 {
-	return can_hold_file(m) && !is_vmsplice(m);
+	return can_hold_file(m) && !(m->flags & PIN_OUTLIVES);
 }
 
 /* I/O that will write into the memory, whoever owns it then; one method's will do */

@@ -193,14 +193,17 @@ struct span ground_pages(const struct ground *g)
 
 static struct span whole(const struct ground *g, const struct pin_method *m)
 {
+	bool copies = m->flags & (PIN_SOURCE | PIN_SINK);
 	size_t most = g->m.len, middle = g->m.len / 2;
 
-	if (m->max_len && most > COPY_BYTES)
-		most = m->max_len < COPY_BYTES ? m->max_len : COPY_BYTES;
+	if (copies && most > COPY_BYTES)
+		most = COPY_BYTES;
+	if (m->max_len && most > m->max_len)
+		most = m->max_len;
 	if (most == g->m.len)
 		return (struct span){ "span_whole", 0, most };
-	note(g->c, "span_whole: %s copies, so %zu KiB in the middle of %zu KiB", m->name,
-	     most >> 10, g->m.len >> 10);
+	note(g->c, "span_whole: %s %s, so %zu KiB in the middle of %zu KiB", m->name,
+	     copies ? "copies" : "takes no more", most >> 10, g->m.len >> 10);
 	return (struct span){ "span_whole", middle - most / 2, most };
 }
 

@@ -72,7 +72,7 @@ struct worker {
 /* the process's own state; it exists in the holder only */
 static struct {
 	struct timeline *tl;
-	const struct pin_targets *targets;
+	struct pin_targets *targets;
 	struct daxmap map[HOLDER_MAPS];
 	struct pin pin[HOLDER_PINS];
 	uint16_t tag[HOLDER_PINS];
@@ -423,7 +423,7 @@ static void serve(int sock)
 }
 
 int holder_start(struct holder *h, struct timeline *tl,
-		 const struct pin_targets *targets)
+		 struct pin_targets *targets)
 {
 	int sv[2];
 	pid_t pid;

@@ -45,7 +45,7 @@ struct holder {
  * Return: 0 or -errno.
  */
 int holder_start(struct holder *h, struct timeline *tl,
-		 const struct pin_targets *targets);
+		 struct pin_targets *targets);
 
 /*
  * Every command below returns 0 or the -errno the holder met, -EPIPE when the

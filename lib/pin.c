@@ -59,6 +59,20 @@ const struct pin_method pin_methods[] = {
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_odirect),
 	}, {
+		.name = "aio_write_dmdelay",
+		.what = "io_submit() of a direct write held in flight by dm-delay",
+		.flags = PIN_SOURCE | PIN_HELD,
+		.variant = PIN_IO_SUBMIT | PIN_IO_DELAY,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_aio),
+	}, {
+		.name = "aio_read_dmdelay",
+		.what = "io_submit() of a direct read held in flight by dm-delay",
+		.flags = PIN_SINK | PIN_HELD,
+		.variant = PIN_IO_SUBMIT | PIN_IO_DELAY,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_aio),
+	}, {
 		.name = "uring_write",
 		.what = "io_uring write held in flight by null_blk's completion delay",
 		.flags = PIN_SOURCE | HELD_IO,
@@ -112,6 +126,38 @@ const struct pin_method pin_methods[] = {
 		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_vmsplice),
+	}, {
+		.name = "tee",
+		.what = "pages lent to a pipe and copied by tee() to another, which stays",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
+		.variant = PIN_SPLICE_TEE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_splice),
+	}, {
+		.name = "splice",
+		.what = "pages lent to a pipe and moved by splice() to another",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
+		.variant = PIN_SPLICE_MOVE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_splice),
+	}, {
+		.name = "msg_zerocopy",
+		.what = "MSG_ZEROCOPY in the send queue to a TCP socket that nobody reads",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_ELABORATE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_zerocopy),
+	}, {
+		.name = "xdp_umem",
+		.what = "packet memory of an AF_XDP socket",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
+		.max_len = PIN_ARRAY_MAX,
+		FAMILY(pin_xdp),
+	}, {
+		.name = "rdma_mr",
+		.what = "RDMA memory region, by soft RoCE over the loopback device",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
+		.max_len = PIN_ARRAY_MAX,
+		FAMILY(pin_rdma),
 	}, {
 		.name = "process_vm_readv",
 		.what = "process_vm_readv() from the memory",
@@ -198,6 +244,16 @@ int pin_fail(struct pin *pin, int err, const char *fmt, ...)
 	return err;
 }
 
+void pin_pages(const struct pin *pin, uintptr_t *addr, size_t *size)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)pin->addr / page * page;
+	uintptr_t end = ((uintptr_t)pin->addr + pin->len + page - 1) / page * page;
+
+	*addr = start;
+	*size = end - start;
+}
+
 static void raise_limit(int resource, rlim_t want)
 {
 	struct rlimit rl;
@@ -217,7 +273,7 @@ static void raise_limit(int resource, rlim_t want)
 }
 
 int pin_open(struct pin *pin, const struct pin_method *method,
-	     const struct pin_targets *targets, size_t max_len)
+	     struct pin_targets *targets, size_t max_len)
 {
 	uint64_t hold_ns = pin->hold_ns;
 

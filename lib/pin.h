@@ -2,6 +2,9 @@
 /*
  * Ways in which user space makes the kernel hold references to its pages.
  * One table (pin_methods), one entry and one file for each family.
+ *
+ * Not among them is KVM: it gives a guest page's reference back as soon as the
+ * page is mapped into the guest, and relies on the notifier of the mapping.
  */
 #ifndef DAX_LIB_PIN_H
 #define DAX_LIB_PIN_H
@@ -23,6 +26,7 @@ struct pin_targets;
 #define PIN_TIMED	0x08u	/* a clock lets go: pin_release() only waits */
 #define PIN_LONGTERM	0x10u	/* FOLL_LONGTERM: fsdax must refuse it */
 #define PIN_OUTLIVES	0x20u	/* a child of fork keeps it out when the taker is gone */
+#define PIN_ELABORATE	0x40u	/* milliseconds for each: a thousand are worth it once */
 
 /**
  * struct pin_method - one way to pin
@@ -65,7 +69,7 @@ const struct pin_method *pin_method_find(const char *name);
 /**
  * struct pin - one pin
  * @method: how
- * @targets: slow block devices to hold I/O in flight; not owned
+ * @targets: what holds I/O in flight, and a device for RDMA; not owned
  * @hold_ns: how long a TIMED pin is wanted out, nanoseconds; set before
  *	pin_open(), rounded up to what a target offers.  0: the transfer goes
  *	through the fast target and is over when pin_take() returns
@@ -85,7 +89,7 @@ const struct pin_method *pin_method_find(const char *name);
  */
 struct pin {
 	const struct pin_method *method;
-	const struct pin_targets *targets;
+	struct pin_targets *targets;
 	uint64_t hold_ns;
 	size_t max_len;
 	void *addr;
@@ -109,7 +113,7 @@ struct pin {
  * (pin->why says so each time); else another -errno.
  */
 int pin_open(struct pin *pin, const struct pin_method *method,
-	     const struct pin_targets *targets, size_t max_len);
+	     struct pin_targets *targets, size_t max_len);
 
 /**
  * pin_prepare() - make pin->peer
@@ -144,6 +148,9 @@ int pin_live(struct pin *pin);
 /**
  * pin_release() - let go
  * @pin: opened
+ *
+ * Where the kernel unpins by RCU or a work queue (AF_XDP) the references may go
+ * a moment later.
  *
  * The command that lets go of dm-delay's I/O lets go all of it: of several pins
  * by *_dmdelay methods the first release ends every one.

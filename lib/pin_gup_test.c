@@ -99,17 +99,6 @@ int pin_gup_test_open(struct pin *pin)
 	return 0;
 }
 
-/* the whole pages that the range touches */
-static void pages_of(const struct pin *pin, uintptr_t *addr, size_t *size)
-{
-	uintptr_t page = sysconf(_SC_PAGESIZE);
-	uintptr_t start = (uintptr_t)pin->addr / page * page;
-	uintptr_t end = ((uintptr_t)pin->addr + pin->len + page - 1) / page * page;
-
-	*addr = start;
-	*size = end - start;
-}
-
 static int call(int fd, unsigned int nr, uintptr_t addr, size_t size)
 {
 	struct gup_call gup = {
@@ -135,7 +124,7 @@ int pin_gup_test_take(struct pin *pin)
 	uintptr_t addr;
 	int err;
 
-	pages_of(pin, &addr, &size);
+	pin_pages(pin, &addr, &size);
 	if (is_hold(pin)) {
 		memset(&hold, 0, sizeof(hold));
 		hold.addr = addr;
@@ -174,7 +163,7 @@ int pin_gup_test_release(struct pin *pin)
 	int err = 0;
 
 	/* whole pages, then the range to the start of the peer */
-	pages_of(pin, &addr, &size);
+	pin_pages(pin, &addr, &size);
 	if (ioctl(g->fd, GUP_HOLD_READ, &to))
 		err = -errno;
 	else

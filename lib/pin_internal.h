@@ -15,6 +15,12 @@
  */
 #define PIN_COPY_MAX	(64UL << 20)
 
+/*
+ * The kernel keeps a pointer to each page of a registered range in one array,
+ * some kernels in physically contiguous memory: 2 MiB of it.
+ */
+#define PIN_ARRAY_MAX	(1UL << 30)
+
 /* the five functions of a family, named after it */
 #define PIN_FAMILY(name)			\
 	int name##_open(struct pin *pin);	\
@@ -24,22 +30,34 @@
 	void name##_close(struct pin *pin)
 
 PIN_FAMILY(pin_odirect);
+PIN_FAMILY(pin_aio);
 PIN_FAMILY(pin_uring);
 PIN_FAMILY(pin_vmsplice);
+PIN_FAMILY(pin_splice);
+PIN_FAMILY(pin_zerocopy);
+PIN_FAMILY(pin_xdp);
+PIN_FAMILY(pin_rdma);
 PIN_FAMILY(pin_process_vm);
 PIN_FAMILY(pin_proc_mem);
 PIN_FAMILY(pin_gup_test);
 
-/* pin_method.variant of pin_odirect and pin_uring */
+/* pin_method.variant of pin_odirect, pin_aio and pin_uring */
 #define PIN_IO_SUBMIT	0x1u	/* a read or write is submitted */
 #define PIN_IO_FIXED	0x2u	/* the memory is a registered buffer */
 #define PIN_IO_DELAY	0x4u	/* to dm-delay; else to null_blk */
+
+/* pin_method.variant of pin_splice: how pages get into the second pipe */
+#define PIN_SPLICE_TEE	1
+#define PIN_SPLICE_MOVE	2
 
 /* pin_method.variant of pin_gup_test is the number of its ioctl; this one holds */
 #define PIN_GUP_TEST_HOLD	7
 
 /* write the sentence to pin->why and return @err */
 int pin_fail(struct pin *pin, int err, const char *fmt, ...);
+
+/* the whole pages that the range of a pin touches */
+void pin_pages(const struct pin *pin, uintptr_t *addr, size_t *size);
 
 /**
  * pin_pipe_open() - a pipe with room for pages taken by reference

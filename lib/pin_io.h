@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Block I/O that is held in flight, and the bytes at its other end: what
- * pin_odirect and pin_uring share.  Not for test programs.
+ * pin_odirect, pin_aio and pin_uring share.  Not for test programs.
  */
 #ifndef DAX_LIB_PIN_IO_H
 #define DAX_LIB_PIN_IO_H

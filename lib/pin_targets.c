@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Block devices that I/O can be held in flight on: null_blk through configfs,
- * dm-delay through libdevmapper.
+ * dm-delay through libdevmapper.  And a soft RoCE device, by netlink.
  *
  * All names carry the run's id, and removal goes by name alone, so that a
  * guardian can remove what a killed creator left, whole or half made.
@@ -24,6 +24,7 @@
 
 #include <linux/fs.h>
 
+#include "pin_rdma_link.h"
 #include "pin_targets.h"
 
 #define NULLB_DIR	"/sys/kernel/config/nullb"
@@ -62,6 +63,7 @@
 #define LOADED_NULL_BLK	0x1u
 #define LOADED_DM_DELAY	0x2u
 #define LOADED_DM_MOD	0x4u
+#define LOADED_RDMA	0x8u	/* and the following, for each of rdma_modules[] */
 
 /* keep the first reason */
 static int missing(struct pin_targets *t, int err, const char *fmt, ...)
@@ -559,6 +561,69 @@ static int destroy_delay(const struct pin_targets *t)
 
 #endif
 
+/* soft RoCE */
+
+/* the last two are asked for, the others come with them; each needs earlier ones */
+#define RDMA_MODULES	5
+
+static const char *const rdma_modules[RDMA_MODULES] = {
+	"udp_tunnel", "ip6_udp_tunnel", "ib_core", "ib_uverbs", "rdma_rxe",
+};
+
+static void rdma_name(const struct pin_targets *t, char *name, size_t len)
+{
+	snprintf(name, len, "ksft-dax-%u", t->id);
+}
+
+/* is one there, ours or somebody's? */
+static bool rdma_found(const struct pin_targets *t, char *name, size_t len)
+{
+	rdma_name(t, name, len);
+	return pin_rdma_link_exists(name) || !pin_rdma_link_on("lo", name, len);
+}
+
+int pin_targets_rdma(struct pin_targets *t, char *name, size_t len)
+{
+	bool absent;
+	size_t i;
+	int err;
+
+	if (rdma_found(t, name, len))
+		return 0;
+	if (t->rdma_why[0])
+		return -EOPNOTSUPP;
+	for (i = 0; i < RDMA_MODULES; i++)
+		if (!is_loaded(rdma_modules[i]))
+			t->loaded |= LOADED_RDMA << i;
+	absent = modprobe("ib_uverbs", NULL);
+	absent |= modprobe("rdma_rxe", NULL);
+	for (i = 0; i < RDMA_MODULES; i++)
+		if (!is_loaded(rdma_modules[i]))
+			t->loaded &= ~(LOADED_RDMA << i);
+	rdma_name(t, name, len);
+	err = pin_rdma_link_add(name, "lo");
+	if (!err || rdma_found(t, name, len))
+		return 0;
+	snprintf(t->rdma_why, sizeof(t->rdma_why), absent ?
+		 "the module rdma_rxe or ib_uverbs is missing" :
+		 "the kernel refused a soft RoCE device: %s", strerror(-err));
+	return err;
+}
+
+static int destroy_rdma(const struct pin_targets *t)
+{
+	char name[32];
+	size_t i;
+	int err;
+
+	rdma_name(t, name, sizeof(name));
+	err = pin_rdma_link_remove(name);
+	/* the module's end would be that of devices others have made since */
+	for (i = RDMA_MODULES; i-- && pin_rdma_link_none();)
+		unload(t, rdma_modules[i], LOADED_RDMA << i);
+	return err;
+}
+
 int pin_targets_create(struct pin_targets *t, unsigned int id)
 {
 	int err, ret;
@@ -586,6 +651,9 @@ int pin_targets_destroy(const struct pin_targets *t)
 		if (!ret)
 			ret = err;
 	}
+	err = destroy_rdma(t);
+	if (!ret)
+		ret = err;
 	unload(t, "dm_delay", LOADED_DM_DELAY);
 	unload(t, "dm_mod", LOADED_DM_MOD);
 	unload(t, "null_blk", LOADED_NULL_BLK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Block devices that I/O can be held in flight on.
+ * Devices that pins need: block devices that I/O can be held in flight on, and
+ * one to register memory with.
  */
 #ifndef DAX_LIB_PIN_TARGETS_H
 #define DAX_LIB_PIN_TARGETS_H
@@ -10,7 +11,7 @@
 #include <stdint.h>
 
 /**
- * struct pin_targets - the block devices of one run
+ * struct pin_targets - the devices of one run
  * @fast: null_blk with memory behind it, completes at once; "" if there is none
  * @delay: dm-delay over a null_blk device of its own: holds I/O until
  *	pin_targets_flush() lets it go
@@ -18,10 +19,11 @@
  * @slow_ns: completion delay of the slow device, nanoseconds; may be changed
  *	until pin_targets_timed() has made it
  * @slower_ns: completion delay of the slower one
- * @size: bytes of each device
+ * @size: bytes of each block device
  * @id: distinguishes the configfs and dm names of this run
  * @loaded: modules this run loaded, for removal, a bit each
- * @why: why a device is missing, a sentence; "" if all are there
+ * @why: why a block device is missing, a sentence; "" if all are there
+ * @rdma_why: why there is no RDMA device, a sentence; "" until that is known
  *
  * Plain data: a copy in shared memory serves the guardian to remove it all.
  */
@@ -35,6 +37,7 @@ struct pin_targets {
 	unsigned int id;
 	unsigned int loaded;
 	char why[160];
+	char rdma_why[96];
 };
 
 /**
@@ -85,6 +88,18 @@ int pin_targets_held(const struct pin_targets *t, bool write);
  * Return: 0 or -errno.
  */
 int pin_targets_flush(const struct pin_targets *t);
+
+/**
+ * pin_targets_rdma() - a soft RoCE device on the loopback device
+ * @t: from pin_targets_create(), in memory that the guardian sees
+ * @name: its name
+ * @len: bytes in @name
+ *
+ * Made by the first who needs it, unless there is one: its modules are large.
+ *
+ * Return: 0, or -errno with a sentence in @t->rdma_why.
+ */
+int pin_targets_rdma(struct pin_targets *t, char *name, size_t len);
 
 /**
  * pin_targets_destroy() - remove the devices; unload what was loaded for them

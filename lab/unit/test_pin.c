@@ -120,6 +120,7 @@ TEST(io_needs_targets)
 {
 	static const char * const names[] = {
 		"odirect_write", "odirect_read", "odirect_write_dmdelay", "odirect_read_dmdelay",
+		"aio_write_dmdelay", "aio_read_dmdelay",
 		"uring_write", "uring_read", "uring_write_dmdelay", "uring_read_dmdelay",
 		"uring_write_fixed", "uring_read_fixed", NULL
 	};
@@ -143,6 +144,23 @@ TEST(io_needs_targets)
 		pin_close(&pin);
 		EXPECT_EQ(open_files(), files);
 	}
+}
+
+/* a device that could not be made is not tried again: a skip takes no time */
+TEST(registering_needs_a_device)
+{
+	struct pin_targets none = { .id = 4000000001u, .rdma_why = "none could be made" };
+	const struct pin_method *mr = pin_method_find("rdma_mr");
+	unsigned int files = open_files();
+	struct pin pin = { 0 };
+
+	EXPECT_EQ(pin_open(&pin, mr, NULL, 4096), -EOPNOTSUPP);
+	EXPECT_GT(strlen(pin.why), 10);
+	pin_close(&pin);
+	EXPECT_EQ(pin_open(&pin, mr, &none, 4096), -EOPNOTSUPP);
+	EXPECT_STREQ(pin.why, "none could be made");
+	pin_close(&pin);
+	EXPECT_EQ(open_files(), files);
 }
 
 TEST(a_clock_has_limits)
