@@ -158,7 +158,10 @@ enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
 	for (;;) {
 		uint32_t seq = atomic_load(&a->tl->seq);
 		bool returned = timeline_at(a->tl, TL_RETURNED);
-		/* unbind waits in state D, truncate in S */
+		/*
+		 * Unbind waits in state D, truncate in S on the kernels whose
+		 * file systems wait for a page with TASK_INTERRUPTIBLE.
+		 */
 		bool asleep = strchr("DS", task_state(a->pid, &switches)) &&
 			      still_since && switches == last;
 		/* a pin seen live is live at the moment before the question */

@@ -2,7 +2,7 @@
 /*
  * Carries out an action in a process of its own, and watches it.
  *
- * On a kernel that waits for pins the action's task sleeps in state D and not
+ * On a kernel that waits for pins the action's task sleeps, in state D where not
  * even SIGKILL ends it, so nothing that has to go on may be that task.
  */
 #ifndef DAX_LIB_ACTOR_H

@@ -63,12 +63,22 @@ static int die(const struct victim *v)
 	return 0;
 }
 
-/* asleep, but not in state D: a signal would end it */
-static int nap(const struct victim *v)
+/* slow, and mostly asleep, but never in one and the same sleep for long */
+static int amble(const struct victim *v)
 {
 	(void)v;
-	usleep(200000);
+	for (int i = 0; i < 200; i++)
+		usleep(1000);
 	return 0;
+}
+
+/* in state S until it is let go: a signal would end it */
+static int listen_for(const struct victim *v)
+{
+	char c;
+
+	(void)v;
+	return read(let_go[0], &c, 1) == 1 ? 0 : -EIO;
 }
 
 static int hang(const struct victim *v)
@@ -139,7 +149,7 @@ TEST_F(actor, a_task_that_dies_is_not_waited_for)
 
 TEST_F(actor, one_that_returns_is_seen_to_return)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, nap, NULL));
+	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, amble, NULL));
 	EXPECT_EQ(ACTOR_RETURNED, actor_watch(&self->a, NULL, NULL));
 	EXPECT_EQ(0, timeline_at(&shared->tl, TL_BLOCKED));
 	EXPECT_EQ(0, actor_wait(&self->a, NSEC_PER_SEC));
@@ -148,7 +158,7 @@ TEST_F(actor, one_that_returns_is_seen_to_return)
 /* the question after the return is what tells early from in time */
 TEST_F(actor, the_pin_is_asked_for_after_the_return)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, nap, NULL));
+	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, amble, NULL));
 	EXPECT_EQ(ACTOR_RETURNED, actor_watch(&self->a, live_always, NULL));
 	EXPECT_LT(timeline_at(&shared->tl, TL_RETURNED), timeline_at(&shared->tl, TL_LIVE));
 	EXPECT_EQ(0, actor_wait(&self->a, NSEC_PER_SEC));
@@ -180,10 +190,20 @@ TEST_F(actor, one_that_does_not_come_back_leaves_where_it_is)
 	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
 }
 
-/* sleeping where a signal would end it is not the wait for a pin */
-TEST_F(actor, an_interruptible_sleep_does_not_count_as_waiting)
+/* file systems wait for a page in state S on some kernels */
+TEST_F(actor, an_interruptible_sleep_counts_as_waiting)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, nap, NULL));
+	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, listen_for, NULL));
+	EXPECT_EQ(ACTOR_BLOCKED, actor_watch(&self->a, live_always, NULL));
+	EXPECT_EQ(0, timeline_at(&shared->tl, TL_RETURNED));
+	end_hang();
+	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
+}
+
+/* what goes to sleep again and again is getting on */
+TEST_F(actor, short_sleeps_do_not_count_as_waiting)
+{
+	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, amble, NULL));
 	EXPECT_NE(ACTOR_BLOCKED, actor_watch(&self->a, live_always, NULL));
 	EXPECT_EQ(0, actor_wait(&self->a, NSEC_PER_SEC));
 }
