@@ -10,11 +10,11 @@
 
 #include "command.h"
 
-static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
+static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL };
 
 static int find(const char *name, char *path, size_t len)
 {
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (int i = 0; places[i]; i++) {
 		snprintf(path, len, "%s/%s", places[i], name);
 		if (!access(path, X_OK))
 			return 0;

@@ -35,13 +35,14 @@ static const struct fsdax_type types[] = {
 	{ .name = "ext4", .least = 32u << 20, .check = check_ext4 },
 	/* xfsprogs refuses less since 5.19 */
 	{ .name = "xfs", .least = 300u << 20, .check = check_xfs },
+	{ 0 }
 };
 
 const struct fsdax_type *fsdax_type_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strcmp(types[i].name, name))
-			return &types[i];
+	for (const struct fsdax_type *t = types; t->name; t++)
+		if (!strcmp(t->name, name))
+			return t;
 	return NULL;
 }
 
@@ -64,7 +65,8 @@ static int make_xfs(const char *dev, bool reflink, char *why, size_t len)
 {
 	const char *const argv[] = {
 		"mkfs.xfs", "-q", "-f", "-K", "-d", "agcount=2,su=2m,sw=1",
-		"-l", "size=64m,su=4k", "-m", reflink ? "rmapbt=1,reflink=1" : "rmapbt=1,reflink=0", dev, NULL
+		"-l", "size=64m,su=4k",
+		"-m", reflink ? "rmapbt=1,reflink=1" : "rmapbt=1,reflink=0", dev, NULL
 	};
 
 	return command_run(argv, NULL, why, len);
