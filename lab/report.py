@@ -10,11 +10,16 @@ from collections import Counter, defaultdict
 
 import ktap
 
-MARKS = {"returned_early": "E", "never_returned": "N", "not_revoked": "R",
-         "wrong_data": "W", "unhealthy": "U", "failed": "F", "panic": "P"}
+MARKS = {"returned_early": "E", "never_returned": "N", "waited": "V",
+         "not_revoked": "R", "wrong_data": "W", "unhealthy": "U", "failed": "F",
+         "panic": "P"}
 LEGEND = (". passed   E returned early   N never returned   R not revoked\n"
-          "W wrong data   U unhealthy   F failed   P guest died   s skipped")
+          "V waited in vain   W wrong data   U unhealthy   F failed   P guest died\n"
+          "s skipped   - no such cell")
 SIZES = ("pte", "pmd", "pud")
+# What becomes of a file's mapping: the end of a scenario's name, none for KEPT
+KEPT = "kept"
+VARIANTS = ("unmapped", "touched", "by_another", "killed")
 # Beyond this many failed cells, those that say the same share a sentence
 GROUP_ABOVE = 12
 
@@ -34,108 +39,208 @@ def in_order(items, known=()):
             [item for item in seen if item not in known])
 
 
-class Block:
-    """The marks of one scenario: rows are page sizes, columns pins."""
+def split_name(name):
+    """(memory, size, pin, scenario) of a cell; odd names have a row of their own."""
+    parts = name.split(".")
+    return tuple(parts) if len(parts) == 4 else ("", name, "none", "other")
 
-    def __init__(self, program, scenario):
+
+def split_variant(memory, scenario):
+    """(action, variant): files are tried in several ways with each action."""
+    if memory not in ("devdax", ""):
+        for variant in VARIANTS:
+            if scenario.endswith("_" + variant):
+                return scenario[:-len(variant) - 1], variant
+    return scenario, KEPT
+
+
+class Table:
+    """The marks of one program on one kind of memory.
+
+    Rows are actions, columns pins.  Where they meet is a mark for each page size;
+    for files each page size has columns of its own, and marks are for the variants.
+    """
+
+    def __init__(self, program, memory):
         self.program = program
-        self.scenario = scenario
+        self.memory = memory
+        self.files = memory not in ("devdax", "")
         self.marks = {}
 
-    def rows(self):
-        return in_order((row for row, _ in self.marks), SIZES)
+    def add(self, size, pin, scenario, letter):
+        row, variant = split_variant(self.memory, scenario)
+        if self.files:
+            key = row, (size, pin), variant
+        else:
+            key = row, ("", pin), size
+        self.marks[key] = letter
 
-    def pins(self):
-        return in_order(pin for _, pin in self.marks)
+    def title(self, inner):
+        where = f"{self.program}: {self.memory or 'other'}"
+        if len(inner) > 1:
+            return f"{where}, marks are for {' '.join(inner)}"
+        return where if inner == [KEPT] else f"{where}, {inner[0]}"
+
+    def lines(self, width):
+        rows = in_order(row for row, _, _ in self.marks)
+        columns = in_order(column for _, column, _ in self.marks)
+        columns.sort(key=lambda column: SIZES.index(column[0])
+                     if column[0] in SIZES else -1)
+        inner = in_order((each for _, _, each in self.marks),
+                         (KEPT, *VARIANTS) if self.files else SIZES)
+        yield self.title(inner)
+        # What no cell of a column has takes no room there
+        last = {column: max(index for index, each in enumerate(inner)
+                            if any((row, column, each) in self.marks
+                                   for row in rows)) for column in columns}
+        table = []
+        for row in rows:
+            places = ["".join(self.marks.get((row, column, each), "-")
+                              for each in inner[:last[column] + 1])
+                      for column in columns]
+            table.append((row, [place if place.strip("-") else ""
+                                for place in places]))
+        heads = ["_".join(filter(None, column)) for column in columns]
+        for line in grid(heads, table, width - 2):
+            yield "  " + line
 
 
-def split_name(name):
-    """(row, pin, scenario) of a cell; odd names become a row of their own."""
-    parts = name.split(".")
-    if len(parts) != 4:
-        return name, "none", "other"
-    memory, size, pin, scenario = parts
-    return (size if memory == "devdax" else f"{memory}.{size}"), pin, scenario
-
-
-def blocks_of(results):
-    blocks = {}
+def unpinned_lines(program, results, width):
+    """Scenarios without a pin share a table, with page sizes as columns."""
+    marks = {}
     for result in results:
-        row, pin, scenario = split_name(result.name)
-        key = result.program, scenario
-        block = blocks.setdefault(key, Block(*key))
-        block.marks[row, pin] = mark(result)
-    return list(blocks.values())
+        memory, size, _, scenario = split_name(result.name)
+        head = size if memory in ("devdax", "") else f"{memory}_{size}"
+        marks[scenario, head] = mark(result)
+    yield f"{program}: without a pin"
+    heads = in_order((head for _, head in marks), SIZES)
+    rows = [(row, [marks.get((row, head), "") for head in heads])
+            for row in in_order(row for row, _ in marks)]
+    for line in grid(heads, rows, width - 2):
+        yield "  " + line
 
 
-def stacked(heads):
+def widths(heads, sizes):
+    """Room of each column with the two blanks before it."""
+    return [2 + max(size, *map(len, head.split("_")))
+            for head, size in zip(heads, sizes)]
+
+
+def stacked(heads, wide):
     """Lines of headings, one word of a pin's name above the other."""
     words = [head.split("_") for head in heads]
-    height = max(map(len, words))
-    widths = [max(map(len, each)) for each in words]
-    rows = [[each[row] if row < len(each) else "" for each in words]
-            for row in range(height)]
-    return widths, ["  ".join(word.center(width) for word, width
-                              in zip(row, widths)) for row in rows]
+    return ["  ".join((each[row] if row < len(each) else "").center(room)
+                      for each, room in zip(words, wide))
+            for row in range(max(map(len, words)))]
 
 
-def columns(heads, rows, width):
+def grid(heads, rows, width):
     """Lines of a table, cut into several where it is too wide.
 
-    rows are pairs of a label and a mark for each head.
+    rows are pairs of a label and a text for each head.  A part of the table has
+    the rows only that say something there.
     """
     first = max(len(label) for label, _ in rows)
+    sizes = [max(len(marks[column]) for _, marks in rows)
+             for column in range(len(heads))]
     start = 0
     while start < len(heads):
         end = start + 1
-        while end < len(heads) and (first + sum(
-                each + 2 for each in stacked(heads[start:end + 1])[0]) <= width):
+        while end < len(heads) and first + sum(
+                widths(heads[start:end + 1], sizes[start:end + 1])) <= width:
             end += 1
-        widths, lines = stacked(heads[start:end])
-        for line in lines:
+        wide = [each - 2 for each in widths(heads[start:end], sizes[start:end])]
+        for line in stacked(heads[start:end], wide):
             yield f"{'':<{first}}  {line}".rstrip()
         for label, marks in rows:
-            cells = (each.center(size)
-                     for each, size in zip(marks[start:end], widths))
-            yield f"{label:<{first}}  {'  '.join(cells)}".rstrip()
+            # Runs of marks begin in one column, however long they are
+            cells = (f"{each:<{size}}".center(room) for each, size, room
+                     in zip(marks[start:end], sizes[start:end], wide))
+            if any(marks[start:end]):
+                yield f"{label:<{first}}  {'  '.join(cells)}".rstrip()
         start = end
 
 
 def table(results, width=100):
-    lines = []
+    """A table for each program and memory, and one for what has no pin."""
+    pinned = {(r.program, *split_variant(name[0], name[3]))
+              for r in results for name in [split_name(r.name)]
+              if name[2] != "none"}
+    tables = {}
     unpinned = defaultdict(list)
-    for block in blocks_of(results):
-        if block.pins() == ["none"]:
-            unpinned[block.program].append(block)
+    for result in results:
+        memory, size, pin, scenario = split_name(result.name)
+        if (result.program, *split_variant(memory, scenario)) not in pinned:
+            unpinned[result.program].append(result)
             continue
-        rows = [(row, [block.marks.get((row, pin), " ")
-                       for pin in block.pins()]) for row in block.rows()]
-        lines += ["", f"{block.program}: {block.scenario}"]
-        lines += ["  " + line for line in columns(block.pins(), rows, width - 2)]
-    for program, blocks in unpinned.items():
-        heads = in_order((row for block in blocks for row in block.rows()), SIZES)
-        rows = [(block.scenario, [block.marks.get((head, "none"), " ")
-                                  for head in heads]) for block in blocks]
-        lines += ["", f"{program}: without a pin"]
-        lines += ["  " + line for line in columns(heads, rows, width - 2)]
+        block = tables.setdefault((result.program, memory),
+                                  Table(result.program, memory))
+        block.add(size, pin, scenario, mark(result))
+    lines = []
+    for block in tables.values():
+        lines += ["", *block.lines(width)]
+    for program, cells in unpinned.items():
+        lines += ["", *unpinned_lines(program, cells, width)]
     return lines
 
 
 def wrapped(text, indent, width):
     return textwrap.fill(text, width, initial_indent=" " * indent,
-                         subsequent_indent=" " * indent,
+                         subsequent_indent=" " * (indent + 2),
                          break_long_words=False, break_on_hyphens=False)
 
 
+def in_short(results):
+    """Memory and page sizes of some cells: 'pte pmd', 'ext4.pte/pmd xfs.pte'."""
+    sizes = defaultdict(list)
+    for result in results:
+        memory, size, _, _ = split_name(result.name)
+        sizes[memory].append(size)
+    return " ".join(" ".join(each) if memory in ("devdax", "") else
+                    f"{memory}.{'/'.join(each)}"
+                    for memory, each in sizes.items())
+
+
 def by_scenario(results):
-    """Names of many cells in short: a line per scenario, pins and sizes."""
+    """Names of many cells in short: scenarios, pins and sizes.
+
+    Those with the same pins share a line, where only the variant differs.
+    """
     found = defaultdict(lambda: defaultdict(list))
     for result in results:
-        row, pin, scenario = split_name(result.name)
-        found[result.program, scenario][pin].append(row)
+        _, _, pin, scenario = split_name(result.name)
+        found[result.program, scenario][pin].append(result)
+    lines = defaultdict(list)
     for (program, scenario), pins in found.items():
-        yield f"{program} {scenario}: " + ", ".join(
-            f"{pin} ({' '.join(rows)})" for pin, rows in pins.items())
+        memory = split_name(next(iter(pins.values()))[0].name)[0]
+        action, variant = split_variant(memory, scenario)
+        where = ", ".join(f"{pin} ({in_short(cells)})"
+                          for pin, cells in pins.items())
+        lines[program, action, where].append(variant)
+    for (program, action, where), variants in lines.items():
+        if variants == [KEPT]:
+            yield f"{program} {action}: {where}"
+        elif len(variants) == 1:
+            yield f"{program} {action}_{variants[0]}: {where}"
+        else:
+            yield f"{program} {action} ({', '.join(variants)}): {where}"
+
+
+def alike(sentence):
+    """What cells have in common that differ only in times, counts, addresses."""
+    return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", sentence)
+
+
+# What actions say in the same words; only their own word comes first
+OF_ACTIONS = re.compile(r"^[^:;#]+? (?=(returned after|waited for|did not return) )")
+
+
+def shared_sentence(group):
+    """One sentence for cells that say the same, of whichever action."""
+    first = group[0].sentence
+    if all(alike(result.sentence) == alike(first) for result in group):
+        return first
+    return OF_ACTIONS.sub("the action ", first)
 
 
 def failures(results, width):
@@ -144,23 +249,26 @@ def failures(results, width):
         return [f"{r.full_name}: {r.sentence}" for r in failed]
     groups = defaultdict(list)
     for result in failed:
-        # Cells that differ only in times and counts say the same
-        same = re.sub(r"\d+(\.\d+)?", "#", result.sentence)
-        groups[result.kind, same.replace(result.name, "#")].append(result)
+        same = OF_ACTIONS.sub("", alike(result.sentence)).replace(
+            alike(result.name), "#")
+        groups[result.kind, same].append(result)
     lines = []
     for group in sorted(groups.values(), key=len, reverse=True):
         if len(group) == 1:
             lines.append(f"{group[0].full_name}: {group[0].sentence}")
             continue
-        lines.append(f"{len(group)} cells: {group[0].sentence}")
+        lines.append(f"{len(group)} cells: {shared_sentence(group)}")
         lines += [wrapped(text, 4, width) for text in by_scenario(group)]
     return lines
 
 
 def skips(results):
-    reasons = Counter(r.sentence for r in results if r.verdict == ktap.SKIP)
-    return [f"{count:4} skipped: {reason}"
-            for reason, count in reasons.most_common()]
+    reasons = defaultdict(list)
+    for result in results:
+        if result.verdict == ktap.SKIP:
+            reasons[alike(result.sentence)].append(result.sentence)
+    return [f"{len(same):4} skipped: {same[0]}" for same in
+            sorted(reasons.values(), key=len, reverse=True)]
 
 
 def counts(results):

@@ -21,7 +21,7 @@ import ktap
 
 Known = namedtuple("Known", "number series glob outcomes page remark")
 
-KINDS = ("returned_early", "never_returned", "not_revoked", "wrong_data",
+KINDS = ("returned_early", "never_returned", "waited", "not_revoked", "wrong_data",
          "unhealthy", "failed", "unproven", "panic")
 
 # What may be the end of a boot, where the list says so: an early return may not

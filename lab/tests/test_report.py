@@ -15,37 +15,76 @@ def result(name, verdict=ktap.PASS, kind="", sentence=""):
 
 
 class Table(unittest.TestCase):
-    def test_block_of_a_scenario(self):
+    def test_sizes_of_a_pin_stand_together(self):
         lines = report.table([
             result("devdax.pud.splice.unbind"),
             result("devdax.pte.splice.unbind"),
-            result("devdax.pte.fixed.unbind", ktap.FAIL, "returned_early"),
-            result("devdax.pud.fixed.unbind", ktap.SKIP)])
-        self.assertEqual(lines, ["", "p: unbind",
-                                 "       splice  fixed",
-                                 "  pte    .       E",
-                                 "  pud    .       s"])
+            result("devdax.pmd.fixed.unbind", ktap.FAIL, "returned_early"),
+            result("devdax.pud.fixed.disable", ktap.SKIP)])
+        self.assertEqual(lines, ["", "p: devdax, marks are for pte pmd pud",
+                                 "           splice  fixed",
+                                 "  unbind    .-.     -E-",
+                                 "  disable           --s"])
+
+    def test_one_size_is_said_once(self):
+        self.assertEqual(report.table([result("devdax.pmd.splice.unbind")])[1:],
+                         ["p: devdax, pmd", "          splice", "  unbind    ."])
+
+    def test_variants_of_a_file_stand_together(self):
+        lines = report.table([
+            result("ext4.pmd.splice.truncate"),
+            result("ext4.pte.splice.truncate_killed", ktap.FAIL, "waited"),
+            result("ext4.pte.splice.truncate"),
+            result("ext4.pte.splice.punch_hole_by_another")])
+        self.assertEqual(lines, ["", "p: ext4, marks are for kept by_another killed",
+                                 "               pte     pmd",
+                                 "              splice  splice",
+                                 "  truncate     .-V      .",
+                                 "  punch_hole   -.-"])
+
+    def test_each_kind_of_file_has_its_table(self):
+        lines = report.table([result("ext4.pmd.splice.truncate"),
+                              result("xfs.pmd.splice.truncate")])
+        self.assertEqual([line for line in lines if line.startswith("p: ")],
+                         ["p: ext4", "p: xfs"])
 
     def test_scenarios_without_pins_share_a_table(self):
         lines = report.table([
             result("devdax.pte.none.one"),
-            result("devdax.pmd.none.two", ktap.FAIL, "unhealthy")])
+            result("devdax.pmd.none.two", ktap.FAIL, "unhealthy"),
+            result("ext4.pmd.none.two")])
         self.assertEqual(lines, ["", "p: without a pin",
-                                 "       pte  pmd",
+                                 "       pte  pmd  ext4",
+                                 "                 pmd",
                                  "  one   .",
-                                 "  two        U"])
+                                 "  two        U    ."])
+
+    def test_an_action_with_and_without_pins_is_one_row(self):
+        lines = report.table([result("devdax.pte.none.unbind"),
+                              result("devdax.pte.splice.unbind")])
+        self.assertEqual(lines[2:], ["          none  splice",
+                                     "  unbind   .      ."])
+
+    def test_odd_names_are_shown(self):
+        self.assertIn("  other     .", report.table([result("one.two")]))
 
     def test_long_names_are_stacked(self):
         lines = report.table([result("devdax.pte.odirect_read.x"),
                               result("devdax.pte.gup.x")])
-        self.assertEqual(lines[2:], ["       odirect  gup", "         read",
-                                     "  pte     .      ."])
+        self.assertEqual(lines[2:], ["     odirect  gup", "       read",
+                                     "  x     .      ."])
 
-    def test_wide_block_is_cut(self):
+    def test_wide_table_is_cut(self):
         results = [result(f"devdax.pte.{pin * 10}.x") for pin in "abc"]
         lines = report.table(results, width=32)
         self.assertTrue(all(len(line) <= 32 for line in lines))
-        self.assertEqual(sum("pte" in line for line in lines), 2)
+        self.assertEqual(sum(line.startswith("  x ") for line in lines), 2)
+
+    def test_a_part_has_only_the_rows_it_needs(self):
+        results = [result(f"devdax.pte.{pin * 20}.{pin}") for pin in "abc"]
+        lines = report.table(results, width=32)
+        self.assertEqual(sum(line.endswith(".") for line in lines), 3)
+        self.assertEqual(len(lines), 2 + 3 * 2)
 
     def test_marks_are_distinct(self):
         marks = list(report.MARKS.values())
@@ -77,6 +116,30 @@ class Sentences(unittest.TestCase):
                  for pin in ("a", "b") for size in ("pte", "pud")]
         self.assertEqual(list(report.by_scenario(group)),
                          ["p x: a (pte pud), b (pte pud)"])
+
+    def test_names_of_files_in_short(self):
+        group = [result(f"{memory}.{size}.a.truncate{variant}", ktap.FAIL)
+                 for memory in ("ext4", "xfs") for size in ("pte", "pmd")
+                 for variant in ("", "_killed")]
+        group.append(result("xfs.pmd.a.unlink_killed", ktap.FAIL))
+        self.assertEqual(list(report.by_scenario(group)), [
+            "p truncate (kept, killed): a (ext4.pte/pmd xfs.pte/pmd)",
+            "p unlink_killed: a (xfs.pmd)"])
+
+    def test_actions_that_fail_alike_share_a_sentence(self):
+        cells = [result(f"ext4.pte.pin{i}.{word}", ktap.FAIL, "returned_early",
+                        f"{word} returned after 0.{i:02} s; expected to wait")
+                 for word in ("truncate", "unlink") for i in range(9)]
+        lines = report.failures(cells, 200)
+        self.assertEqual(lines[0], "18 cells: the action returned after 0.00 s; "
+                         "expected to wait")
+        self.assertEqual([line.split(":")[0].strip() for line in lines[1:]],
+                         ["p truncate", "p unlink"])
+
+    def test_addresses_do_not_tell_failures_apart(self):
+        cells = [result(f"ext4.pte.pin{i}.x", ktap.FAIL, "wrong_data",
+                        f"found 0xabc{i:x} at {i}") for i in range(20)]
+        self.assertEqual(report.failures(cells, 100)[0], "20 cells: found 0xabc0 at 0")
 
     def test_reasons_of_skips_are_counted(self):
         skipped = [result(f"devdax.pte.p{i}.x", ktap.SKIP, "", "no liburing")
