@@ -122,7 +122,11 @@ class Rule(unittest.TestCase):
                 (EARLY, "dax_teardown", True), (EARLY, "gup_devdax", False),
                 ("devdax.pte.none.unbind_device_dax", "dax_teardown", False),
                 ("devdax.pmd.vmsplice.unbind_device_dax_map_dev",
-                 "dax_teardown", False)):
+                 "dax_teardown", False),
+                ("devdax.pmd.vmsplice.disable_libdaxctl", "dax_teardown", True),
+                ("devdax.pmd.vmsplice.soft_offline", "dax_teardown", False),
+                ("ext4.pmd.vmsplice.truncate", "dax_teardown", False),
+                ("xfs.pmd.vmsplice.unbind_nd_pmem", "dax_teardown", False)):
             result = cell(name, "pass", program=program)
             self.assertEqual(expected.is_pinned_unbind(result), wanted, name)
 
