@@ -475,6 +475,15 @@ double suite_seconds(double by_default)
 	return s > 0 ? s : by_default;
 }
 
+/* where the memory comes from is no part of the name, and told when it changes */
+static void tell_provider(const struct cell *c)
+{
+	if (!strcmp(guard->provider, c->v.provider))
+		return;
+	memcpy(guard->provider, c->v.provider, sizeof(guard->provider));
+	note(c, "memory from here on: %s of bus %s", victim_key(&c->v), c->v.provider);
+}
+
 static bool take_memory(struct cell *c)
 {
 	struct memory_want want = {
@@ -491,6 +500,7 @@ static bool take_memory(struct cell *c)
 	}
 	guard->victim = c->v;
 	guard->busy = true;
+	tell_provider(c);
 	return true;
 }
 

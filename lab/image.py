@@ -10,6 +10,7 @@ import stat
 import subprocess
 import tempfile
 
+import backends as pmem
 from kernels import Refusal
 
 GUEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest")
@@ -248,11 +249,11 @@ def passed_on(environment):
                                     "DAX_TEST_CELLS"))
 
 
-def run_archive(programs, cells):
+def run_archive(programs, cells, backends=pmem.DEFAULT):
     """The archive of one boot: programs, and the cells each is to run."""
     cpio = Cpio()
     cpio.copy("init", os.path.join(GUEST, "init"))
-    cpio.copy("lab/namespaces", os.path.join(GUEST, "namespaces"))
+    cpio.file("lab/namespaces", pmem.table(backends).encode())
     for name, source in programs.items():
         if cells.get(name):
             add_program(cpio, f"lab/bin/{name}", source)

@@ -2,7 +2,8 @@
 # What is only there in the project's own checkout.
 #
 #   make vm [KERNEL=debian:5.10|debian:newest|BZIMAGE|TREE] [MODULES=DIR]
-#           [TESTS='GLOB...'] [MEM=4G] [CPUS=2] [OUT=out] [CACHE=.cache]
+#           [TESTS='GLOB...'] [BACKEND='nfit e820 virtio'] [MEM=4G] [CPUS=2]
+#           [OUT=out] [CACHE=.cache]
 #
 # make has one exit status for whatever goes wrong, 2.  Who needs to tell
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
@@ -15,6 +16,7 @@ MODULES ?=
 TESTS ?=
 MEM ?= 4G
 CPUS ?= 2
+BACKEND ?= nfit
 OUT ?= out
 CACHE ?= .cache
 
@@ -40,6 +42,7 @@ vm: export MODULES := $(MODULES)
 vm: export TESTS := $(TESTS)
 vm: export MEM := $(MEM)
 vm: export CPUS := $(CPUS)
+vm: export BACKEND := $(BACKEND)
 vm: export OUT := $(OUT)
 vm: export CACHE := $(CACHE)
 vm: export VM_STARTED := $(shell date +%s.%N)
@@ -75,6 +78,7 @@ bench: export MODULES := $(MODULES)
 bench: export TESTS := $(TESTS)
 bench: export MEM := $(MEM)
 bench: export CPUS := $(CPUS)
+bench: export BACKEND := $(BACKEND)
 bench: export OUT := $(OUT)
 bench: export CACHE := $(CACHE)
 bench: export VM_STARTED := $(shell date +%s.%N)

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import uuid
 
-import image
+import backends as pmem
 from kernels import Refusal
 
 QEMU = "qemu-system-x86_64"
@@ -59,16 +59,6 @@ def empty_labels(area=LABEL_AREA):
     return blocks
 
 
-def pmem_size():
-    """What the namespaces need, in whole GiB."""
-    total = 0
-    with open(os.path.join(image.GUEST, "namespaces"), encoding="ascii") as f:
-        for line in f:
-            if not line.startswith("#"):
-                total += int(line.split()[4])
-    return -(-total // GIB) * GIB
-
-
 def memory_file(name, size=0, *chunks):
     """A file that lives in memory only: no crash can leave it behind.
 
@@ -95,31 +85,60 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def backing(name, fd, size):
+    return ["-object", f"memory-backend-file,id={name},share=on,"
+            f"align={pmem.alignment(size)},mem-path=/proc/self/fd/{fd},size={size}"]
+
+
+def nvdimm_options(sizes):
+    """One NVDIMM for all: options, descriptors, room in the address space."""
+    if not sizes:
+        return [], [], 0
+    size = pmem.round_up(sum(sizes), GIB)
+    fd = memory_file("nvdimm", size + LABEL_AREA, (size, empty_labels()))
+    return [*backing("nvdimm", fd, size + LABEL_AREA), "-device",
+            "nvdimm,memdev=nvdimm,id=nvdimm0,"
+            f"label-size={LABEL_AREA},uuid={uuid.uuid4()}"], [fd], size
+
+
+def virtio_options(sizes):
+    """The same for virtio-pmem, which has no labels: a device for each."""
+    options, fds = [], []
+    for number, size in enumerate(sizes):
+        # QEMU wants a whole number of what they are aligned to
+        size = pmem.round_up(size, pmem.alignment(size))
+        fds.append(memory_file("virtio-pmem", size))
+        options += [*backing(f"pmem{number}", fds[-1], size), "-device",
+                    f"virtio-pmem-pci,memdev=pmem{number}"]
+    return options, fds, sum(pmem.round_up(size, GIB) for size in sizes)
+
+
 class Machine:
     """A running guest; results is its results channel, to be read."""
 
-    def __init__(self, kernel, initrd, console, memory, cpus):
+    def __init__(self, kernel, initrd, console, memory, cpus, backends=pmem.DEFAULT):
         program = shutil.which(QEMU)
         if not program:
             raise Refusal(f"no {QEMU}: install the package qemu-system-x86")
-        size = pmem_size()
-        pmem = memory_file("nvdimm", size + LABEL_AREA, (size, empty_labels()))
         base, overlay = initrd
         with open(base, "rb") as f:
             base = f.read()
         files = memory_file("initrd", 0, (0, base), (len(base), overlay))
+        nvdimm, fds, hot = nvdimm_options(pmem.sizes(backends, "nfit"))
+        virtio, more, room = virtio_options(pmem.sizes(backends, "virtio"))
+        fds = [files, *fds, *more]
+        hot += room
+        parts, memory = pmem.in_ram(memory, pmem.sizes(backends, "e820"))
         accel = (["-accel", "kvm", "-cpu", "host"] if kvm_works() else
                  ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"])
         mib = memory // MIB
         command = [
             program, *accel, "-machine", "q35,nvdimm=on", "-smp", str(cpus),
-            "-m", f"{mib}M,slots=2,maxmem={mib + size // MIB + 4096}M",
-            "-object", "memory-backend-file,id=pmem,share=on,align=1G,"
-            f"mem-path=/proc/self/fd/{pmem},size={size + LABEL_AREA}",
-            "-device", "nvdimm,memdev=pmem,id=nvdimm0,"
-            f"label-size={LABEL_AREA},uuid={uuid.uuid4()}",
+            "-m", f"{mib}M,slots=2,maxmem={mib + hot // MIB + 4096}M",
+            *nvdimm, *virtio,
             "-kernel", kernel.image, "-initrd", f"/proc/self/fd/{files}",
-            "-append", KERNEL_ARGUMENTS, "-display", "none", "-nodefaults",
+            "-append", KERNEL_ARGUMENTS + pmem.kernel_arguments(parts),
+            "-display", "none", "-nodefaults",
             "-nic", "none", "-no-reboot", "-no-user-config",
             "-chardev", f"file,id=console,path={console},append=on",
             "-serial", "chardev:console",
@@ -129,11 +148,11 @@ class Machine:
             # pylint: disable=subprocess-popen-preexec-fn
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, pass_fds=(pmem, files),
+                stderr=subprocess.PIPE, pass_fds=fds,
                 preexec_fn=die_with_parent)
         finally:
-            os.close(pmem)
-            os.close(files)
+            for fd in fds:
+                os.close(fd)
         self.results = self.process.stdout
 
     def stop(self):

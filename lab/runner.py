@@ -122,28 +122,28 @@ class Run:
 
     # -- booting -------------------------------------------------------
 
-    def run(self, base, memory, cpus):
+    def run(self, base, memory, cpus, backends):
         """Boot until no cell is left."""
         idle = 0
         while self.remaining():
             before = len(self.results)
-            self.boot(base, memory, cpus)
+            self.boot(base, memory, cpus, backends)
             idle = 0 if len(self.results) > before else idle + 1
             if idle == IDLE_BOOTS:
                 raise Refusal(f"{IDLE_BOOTS} boots in a row without a verdict: "
                               f"see {self.console}")
 
-    def boot(self, base, memory, cpus):
+    def boot(self, base, memory, cpus, backends):
         left = self.remaining()
         paths = {name: path for name, (path, _) in self.plan.items()}
-        overlay = image.run_archive(paths, left)
+        overlay = image.run_archive(paths, left, backends)
         self.boots += 1
         with open(self.console, "ab") as f:
             f.write(f"=== boot {self.boots} of {self.kernel.release} ===\n"
                     .encode())
         power_on = time.monotonic()
         guest = Guest(self, Machine(self.kernel, (base, overlay), self.console,
-                                    memory, cpus))
+                                    memory, cpus, backends))
         self.times.append(guest.stream.times)
         guest.stream.times.append(("power on", power_on))
         try:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import backends as pmem
 import image
 import kernels
 import ktap
@@ -136,6 +137,7 @@ def prepare(args, programs=PROGRAMS, targets=("all",)):
     Returns the run and what its machines are made of, for Run.run().
     """
     memory, cpus = parse_memory(args.mem), parse_cpus(args.cpus)
+    backends = pmem.parse(args.backend)
     need_tools()
     cache = os.path.abspath(args.cache)
     kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
@@ -145,9 +147,14 @@ def prepare(args, programs=PROGRAMS, targets=("all",)):
     programs = args.only.split() if args.only else programs
     plan = make_plan(directory, programs, args.tests.replace(",", " ").split())
     base = image.base_archive(cache, kernel)
-    run = Run(kernel, plan, os.path.join(args.out, kernel.name), args.started,
+    name = kernel.name
+    if backends != pmem.DEFAULT:
+        name += "-" + "-".join(backends)
+    run = Run(kernel, plan, os.path.join(args.out, name), args.started,
               args.hang_limit)
-    return run, (base, memory, cpus)
+    if backends != pmem.DEFAULT:
+        run.remark("memory of " + ", ".join(backends))
+    return run, (base, memory, cpus, backends)
 
 
 def run_suite(args):
@@ -179,6 +186,8 @@ def command_line(what, act):
     option("TESTS", "", "globs of cells, between blanks or commas")
     option("MEM", "4G", "memory of the guest")
     option("CPUS", "2", "CPUs of the guest")
+    option("BACKEND", "nfit", "where its pmem comes from: of nfit, e820, virtio,\n"
+           "several take turns")
     option("OUT", "out", "results go to a directory below it")
     option("CACHE", ".cache", "what was fetched")
     parser.add_argument("--output", help="where make puts the programs")

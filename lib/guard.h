@@ -51,6 +51,7 @@ struct guard_proc {
  * @chosen: device of each page size, and of each with its map on the device
  * @fs: file systems of ours: that of the cells, and another one
  * @fs_spoiled: the first is not to be used again, but made anew
+ * @provider: of the bus that the last cell's memory was on
  * @usual_ns: what an unbind without pins took lately, nanoseconds
  * @clock_set: targets.slow_ns fits this machine's speed
  * @filled: programs note here what they have prepared, a bit each
@@ -76,6 +77,7 @@ struct guard {
 	struct victim chosen[2 * DAXMAP_NR];
 	struct fsdax fs[GUARD_FS];
 	atomic_bool fs_spoiled;
+	char provider[64];
 	uint64_t usual_ns;
 	bool clock_set;
 	atomic_uint filled;

@@ -68,6 +68,8 @@ def of_runner(board, stock):
         *known, "--tests", "devdax.nothing.*")
     bad("memory that makes no sense", ("MEM=lots",), *known, "--mem", "lots")
     bad("CPUs that make no sense", ("CPUS=0",), *known, "--cpus", "0")
+    bad("a back end that is none", ("BACKEND=cxl", "virtio"), *known,
+        "--backend", "cxl")
     bad("no QEMU", ("qemu-system-x86", "install"), *known,
         environment={"PATH": path_without(stock, "qemu-system-x86_64")})
     unreadable_kernel(bad, stock)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where a guest's persistent memory comes from: NFIT, e820, virtio-pmem.
+
+lab/guest/namespaces has what the suite wants to find.  With several back ends in
+one machine they take turns along that list.
+"""
+import os
+import re
+from collections import namedtuple
+
+from kernels import Refusal
+
+BACKENDS = ("nfit", "e820", "virtio")
+DEFAULT = ("nfit",)
+TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest/namespaces")
+
+MIB = 1 << 20
+GIB = 1 << 30
+# RAM and pmem in one section of the memory map are a matter of their own
+SECTION = 128 * MIB
+# A q35 machine with this much has 2 GiB below the hole at 4 GiB
+LOW = 2 * GIB
+HIGH = 4 * GIB
+
+Namespace = namedtuple("Namespace", "backend label mode align map size")
+
+
+def parse(text):
+    """The back ends in BACKEND=, each once."""
+    names = tuple(dict.fromkeys(re.split(r"[\s,]+", text.strip())))
+    for name in names:
+        if name not in BACKENDS:
+            raise Refusal(f"BACKEND={text} makes no sense: give one or more of "
+                          + " ".join(BACKENDS))
+    return names
+
+
+def namespaces(backends):
+    """The list, with the back end that each one is to be on."""
+    found = []
+    with open(TABLE, encoding="ascii") as f:
+        for line in f:
+            if not line.startswith("#"):
+                backend = backends[len(found) % len(backends)]
+                *words, size = line.split()
+                found.append(Namespace(backend, *words, int(size)))
+    return found
+
+
+def table(backends):
+    """The same for the guest's init."""
+    return "".join(" ".join(map(str, each)) + "\n" for each in namespaces(backends))
+
+
+def sizes(backends, backend):
+    return [each.size for each in namespaces(backends) if each.backend == backend]
+
+
+def round_up(number, to):
+    return -(-number // to) * to
+
+
+def alignment(size):
+    """What is to be mapped by entries of 1 GiB lies on their boundary."""
+    return GIB if size >= GIB else SECTION
+
+
+def in_ram(memory, wanted):
+    """Parts of RAM that are to be pmem: [(start, bytes)], and bytes of RAM in all.
+
+    They lie above what the guest may use, with RAM between them: neighbours would
+    become one region.
+    """
+    if not wanted:
+        return [], memory
+    at = HIGH + max(0, round_up(memory, GIB) - LOW)
+    parts = []
+    for size in wanted:
+        at = round_up(at, alignment(size))
+        size = round_up(size, SECTION)
+        parts.append((at, size))
+        at += size + SECTION
+    return parts, LOW + at - HIGH
+
+
+def kernel_arguments(parts):
+    return "".join(f" memmap={size // MIB}M!{start // MIB}M" for start, size in parts)
