@@ -81,12 +81,20 @@ class Archive:
         return newest_version(offers)
 
     def with_parts(self, package):
-        """The package and those it was split into, from 7.x on."""
+        """The package and those it was split into, from 6.18 on.
+
+        What the archive no longer has is left out: not all of them hold files
+        that matter, and who unpacks them sees what is missing.
+        """
         out = self._cache("show", f"{package.name}={package.version}")
         depends = re.search(r"^Depends: (.*)$", out, re.M)
         parts = re.findall(r"(linux-(?:base|binary|modules)-[^ ,]+) \(= ([^)]+)\)",
                            depends[1] if depends else "")
-        return [package] + [Package(*part) for part in parts]
+        return [package] + [Package(*part) for part in parts if self._has(*part)]
+
+    def _has(self, name, version):
+        return any(line.split("|")[1].strip() == version
+                   for line in self._cache("madison", name).splitlines())
 
     def refresh(self):
         """Fetch the package lists anew unless they are of today."""

@@ -24,8 +24,11 @@ linux-image-amd64"""
 MADISON = """linux-image-5.10.0-9-amd64 | 5.10.99-1 | http://x a/main amd64 Packages
 linux-image-5.10.0-46-amd64 | 5.10.262-1 | http://x b/main amd64 Packages
 linux-image-5.10.0-46-amd64 | 5.10.223-1 | http://x a/main amd64 Packages"""
+PARTS = """linux-binary-7.3.4+deb13-amd64 | 7.3.4-1 | http://x a/main amd64 Packages
+linux-modules-7.3.4+deb13-amd64 | 7.3.4-1 | http://x a/main amd64 Packages
+linux-base-7.3.4+deb13-amd64 | 7.3.3-1 | http://x a/main amd64 Packages"""
 SHOW = """Package: linux-image-7.3.4+deb13-amd64
-Depends: kmod, linux-binary-7.3.4+deb13-amd64 (= 7.3.4-1), linux-modules-7.3.4+deb13-amd64 (= 7.3.4-1)
+Depends: kmod, linux-base-7.3.4+deb13-amd64 (= 7.3.4-1), linux-binary-7.3.4+deb13-amd64 (= 7.3.4-1), linux-modules-7.3.4+deb13-amd64 (= 7.3.4-1)
 """
 
 
@@ -36,7 +39,11 @@ class Picking(unittest.TestCase):
 
         def answer(_self, *command):
             self.asked.append(command)
-            return answers[command[0]]
+            text = answers[command[0]]
+            if command[0] == "madison" and not command[1].startswith("linux-image"):
+                text = "\n".join(line for line in PARTS.splitlines()
+                                 if line.startswith(command[1] + " "))
+            return text
         self.enterContext(mock.patch.object(archive.Archive, "_cache", answer))
         self.enterContext(mock.patch.object(archive.Archive, "_update"))
         self.archive = archive.Archive("nowhere")
@@ -52,7 +59,7 @@ class Picking(unittest.TestCase):
     def test_series_that_is_not_there(self):
         self.assertIsNone(self.archive.newest("image", "6.1"))
 
-    def test_split_package_comes_with_its_parts(self):
+    def test_split_package_comes_with_its_parts_that_are_on_offer(self):
         parts = self.archive.with_parts(archive.Package("image", "7.3.4-1"))
         self.assertEqual([part.name for part in parts],
                          ["image", "linux-binary-7.3.4+deb13-amd64",
