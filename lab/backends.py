@@ -36,14 +36,18 @@ def parse(text):
 
 
 def namespaces(backends):
-    """The list, with the back end that each one is to be on."""
+    """The list, with the back end that each one is to be on.
+
+    A namespace without a label has a region to itself, in whole sections.
+    """
     found = []
     with open(TABLE, encoding="ascii") as f:
         for line in f:
             if not line.startswith("#"):
                 backend = backends[len(found) % len(backends)]
                 *words, size = line.split()
-                found.append(Namespace(backend, *words, int(size)))
+                size = round_up(int(size), 1 if backend == "nfit" else SECTION)
+                found.append(Namespace(backend, *words, size))
     return found
 
 
@@ -77,7 +81,6 @@ def in_ram(memory, wanted):
     parts = []
     for size in wanted:
         at = round_up(at, alignment(size))
-        size = round_up(size, SECTION)
         parts.append((at, size))
         at += size + SECTION
     return parts, LOW + at - HIGH

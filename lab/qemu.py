@@ -105,8 +105,6 @@ def virtio_options(sizes):
     """The same for virtio-pmem, which has no labels: a device for each."""
     options, fds = [], []
     for number, size in enumerate(sizes):
-        # QEMU wants a whole number of what they are aligned to
-        size = pmem.round_up(size, pmem.alignment(size))
         fds.append(memory_file("virtio-pmem", size))
         options += [*backing(f"pmem{number}", fds[-1], size), "-device",
                     f"virtio-pmem-pci,memdev=pmem{number}"]
