@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 
 import backends as pmem
 from kernels import Refusal
@@ -24,6 +25,9 @@ BOOT_MODULES = (("libnvdimm", ""), ("nfit", ""), ("device_dax", ""),
 SPARE_MODULES = ("nd_btt", "nd_e820", "virtio_pci", "virtio_pmem", "kmem",
                  "dm_mod", "dm_delay", "configfs", "ext4", "xfs", "loop",
                  "crc32c_generic", "crc32_generic", "ib_uverbs", "rdma_rxe")
+
+# So long after its last use an archive is kept, in seconds
+KEEP_SECONDS = 24 * 3600
 
 TOOLS = ("ndctl", "daxctl", "mkfs.ext4", "mkfs.xfs", "e2fsck", "xfs_repair")
 
@@ -208,6 +212,7 @@ def base_archive(cache, kernel):
     directory = os.path.join(cache, "images")
     path = os.path.join(directory, f"{kernel.release}-{fingerprint(kernel)}")
     if os.path.exists(path):
+        os.utime(path)
         return path
     os.makedirs(directory, exist_ok=True)
     cpio = Cpio()
@@ -232,10 +237,14 @@ def base_archive(cache, kernel):
 
 
 def drop_older(directory, release, keep):
-    """Archives of the same kernel that were made of something else."""
+    """Archives of the same kernel that were made of something else.
+
+    One that was used lately may be another checkout's, with a run under way.
+    """
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
-        if name.rpartition("-")[0] == release and path != keep:
+        if name.rpartition("-")[0] == release and path != keep and \
+                time.time() - os.stat(path).st_mtime > KEEP_SECONDS:
             os.unlink(path)
 
 
