@@ -2,6 +2,7 @@
 """The suite on real kernels, compared with what is known of them."""
 import json
 import os
+import re
 import shutil
 
 import ktap
@@ -19,6 +20,11 @@ RULE = {"5.10": "pass", "6.12": "returned_early"}
 # A whole run takes 3 minutes; a machine half as fast and a cell that hangs
 # have to fit.
 RUN_SECONDS = 900
+
+# Cells that pass on 5.10, of each kind of memory and page size
+BACK_END_CELLS = ("devdax.*.vmsplice.unbind_device_dax", "*.pmd.vmsplice.truncate",
+                  "ext4.pte.vmsplice.truncate", "pmem_io.devdax.*")
+BACK_END_BUS = {"e820": "e820", "virtio": "virtio-pmem"}
 
 # So many of the cells that are wrong are named one by one
 SHOWN = 40
@@ -143,8 +149,34 @@ def panic_costs_one_cell(board, stock, series):
             raise Failed(f"{data['boots']} boots, and it took {bad or 'nothing'} along")
 
 
+def other_back_end(board, stock, series, backend):
+    """A few cells of each kind of memory, on memory that is no NVDIMM's."""
+    out = os.path.join(stock.scratch, "vm-back-end")
+    with board.check(f"the suite on {series}: memory of {backend}") as log:
+        programs = stock.programs.get()
+        home = os.path.join(out, f"debian-{series}-{backend}")
+        shutil.rmtree(home, ignore_errors=True)
+        log.run(["python3", os.path.join(LAB, "vm.py"), "--kernel",
+                 stock.kernel(series), "--programs", programs, "--cache",
+                 stock.cache, "--out", out, "--backend", backend,
+                 "--tests", " ".join(BACK_END_CELLS)], expect=(0, 1), seconds=300)
+        results, data = load(os.path.join(home, "results.json"))
+        bad = [f"{r.full_name}: {expected.outcome_of(r)}: {r.sentence}"
+               for r in results if r.verdict != ktap.PASS]
+        complain(log, bad, "cells do not pass")
+        if data["boots"] != 1:
+            raise Failed(f"it took {data['boots']} boots")
+        with open(os.path.join(home, "results.ktap"), encoding="utf-8") as f:
+            buses = set(re.findall(r"memory from here on: .* of bus (\S+)", f.read()))
+        log.say(f"buses: {buses}")
+        if buses != {BACK_END_BUS[backend]}:
+            raise Failed(f"it ran on memory of {buses or 'no bus'}")
+
+
 def run(board, stock):
     table = read_table(board)
     panic_costs_one_cell(board, stock, stock.KERNELS[0])
+    for backend in BACK_END_BUS:
+        other_back_end(board, stock, stock.KERNELS[0], backend)
     for series in stock.KERNELS:
         one_series(board, stock, table, series)
