@@ -228,7 +228,7 @@ def by_scenario(results):
 
 def alike(sentence):
     """What cells have in common that differ only in times, counts, addresses."""
-    return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", sentence)
+    return re.sub(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+(\.\d+)?", "#", sentence)
 
 
 # What actions say in the same words; only their own word comes first

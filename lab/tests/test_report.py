@@ -138,8 +138,10 @@ class Sentences(unittest.TestCase):
 
     def test_addresses_do_not_tell_failures_apart(self):
         cells = [result(f"ext4.pte.pin{i}.x", ktap.FAIL, "wrong_data",
-                        f"found 0xabc{i:x} at {i}") for i in range(20)]
-        self.assertEqual(report.failures(cells, 100)[0], "20 cells: found 0xabc0 at 0")
+                        f"bad pud 00000000deadbe{i:02x} at 0xabc{i:x}")
+                 for i in range(20)]
+        self.assertEqual(report.failures(cells, 100)[0],
+                         "20 cells: bad pud 00000000deadbe00 at 0xabc0")
 
     def test_reasons_of_skips_are_counted(self):
         skipped = [result(f"devdax.pte.p{i}.x", ktap.SKIP, "", "no liburing")
