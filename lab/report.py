@@ -17,9 +17,9 @@ LEGEND = (". passed   E returned early   N never returned   R not revoked\n"
           "V waited in vain   W wrong data   U unhealthy   F failed   P guest died\n"
           "s skipped   - no such cell")
 SIZES = ("pte", "pmd", "pud")
-# What becomes of a file's mapping: the end of a scenario's name, none for KEPT
+# How an action on files is tried: the end of a scenario's name, none for KEPT
 KEPT = "kept"
-VARIANTS = ("unmapped", "touched", "by_another", "killed")
+VARIANTS = ("unmapped", "touched", "by_another", "killed", "map_dev")
 # Beyond this many failed cells, those that say the same share a sentence
 GROUP_ABOVE = 12
 
