@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "actor.h"
 #include "holder.h"
 #include "pattern.h"
 
@@ -22,6 +23,9 @@
 
 /* A thread's round takes a few faults; one that waits for a dead one, for ever. */
 #define HOLDER_ROUND_NS		(4 * NSEC_PER_SEC)
+
+/* Then it is asked whether the kernel has given that one up, and so often again. */
+#define HOLDER_DOUBT_NS		(200 * NSEC_PER_MSEC)
 
 /* Between two touches of the watching thread: short against a teardown. */
 #define TOUCH_NS		(200 * 1000)
@@ -468,6 +472,18 @@ static int wait_readable(int fd, uint64_t ns)
 	return n ? 0 : -ETIMEDOUT;
 }
 
+/* for an answer that needs the holder's threads to come back */
+static int wait_threads(const struct holder *h, uint64_t ns)
+{
+	uint64_t end = timeline_now() + ns;
+	int ret;
+
+	do {
+		ret = wait_readable(h->sock, HOLDER_DOUBT_NS);
+	} while (ret == -ETIMEDOUT && timeline_now() < end && !actor_given_up(h->pid));
+	return ret;
+}
+
 static int ask(struct holder *h, const struct command *c, unsigned long *value)
 {
 	struct reply r;
@@ -480,8 +496,12 @@ static int ask(struct holder *h, const struct command *c, unsigned long *value)
 		return -ETIMEDOUT;
 	if (send(h->sock, c, sizeof(*c), MSG_NOSIGNAL) != sizeof(*c))
 		return -EPIPE;
-	ret = wait_readable(h->sock, c->op == OP_ROUND || c->op == OP_CALM ?
-				     HOLDER_ROUND_NS : HOLDER_ANSWER_NS);
+	if (c->op == OP_ROUND || c->op == OP_CALM)
+		ret = wait_threads(h, HOLDER_ROUND_NS);
+	else if (c->op == OP_END)
+		ret = wait_threads(h, HOLDER_ANSWER_NS);
+	else
+		ret = wait_readable(h->sock, HOLDER_ANSWER_NS);
 	if (ret) {
 		h->stuck = true;
 		return ret;
