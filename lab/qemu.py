@@ -105,8 +105,6 @@ class Machine:
         size = pmem_size()
         pmem = memory_file("nvdimm", size + LABEL_AREA, (size, empty_labels()))
         base, overlay = initrd
-        with open(base, "rb") as f:
-            base = f.read()
         files = memory_file("initrd", 0, (0, base), (len(base), overlay))
         accel = (["-accel", "kvm", "-cpu", "host"] if kvm_works() else
                  ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"])
