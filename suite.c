@@ -109,6 +109,17 @@ static int add_scenarios(const struct memory *mem, int size, bool map_dev, bool 
 	return ret;
 }
 
+static int add_memory(const struct memory *mem, bool last)
+{
+	bool file = mem->bit & MEMORY_FILES;
+	int ret = 0, sizes = mem->largest + 1;
+
+	for (int i = 0; i < 2 * sizes; i++)
+		ret = ret ?: add_scenarios(mem, file ? i % sizes : i / 2, file ? i / sizes : i % 2,
+					   last);
+	return ret;
+}
+
 /*
  * One page size after the other: who offers a single namespace has it
  * reconfigured twice, not for every cell.  A file is of any page size, but a file
@@ -120,15 +131,9 @@ int suite_init(const struct suite *s)
 	int ret = 0;
 
 	suite = s;
-	for (const struct memory *mem = memories; mem->name; mem++) {
-		bool file = mem->bit & MEMORY_FILES;
-		int sizes = mem->largest + 1;
-
-		for (int last = 0; last <= 1; last++)
-			for (int i = 0; i < 2 * sizes; i++)
-				ret = ret ?: add_scenarios(mem, file ? i % sizes : i / 2,
-							   file ? i / sizes : i % 2, last);
-	}
+	for (int last = 0; last <= 1; last++)
+		for (const struct memory *mem = memories; mem->name; mem++)
+			ret = ret ?: add_memory(mem, last);
 	return ret;
 }
 
