@@ -72,6 +72,9 @@ bool scene_arrange_node(struct cell *c, struct scene *s, const char *node);
 /** scene_watch_mapping() - a thread of the holder touches the mapping until SIGBUS */
 bool scene_watch_mapping(struct scene *s);
 
+/** scene_fill_all() - the pattern in every word of the device, not only in samples */
+bool scene_fill_all(struct scene *s);
+
 /** scene_pin() - one more pin, proven; @hold in nanoseconds where a clock ends it */
 bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold);
 

@@ -31,31 +31,43 @@ static size_t page(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
-/* guard->filled: devices that hold TAG_MEMORY's pattern from end to end */
+/* guard->filled: devices that hold TAG_MEMORY's pattern wherever a sample is taken */
 static uint32_t filled_bit(const struct cell *c)
 {
 	return 1u << (c->size + (c->v.map_dev ? DAXMAP_NR : 0));
 }
 
-static bool fill_whole(struct scene *s)
+/* a file is a new one for each cell, and small; of a device what will be looked at */
+static bool fill(struct scene *s)
 {
 	struct cell *c = s->c;
-	uint32_t bit = filled_bit(c);
+	bool file = c->v.mount[0];
 	int ret;
 
-	/* a file is a new one for each cell */
-	if (!c->v.mount[0] && c->guard->filled & bit)
+	if (!file && c->guard->filled & filled_bit(c))
 		return true;
 	ret = holder_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
-	if (!ret)
-		ret = holder_fill(&s->h, MAP_WHOLE, 0, c->v.size, TAG_MEMORY);
-	if (!ret)
-		ret = holder_close(&s->h, MAP_WHOLE);
+	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, file ? c->v.size : WINDOW_BYTES,
+				 TAG_MEMORY);
+	if (!ret && !file)
+		ret = holder_strew(&s->h, MAP_WHOLE, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
+				   SAMPLE_BYTES, TAG_MEMORY);
+	ret = ret ?: holder_close(&s->h, MAP_WHOLE);
 	if (!expect_ok(c, ret, "filling the device", s->h.why))
 		return false;
-	if (!c->v.mount[0])
-		c->guard->filled |= bit;
+	if (!file)
+		c->guard->filled |= filled_bit(c);
 	return true;
+}
+
+bool scene_fill_all(struct scene *s)
+{
+	int ret = holder_map(&s->h, MAP_WHOLE, s->node, s->c->size, 0, 0,
+			     PROT_READ | PROT_WRITE);
+
+	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, s->c->v.size, TAG_MEMORY);
+	ret = ret ?: holder_close(&s->h, MAP_WHOLE);
+	return expect_ok(s->c, ret, "filling all of the device", s->h.why);
 }
 
 /* a holder with one fresh mapping, its page size proven */
@@ -74,7 +86,7 @@ bool scene_arrange_node(struct cell *c, struct scene *s, const char *node)
 		.revoke = true,
 		.action = c->action ? c->action->verb : "unbind",
 	};
-	if (!cell_holder(c, &s->h) || !fill_whole(s))
+	if (!cell_holder(c, &s->h) || !fill(s))
 		return false;
 	ret = holder_map(&s->h, MAP_MAIN, node, c->size, 0, s->map_len,
 			 PROT_READ | PROT_WRITE);

@@ -303,7 +303,8 @@ void every_byte(struct cell *c)
 	struct scene s;
 	int ret;
 
-	if (!scene_arrange(c, &s) || !scene_watch_mapping(&s) || scene_act(&s) != VERDICT_PASS)
+	if (!scene_arrange(c, &s) || !scene_fill_all(&s) || !scene_watch_mapping(&s) ||
+	    scene_act(&s) != VERDICT_PASS)
 		goto out;
 	holder_close(&s.h, MAP_AGAIN);
 	ret = holder_map(&s.h, MAP_WHOLE, c->v.node, c->size, 0, 0, PROT_READ);

@@ -34,8 +34,8 @@
 #define HOLDER_PATH		96
 
 enum holder_op {
-	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_CHECK, OP_ZEROES, OP_SAMPLE,
-	OP_WATCH, OP_HAMMER, OP_CHURN, OP_ROUND, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
+	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_STREW, OP_CHECK, OP_ZEROES,
+	OP_SAMPLE, OP_WATCH, OP_HAMMER, OP_CHURN, OP_ROUND, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
 	OP_HEIR, OP_END,
 };
 
@@ -272,6 +272,13 @@ static int do_sample(const struct daxmap *m, const struct command *c,
 	return ret;
 }
 
+static int do_strew(const struct daxmap *m, const struct command *c)
+{
+	for (size_t off = c->off; off < c->off + c->len; off += c->stride)
+		pattern_fill((char *)m->addr + off, sizeof(uint64_t), c->tag, m->off + off);
+	return 0;
+}
+
 static int do_pin(const struct command *c, struct reply *r)
 {
 	struct pin *pin = &me.pin[c->pin];
@@ -362,6 +369,8 @@ static int execute(const struct command *c, struct reply *r)
 	case OP_FILL:
 		pattern_fill(at, c->len, c->tag, m->off + c->off);
 		return 0;
+	case OP_STREW:
+		return do_strew(m, c);
 	case OP_CHECK:
 	case OP_ZEROES:
 		return m->addr ? do_check(m, c, r) : -EINVAL;
@@ -560,6 +569,17 @@ int holder_fill(struct holder *h, unsigned int map, size_t off, size_t len,
 {
 	struct command c = {
 		.op = OP_FILL, .map = map, .off = off, .len = len, .tag = tag,
+	};
+
+	return ask(h, &c, NULL);
+}
+
+int holder_strew(struct holder *h, unsigned int map, size_t off, size_t len,
+		 size_t stride, uint16_t tag)
+{
+	struct command c = {
+		.op = OP_STREW, .map = map, .off = off, .len = len,
+		.stride = stride, .tag = tag,
 	};
 
 	return ask(h, &c, NULL);
