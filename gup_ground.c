@@ -234,7 +234,7 @@ bool plain_open(struct cell *c, struct pin *pin, size_t len)
 	doing("opening %s", c->method->name);
 	ret = pin_open(pin, c->method, &c->guard->targets, len);
 	if (ret == -EOPNOTSUPP) {
-		skip(c, "%s: %s", c->method->name, pin->why[0] ? pin->why : strerror(-ret));
+		skip_refused(c, c->method, pin->why);
 		return false;
 	}
 	return expect_ok(c, ret, "opening the pin", pin->why);
@@ -344,7 +344,7 @@ static bool taken(struct hold *h, int ret, const char *what)
 	char text[96];
 
 	if (ret == -EOPNOTSUPP) {
-		skip(c, "%s: %s", h->method->name, h->pin.why[0] ? h->pin.why : strerror(-ret));
+		skip_refused(c, h->method, h->pin.why);
 		return false;
 	}
 	snprintf(text, sizeof(text), "%s: %s the pin", h->span.name, what);

@@ -137,8 +137,7 @@ static int take_one(struct ground *g, struct pin *pin, const struct span *s, uns
 	}
 	ret = ret ?: pin_take(pin, (char *)g->m.addr + s->off, s->len);
 	if (ret == -EOPNOTSUPP)
-		skip(g->c, "%s: %s", g->c->method->name,
-		     pin->why[0] ? pin->why : strerror(-ret));
+		skip_refused(g->c, g->c->method, pin->why);
 	else if (nr == 1 && (ret == -EINVAL || ret == -EBUSY))
 		/* GUP_TEST keeps one for the whole machine */
 		skip(g->c, "%s holds one pin at a time", g->c->method->name);

@@ -23,11 +23,25 @@
  */
 static const size_t min_bytes[DAXMAP_NR] = { 16u << 20, 16u << 20, 1u << 30 };
 
+/* Methods times kinds of memory and page sizes; what does not fit is tried each time. */
+#define REFUSALS	128
+
+struct refusal {
+	const struct pin_method *method;
+	const struct memory *memory;
+	enum daxmap_size size;
+	bool map_dev;
+	char why[VICTIM_WHY];
+};
+
 static const struct suite *suite;
 static struct cell *cells;
 static size_t nr_cells;
 static struct guard *guard;
 static struct health *health;
+
+/* shared: most of it is found out in children */
+static struct refusal *refusals;
 
 static void print_flushed(const char *fmt, va_list ap)
 {
@@ -304,6 +318,13 @@ int suite_prepare(char *why, size_t len)
 		snprintf(why, len, "%s binds and unbinds drivers: run it as root", suite->name);
 		return -EPERM;
 	}
+	refusals = mmap(NULL, REFUSALS * sizeof(*refusals), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (refusals == MAP_FAILED) {
+		ret = -errno;
+		snprintf(why, len, "no shared memory: %s", strerror(-ret));
+		return ret;
+	}
 	ret = guard_create(&guard);
 	if (ret) {
 		snprintf(why, len, "cannot start the guardian process: %s", strerror(-ret));
@@ -418,6 +439,45 @@ void skip(struct cell *c, const char *fmt, ...)
 	vsnprintf(c->why, sizeof(c->why), fmt, ap);
 	va_end(ap);
 	c->skipped = true;
+}
+
+/* what is known of this method on the cell's memory, or room to note it; or NULL */
+static struct refusal *find_refusal(const struct cell *c, const struct pin_method *m)
+{
+	for (struct refusal *r = refusals; r < refusals + REFUSALS; r++)
+		if (!r->method || (r->method == m && r->memory == c->memory &&
+				   r->size == c->size && r->map_dev == c->scenario->map_dev))
+			return r;
+	return NULL;
+}
+
+void skip_refused(struct cell *c, const struct pin_method *m, const char *why)
+{
+	struct refusal *r = find_refusal(c, m);
+
+	if (cell_over(c))
+		return;
+	skip(c, "%s: %s", m->name, why[0] ? why : strerror(EOPNOTSUPP));
+	if (!r || r->method)
+		return;
+	r->memory = c->memory;
+	r->size = c->size;
+	r->map_dev = c->scenario->map_dev;
+	memcpy(r->why, c->why, sizeof(r->why));
+	r->method = m;
+}
+
+static bool known_refusal(struct cell *c)
+{
+	const struct refusal *r;
+
+	if (!c->method || c->scenario->refusal)
+		return false;
+	r = find_refusal(c, c->method);
+	if (!r || !r->method)
+		return false;
+	skip(c, "%s", r->why);
+	return true;
 }
 
 bool cell_holder(struct cell *c, struct holder *h)
@@ -556,6 +616,8 @@ void suite_run(struct cell *c)
 		skip(c, "%s: %s", c->action->name, c->action->lacks);
 		return;
 	}
+	if (known_refusal(c))
+		return;
 	/* what a cell that was killed in the middle left behind */
 	ret = guard_settle(guard);
 	if (ret)

@@ -56,6 +56,8 @@ enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
  * @map_dev: on a namespace whose memory map lies on the device
  * @destructive: a kernel that fails it is lost until reboot: run only where
  *	DAX_TEST_DESTRUCTIVE says that the machine is there for that
+ * @refusal: about what a method answers: carried out also where it is known to be
+ *	refused
  * @bytes: of a file, and at least of a device; 0 for what the suite has chosen
  * @no_device: needs no DAX memory
  * @ignore: HEALTH_* bits that this scenario moves by what it does
@@ -73,6 +75,7 @@ struct scenario {
 	const char *pin_word;
 	bool map_dev;
 	bool destructive;
+	bool refusal;
 	size_t bytes;
 	bool no_device;
 	unsigned int ignore;
@@ -181,6 +184,17 @@ bool expect_ok(struct cell *c, int ret, const char *what, const char *why);
 
 /** skip() - cannot be built here, with the reason */
 void skip(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * skip_refused() - the method cannot pin this memory
+ * @c: cell
+ * @m: method; another than the cell's own is remembered as well
+ * @why: the method's own words, or ""
+ *
+ * A refusal depends on the kernel, the memory and its page size: the next cells of
+ * the same method skip at once, but those whose scenario is about refusals.
+ */
+void skip_refused(struct cell *c, const struct pin_method *m, const char *why);
 
 /** note() - a diagnostic line */
 void note(const struct cell *c, const char *fmt, ...)

@@ -116,7 +116,7 @@ bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold)
 	ret = holder_pin(&s->h, slot, m, MAP_MAIN, off, s->len, hold,
 			 m->flags & PIN_SINK ? TAG_SINK + slot : TAG_MEMORY);
 	if (ret == -EOPNOTSUPP) {
-		skip(s->c, "%s: %s", m->name, s->h.why[0] ? s->h.why : strerror(-ret));
+		skip_refused(s->c, m, s->h.why);
 		return false;
 	}
 	if (ret == -ETIME && (m->flags & PIN_TIMED)) {
