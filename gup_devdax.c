@@ -109,6 +109,7 @@ static const struct suite suite = {
 	.what = "pins on device-dax memory: counted, with the right bytes, given back",
 	.scenarios = scenarios,
 	.targets = true,
+	.entries = 2,
 };
 
 int main(int argc, char **argv)

@@ -545,6 +545,7 @@ static bool take_memory(struct cell *c)
 	struct memory_want want = {
 		.size = c->size,
 		.bytes = c->scenario->bytes ?: min_bytes[c->size],
+		.rather = suite->entries * daxmap_bytes(c->size),
 		.map_dev = c->scenario->map_dev,
 	};
 	char why[VICTIM_WHY] = "";

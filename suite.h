@@ -97,6 +97,8 @@ struct scenario {
  * @scenarios: its table, ends with an entry without run()
  * @targets: it holds I/O in flight and wants slow block devices
  * @clock: and has to hold it for longer than an unbind takes
+ * @entries: entries of a device that it would like to have at each page size; a
+ *	device of one serves too, and its memory map is soon made and thrown away
  */
 struct suite {
 	const char *name;
@@ -104,6 +106,7 @@ struct suite {
 	const struct scenario *scenarios;
 	bool targets;
 	bool clock;
+	unsigned int entries;
 };
 
 /**
