@@ -109,6 +109,8 @@ static const struct suite suite = {
 	.what = "pins on device-dax memory: counted, with the right bytes, given back",
 	.scenarios = scenarios,
 	.targets = true,
+	/* what is done meanwhile takes some tens of milliseconds */
+	.hold_ns = 150 * NSEC_PER_MSEC,
 	.entries = 2,
 };
 

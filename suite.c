@@ -15,8 +15,15 @@
 
 #define EXIT_USAGE	2
 
-/* A pin's clock in rounds of unbind and bind; two rounds pass until it is safe. */
+/*
+ * A pin's clock in rounds of unbind and bind; two rounds pass until it is safe.  It
+ * is set anew when it has come to be less than the least, or more than the most, of
+ * what then is the longest of the last rounds and needs less on top.
+ */
 #define HOLD_ROUNDS	6
+#define HOLD_LEAST	3
+#define HOLD_ANEW	4
+#define HOLD_MOST	9
 
 /* Smallest devices the scenarios work on, by page size: 8 entries of a pmd,
  * and one of a pud.
@@ -345,6 +352,8 @@ int suite_prepare(char *why, size_t len)
 	}
 	if (suite->targets && pin_targets_create(&guard->targets, getpid()))
 		printf("# %s\n", guard->targets.why);
+	if (suite->hold_ns)
+		guard->targets.slow_ns = suite->hold_ns;
 	if (suite->targets)
 		ktrace_create(&guard->ktrace, getpid());
 	fflush(stdout);
@@ -560,29 +569,49 @@ static bool take_memory(struct cell *c)
 	return true;
 }
 
+static void clock_of(uint64_t wanted)
+{
+	struct pin_targets *t = &guard->targets;
+
+	if (wanted > t->slower_ns / 2)
+		wanted = t->slower_ns / 2;
+	if (wanted < PIN_TARGETS_SLOW_NS)
+		wanted = PIN_TARGETS_SLOW_NS;
+	if (wanted != t->slow_ns)
+		pin_targets_retime(t, wanted);
+}
+
+/* has the load of the machine changed since the clock was set? */
+static void mind_clock(void)
+{
+	uint64_t now = guard->targets.slow_ns, round = 2 * guard->usual_ns;
+
+	if (now < HOLD_LEAST * round || now > HOLD_MOST * round)
+		clock_of(HOLD_ANEW * round);
+}
+
 /*
  * A pin that a clock ends must outlast an unbind that does not wait, and the bind
  * after it: letting go in between is what takes the kernel down.  So the clock is
  * set by what this machine, as loaded as it is, needs for a round.  How long an
- * unbind takes that nothing holds up is known afterwards, too.
+ * unbind takes that nothing holds up is known afterwards, too, and is kept an eye on:
+ * a bind takes about as long.
  */
 static bool set_clock(struct cell *c)
 {
 	uint64_t start = timeline_now();
-	uint64_t wanted;
 	int ret;
 
-	if (guard->clock_set)
+	if (guard->clock_set) {
+		if (c->method && c->method->flags & PIN_TIMED)
+			mind_clock();
 		return true;
+	}
 	ret = guard_bind_call(guard, victim_unbind);
 	ret = ret ?: guard_bind_call(guard, victim_bind);
 	if (!expect_ok(c, ret, "unbind and bind without pins", ""))
 		return false;
-	wanted = HOLD_ROUNDS * (timeline_now() - start);
-	if (wanted > guard->targets.slower_ns / 2)
-		wanted = guard->targets.slower_ns / 2;
-	if (wanted > guard->targets.slow_ns)
-		guard->targets.slow_ns = wanted;
+	clock_of(HOLD_ROUNDS * (timeline_now() - start));
 	guard->clock_set = true;
 	return true;
 }

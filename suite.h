@@ -97,6 +97,8 @@ struct scenario {
  * @scenarios: its table, ends with an entry without run()
  * @targets: it holds I/O in flight and wants slow block devices
  * @clock: and has to hold it for longer than an unbind takes
+ * @hold_ns: how long a clock holds it to begin with, nanoseconds; 0 for long enough
+ *	for an unbind
  * @entries: entries of a device that it would like to have at each page size; a
  *	device of one serves too, and its memory map is soon made and thrown away
  */
@@ -106,6 +108,7 @@ struct suite {
 	const struct scenario *scenarios;
 	bool targets;
 	bool clock;
+	uint64_t hold_ns;
 	unsigned int entries;
 };
 

@@ -42,7 +42,7 @@
 /* a thread that only waits in one system call; room for the sanitizers */
 #define JOB_STACK	(256UL << 10)
 
-/* looking twice must cost nothing beside the shortest hold, 300 ms */
+/* looking twice must cost nothing beside the shortest hold, 150 ms */
 #define POLL_NS		200000
 
 /*

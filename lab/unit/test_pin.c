@@ -161,6 +161,14 @@ TEST(a_clock_has_limits)
 	pin_close(&pin);
 }
 
+TEST(a_clock_can_be_set_before_its_device_is_made)
+{
+	struct pin_targets t = { .id = ~0u, .slow_ns = 1, .slower_ns = 2 };
+
+	EXPECT_EQ(pin_targets_retime(&t, 5), 0);
+	EXPECT_EQ(t.slow_ns, 5);
+}
+
 /* a buffer's I/O is held by dm-delay where there is one, and else by a clock */
 TEST(a_buffer_takes_either_target)
 {
