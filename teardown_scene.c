@@ -191,6 +191,22 @@ static void report_order(struct scene *s)
 		note_lines(s->c, "inside the kernel", text);
 }
 
+/* is a pin out that ends by itself, whether its memory map is there or not? */
+static bool clock_runs(const struct scene *s)
+{
+	for (unsigned int i = 0; i < s->nr_pins; i++)
+		if (s->method[i] && s->method[i]->flags & PIN_TIMED)
+			return true;
+	return false;
+}
+
+static void tell(struct scene *s)
+{
+	if (s->untold)
+		report_order(s);
+	s->untold = false;
+}
+
 /* judge and, if it is a failure, say so before anything touches the pin */
 enum verdict_kind scene_judge(struct scene *s)
 {
@@ -200,7 +216,9 @@ enum verdict_kind scene_judge(struct scene *s)
 	if (kind == VERDICT_PASS || kind == VERDICT_UNPROVEN)
 		return kind;
 	expect(s->c, kind, false, "%s", text);
-	report_order(s);
+	s->untold = kind == VERDICT_RETURNED_EARLY && clock_runs(s);
+	if (!s->untold)
+		report_order(s);
 	if (kind == VERDICT_NEVER_RETURNED) {
 		actor_look(&s->actor);
 		note(s->c, "wchan of the stuck task: %s", s->actor.wchan);
@@ -266,6 +284,7 @@ void scene_defuse(struct scene *s)
 	const char *how = getenv("DAX_TEST_RELEASE") ?: "defuse";
 
 	if (!strcmp(how, "park")) {
+		tell(s);
 		guard_drop_holder(c->guard, s->h.pid);
 		c->guard->busy = false;
 		guard_set_wedged(c->guard);
@@ -278,6 +297,8 @@ void scene_defuse(struct scene *s)
 	scene_drop_mappings(s);
 	if (strcmp(how, "raw"))
 		guard_bind_call(c->guard, c->action->undo);
+	/* no time was to be lost before */
+	tell(s);
 	for (unsigned int i = 0; i < s->nr_pins; i++) {
 		if (!s->method[i])
 			continue;
