@@ -50,22 +50,22 @@ static struct health *health;
 /* shared: most of it is found out in children */
 static struct refusal *refusals;
 
-static void print_flushed(const char *fmt, va_list ap)
+void suite_drain(void)
 {
-	vprintf(fmt, ap);
 	fflush(stdout);
-	/* a serial console has the line only when it has left the machine */
 	if (tcdrain(STDOUT_FILENO))
 		fsync(STDOUT_FILENO);
 }
 
+/* what must not be lost, whatever comes next */
 static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	print_flushed(fmt, ap);
+	vprintf(fmt, ap);
 	va_end(ap);
+	suite_drain();
 }
 
 static int add_cell(const struct scenario *sc, const struct memory *mem, enum daxmap_size size,
@@ -391,7 +391,8 @@ void note(const struct cell *c, const char *fmt, ...)
 	for (char *p = text; *p; p++)
 		if (*p == '#' || *p == '\n')
 			*p = ' ';
-	say("#   %s\n", text);
+	printf("#   %s\n", text);
+	fflush(stdout);
 }
 
 void note_lines(const struct cell *c, const char *what, const char *text)
@@ -428,7 +429,8 @@ bool expect(struct cell *c, enum verdict_kind kind, bool cond, const char *fmt, 
 	c->verdict = kind;
 	memcpy(c->why, text, sizeof(c->why));
 	say("# VERDICT %s %s: %s\n", c->name, verdict_name(kind), text);
-	say("#   again: %s -t %s\n", suite->name, c->name);
+	printf("#   again: %s -t %s\n", suite->name, c->name);
+	fflush(stdout);
 	return false;
 }
 

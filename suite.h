@@ -202,7 +202,16 @@ void skip(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2,
  */
 void skip_refused(struct cell *c, const struct pin_method *m, const char *why);
 
-/** note() - a diagnostic line */
+/**
+ * suite_drain() - wait until all that was printed has left the machine
+ *
+ * A serial console has a line only then.  That takes some milliseconds, which is
+ * as long as much of what a cell does: for verdicts, and before what may bring the
+ * machine down.
+ */
+void suite_drain(void);
+
+/** note() - a diagnostic line; not yet drained */
 void note(const struct cell *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -185,10 +185,10 @@ static void report_order(struct scene *s)
 
 	timeline_text(&g->tl, text, sizeof(text));
 	note(s->c, "order: %s", text);
-	if (!g->ktrace.group[0])
-		return;
-	if (ktrace_read(&g->ktrace, 0, timeline_at(&g->tl, TL_STARTED), text, sizeof(text)) > 0)
+	if (g->ktrace.group[0] &&
+	    ktrace_read(&g->ktrace, 0, timeline_at(&g->tl, TL_STARTED), text, sizeof(text)) > 0)
 		note_lines(s->c, "inside the kernel", text);
+	suite_drain();
 }
 
 /* is a pin out that ends by itself, whether its memory map is there or not? */
