@@ -52,6 +52,7 @@ struct span {
  * @pages: base pages that the range touches
  * @before: the kernel's counters before it was taken
  * @counted: the kernel counts this method
+ * @over: its clock had let go of it before it could be seen
  */
 struct hold {
 	struct ground *g;
@@ -62,6 +63,7 @@ struct hold {
 	size_t pages;
 	struct pin_counters before;
 	bool counted;
+	bool over;
 };
 
 /* gup_alone.c */
@@ -126,7 +128,7 @@ void hold_init(struct hold *h, struct ground *g, const struct pin_method *m, str
  * @h: initialised
  * @hold_ns: for a pin that a clock ends; 0: let it be over at once
  *
- * Return: false with the cell over; the pin is closed then.
+ * Return: false with the cell over, or with @h->over set; the pin is closed then.
  */
 bool hold_take(struct hold *h, uint64_t hold_ns);
 

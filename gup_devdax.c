@@ -61,17 +61,24 @@ static bool is_longterm(const struct pin_method *m)
 		.run = run_alone, .body = fn,				\
 	}
 
+/* what the method answers is what is looked at */
+#define REFUSAL(fn, at, pins, text)					\
+	{								\
+		.name = #fn, .what = text, .sizes = at, .wants = pins,	\
+		.refusal = true, .run = run_alone, .body = fn,		\
+	}
+
 static const struct scenario scenarios[] = {
 	SCENARIO(spans_fast, AT_ALL, is_any,
 		 "inside a page to the whole mapping, the memory already mapped"),
 	SCENARIO(spans_slow, AT_ALL, is_any,
 		 "the same, the memory not mapped: the pin faults it in"),
-	SCENARIO(undo_tail, AT_ALL, is_any,
-		 "the range's tail is not mapped: refused, and what was taken is given back"),
-	SCENARIO(readonly, AT_ALL, is_any,
-		 "the mapping is read-only: refused if the method writes, else right bytes"),
-	SCENARIO(register_or_refuse, AT_ALL, is_longterm,
-		 "a pin that stays for good: taken, or EOPNOTSUPP and nothing leaks"),
+	REFUSAL(undo_tail, AT_ALL, is_any,
+		"the range's tail is not mapped: refused, and what was taken is given back"),
+	REFUSAL(readonly, AT_ALL, is_any,
+		"the mapping is read-only: refused if the method writes, else right bytes"),
+	REFUSAL(register_or_refuse, AT_ALL, is_longterm,
+		"a pin that stays for good: taken, or EOPNOTSUPP and nothing leaks"),
 	SCENARIO(munmap_held, AT_ALL, can_hold_on, "munmap() with a pin out"),
 	SCENARIO(mremap_held, AT_ALL, can_hold_on, "mremap() to another address with a pin out"),
 	SCENARIO(mprotect_held, AT_ALL, can_hold_on,
@@ -108,6 +115,9 @@ static const struct suite suite = {
 	.what = "pins on device-dax memory: counted, with the right bytes, given back",
 	.scenarios = scenarios,
 	.targets = true,
+	/* what is done meanwhile takes some tens of milliseconds */
+	.hold_ns = 150 * NSEC_PER_MSEC,
+	.entries = 2,
 };
 
 int main(int argc, char **argv)

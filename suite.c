@@ -15,13 +15,31 @@
 
 #define EXIT_USAGE	2
 
-/* A pin's clock in rounds of unbind and bind; two rounds pass until it is safe. */
+/*
+ * A pin's clock in rounds of unbind and bind; two rounds pass until it is safe.  It
+ * is set anew when it has come to be less than the least, or more than the most, of
+ * what then is the longest of the last rounds and needs less on top.
+ */
 #define HOLD_ROUNDS	6
+#define HOLD_LEAST	3
+#define HOLD_ANEW	4
+#define HOLD_MOST	9
 
 /* Smallest devices the scenarios work on, by page size: 8 entries of a pmd,
  * and one of a pud.
  */
 static const size_t min_bytes[DAXMAP_NR] = { 16u << 20, 16u << 20, 1u << 30 };
+
+/* Methods times kinds of memory and page sizes; what does not fit is tried each time. */
+#define REFUSALS	128
+
+struct refusal {
+	const struct pin_method *method;
+	const struct memory *memory;
+	enum daxmap_size size;
+	bool map_dev;
+	char why[VICTIM_WHY];
+};
 
 static const struct suite *suite;
 static struct cell *cells;
@@ -29,22 +47,25 @@ static size_t nr_cells;
 static struct guard *guard;
 static struct health *health;
 
-static void print_flushed(const char *fmt, va_list ap)
+/* shared: most of it is found out in children */
+static struct refusal *refusals;
+
+void suite_drain(void)
 {
-	vprintf(fmt, ap);
 	fflush(stdout);
-	/* a serial console has the line only when it has left the machine */
 	if (tcdrain(STDOUT_FILENO))
 		fsync(STDOUT_FILENO);
 }
 
+/* what must not be lost, whatever comes next */
 static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	print_flushed(fmt, ap);
+	vprintf(fmt, ap);
 	va_end(ap);
+	suite_drain();
 }
 
 static int add_cell(const struct scenario *sc, const struct memory *mem, enum daxmap_size size,
@@ -109,6 +130,17 @@ static int add_scenarios(const struct memory *mem, int size, bool map_dev, bool 
 	return ret;
 }
 
+static int add_memory(const struct memory *mem, bool last)
+{
+	bool file = mem->bit & MEMORY_FILES;
+	int ret = 0, sizes = mem->largest + 1;
+
+	for (int i = 0; i < 2 * sizes; i++)
+		ret = ret ?: add_scenarios(mem, file ? i % sizes : i / 2, file ? i / sizes : i % 2,
+					   last);
+	return ret;
+}
+
 /*
  * One page size after the other: who offers a single namespace has it
  * reconfigured twice, not for every cell.  A file is of any page size, but a file
@@ -120,15 +152,9 @@ int suite_init(const struct suite *s)
 	int ret = 0;
 
 	suite = s;
-	for (const struct memory *mem = memories; mem->name; mem++) {
-		bool file = mem->bit & MEMORY_FILES;
-		int sizes = mem->largest + 1;
-
-		for (int last = 0; last <= 1; last++)
-			for (int i = 0; i < 2 * sizes; i++)
-				ret = ret ?: add_scenarios(mem, file ? i % sizes : i / 2,
-							   file ? i / sizes : i % 2, last);
-	}
+	for (int last = 0; last <= 1; last++)
+		for (const struct memory *mem = memories; mem->name; mem++)
+			ret = ret ?: add_memory(mem, last);
 	return ret;
 }
 
@@ -299,6 +325,13 @@ int suite_prepare(char *why, size_t len)
 		snprintf(why, len, "%s binds and unbinds drivers: run it as root", suite->name);
 		return -EPERM;
 	}
+	refusals = mmap(NULL, REFUSALS * sizeof(*refusals), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (refusals == MAP_FAILED) {
+		ret = -errno;
+		snprintf(why, len, "no shared memory: %s", strerror(-ret));
+		return ret;
+	}
 	ret = guard_create(&guard);
 	if (ret) {
 		snprintf(why, len, "cannot start the guardian process: %s", strerror(-ret));
@@ -319,6 +352,8 @@ int suite_prepare(char *why, size_t len)
 	}
 	if (suite->targets && pin_targets_create(&guard->targets, getpid()))
 		printf("# %s\n", guard->targets.why);
+	if (suite->hold_ns)
+		guard->targets.slow_ns = suite->hold_ns;
 	if (suite->targets)
 		ktrace_create(&guard->ktrace, getpid());
 	fflush(stdout);
@@ -356,7 +391,8 @@ void note(const struct cell *c, const char *fmt, ...)
 	for (char *p = text; *p; p++)
 		if (*p == '#' || *p == '\n')
 			*p = ' ';
-	say("#   %s\n", text);
+	printf("#   %s\n", text);
+	fflush(stdout);
 }
 
 void note_lines(const struct cell *c, const char *what, const char *text)
@@ -393,7 +429,8 @@ bool expect(struct cell *c, enum verdict_kind kind, bool cond, const char *fmt, 
 	c->verdict = kind;
 	memcpy(c->why, text, sizeof(c->why));
 	say("# VERDICT %s %s: %s\n", c->name, verdict_name(kind), text);
-	say("#   again: %s -t %s\n", suite->name, c->name);
+	printf("#   again: %s -t %s\n", suite->name, c->name);
+	fflush(stdout);
 	return false;
 }
 
@@ -413,6 +450,45 @@ void skip(struct cell *c, const char *fmt, ...)
 	vsnprintf(c->why, sizeof(c->why), fmt, ap);
 	va_end(ap);
 	c->skipped = true;
+}
+
+/* what is known of this method on the cell's memory, or room to note it; or NULL */
+static struct refusal *find_refusal(const struct cell *c, const struct pin_method *m)
+{
+	for (struct refusal *r = refusals; r < refusals + REFUSALS; r++)
+		if (!r->method || (r->method == m && r->memory == c->memory &&
+				   r->size == c->size && r->map_dev == c->scenario->map_dev))
+			return r;
+	return NULL;
+}
+
+void skip_refused(struct cell *c, const struct pin_method *m, const char *why)
+{
+	struct refusal *r = find_refusal(c, m);
+
+	if (cell_over(c))
+		return;
+	skip(c, "%s: %s", m->name, why[0] ? why : strerror(EOPNOTSUPP));
+	if (!r || r->method)
+		return;
+	r->memory = c->memory;
+	r->size = c->size;
+	r->map_dev = c->scenario->map_dev;
+	memcpy(r->why, c->why, sizeof(r->why));
+	r->method = m;
+}
+
+static bool known_refusal(struct cell *c)
+{
+	const struct refusal *r;
+
+	if (!c->method || c->scenario->refusal)
+		return false;
+	r = find_refusal(c, c->method);
+	if (!r || !r->method)
+		return false;
+	skip(c, "%s", r->why);
+	return true;
 }
 
 bool cell_holder(struct cell *c, struct holder *h)
@@ -489,6 +565,7 @@ static bool take_memory(struct cell *c)
 	struct memory_want want = {
 		.size = c->size,
 		.bytes = c->scenario->bytes ?: min_bytes[c->size],
+		.rather = suite->entries * daxmap_bytes(c->size),
 		.map_dev = c->scenario->map_dev,
 	};
 	char why[VICTIM_WHY] = "";
@@ -504,29 +581,49 @@ static bool take_memory(struct cell *c)
 	return true;
 }
 
+static void clock_of(uint64_t wanted)
+{
+	struct pin_targets *t = &guard->targets;
+
+	if (wanted > t->slower_ns / 2)
+		wanted = t->slower_ns / 2;
+	if (wanted < PIN_TARGETS_SLOW_NS)
+		wanted = PIN_TARGETS_SLOW_NS;
+	if (wanted != t->slow_ns)
+		pin_targets_retime(t, wanted);
+}
+
+/* has the load of the machine changed since the clock was set? */
+static void mind_clock(void)
+{
+	uint64_t now = guard->targets.slow_ns, round = 2 * guard->usual_ns;
+
+	if (now < HOLD_LEAST * round || now > HOLD_MOST * round)
+		clock_of(HOLD_ANEW * round);
+}
+
 /*
  * A pin that a clock ends must outlast an unbind that does not wait, and the bind
  * after it: letting go in between is what takes the kernel down.  So the clock is
  * set by what this machine, as loaded as it is, needs for a round.  How long an
- * unbind takes that nothing holds up is known afterwards, too.
+ * unbind takes that nothing holds up is known afterwards, too, and is kept an eye on:
+ * a bind takes about as long.
  */
 static bool set_clock(struct cell *c)
 {
 	uint64_t start = timeline_now();
-	uint64_t wanted;
 	int ret;
 
-	if (guard->clock_set)
+	if (guard->clock_set) {
+		if (c->method && c->method->flags & PIN_TIMED)
+			mind_clock();
 		return true;
+	}
 	ret = guard_bind_call(guard, victim_unbind);
 	ret = ret ?: guard_bind_call(guard, victim_bind);
 	if (!expect_ok(c, ret, "unbind and bind without pins", ""))
 		return false;
-	wanted = HOLD_ROUNDS * (timeline_now() - start);
-	if (wanted > guard->targets.slower_ns / 2)
-		wanted = guard->targets.slower_ns / 2;
-	if (wanted > guard->targets.slow_ns)
-		guard->targets.slow_ns = wanted;
+	clock_of(HOLD_ROUNDS * (timeline_now() - start));
 	guard->clock_set = true;
 	return true;
 }
@@ -561,6 +658,8 @@ void suite_run(struct cell *c)
 		skip(c, "%s: %s", c->action->name, c->action->lacks);
 		return;
 	}
+	if (known_refusal(c))
+		return;
 	/* what a cell that was killed in the middle left behind */
 	ret = guard_settle(guard);
 	if (ret)

@@ -56,6 +56,8 @@ enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
  * @map_dev: on a namespace whose memory map lies on the device
  * @destructive: a kernel that fails it is lost until reboot: run only where
  *	DAX_TEST_DESTRUCTIVE says that the machine is there for that
+ * @refusal: about what a method answers: carried out also where it is known to be
+ *	refused
  * @bytes: of a file, and at least of a device; 0 for what the suite has chosen
  * @no_device: needs no DAX memory
  * @ignore: HEALTH_* bits that this scenario moves by what it does
@@ -73,6 +75,7 @@ struct scenario {
 	const char *pin_word;
 	bool map_dev;
 	bool destructive;
+	bool refusal;
 	size_t bytes;
 	bool no_device;
 	unsigned int ignore;
@@ -94,6 +97,10 @@ struct scenario {
  * @scenarios: its table, ends with an entry without run()
  * @targets: it holds I/O in flight and wants slow block devices
  * @clock: and has to hold it for longer than an unbind takes
+ * @hold_ns: how long a clock holds it to begin with, nanoseconds; 0 for long enough
+ *	for an unbind
+ * @entries: entries of a device that it would like to have at each page size; a
+ *	device of one serves too, and its memory map is soon made and thrown away
  */
 struct suite {
 	const char *name;
@@ -101,6 +108,8 @@ struct suite {
 	const struct scenario *scenarios;
 	bool targets;
 	bool clock;
+	uint64_t hold_ns;
+	unsigned int entries;
 };
 
 /**
@@ -182,7 +191,27 @@ bool expect_ok(struct cell *c, int ret, const char *what, const char *why);
 /** skip() - cannot be built here, with the reason */
 void skip(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/** note() - a diagnostic line */
+/**
+ * skip_refused() - the method cannot pin this memory
+ * @c: cell
+ * @m: method; another than the cell's own is remembered as well
+ * @why: the method's own words, or ""
+ *
+ * A refusal depends on the kernel, the memory and its page size: the next cells of
+ * the same method skip at once, but those whose scenario is about refusals.
+ */
+void skip_refused(struct cell *c, const struct pin_method *m, const char *why);
+
+/**
+ * suite_drain() - wait until all that was printed has left the machine
+ *
+ * A serial console has a line only then.  That takes some milliseconds, which is
+ * as long as much of what a cell does: for verdicts, and before what may bring the
+ * machine down.
+ */
+void suite_drain(void);
+
+/** note() - a diagnostic line; not yet drained */
 void note(const struct cell *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -34,6 +34,7 @@ enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
  * @off: where each begins, bytes from the device's start
  * @method: how each was taken
  * @undone: the action has been undone
+ * @untold: the verdict has been printed, the order of events has not
  * @heir: process that inherited them, 0 when there is none
  * @len: bytes of one pin
  * @map_len: bytes mapped by h in MAP_MAIN
@@ -50,6 +51,7 @@ struct scene {
 	bool sink[HOLDER_PINS];
 	const struct pin_method *method[HOLDER_PINS];
 	bool undone;
+	bool untold;
 	pid_t heir;
 	size_t len;
 	size_t map_len;
@@ -71,6 +73,9 @@ bool scene_arrange_node(struct cell *c, struct scene *s, const char *node);
 
 /** scene_watch_mapping() - a thread of the holder touches the mapping until SIGBUS */
 bool scene_watch_mapping(struct scene *s);
+
+/** scene_fill_all() - the pattern in every word of the device, not only in samples */
+bool scene_fill_all(struct scene *s);
 
 /** scene_pin() - one more pin, proven; @hold in nanoseconds where a clock ends it */
 bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold);

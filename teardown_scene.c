@@ -31,31 +31,43 @@ static size_t page(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
-/* guard->filled: devices that hold TAG_MEMORY's pattern from end to end */
+/* guard->filled: devices that hold TAG_MEMORY's pattern wherever a sample is taken */
 static uint32_t filled_bit(const struct cell *c)
 {
 	return 1u << (c->size + (c->v.map_dev ? DAXMAP_NR : 0));
 }
 
-static bool fill_whole(struct scene *s)
+/* a file is a new one for each cell, and small; of a device what will be looked at */
+static bool fill(struct scene *s)
 {
 	struct cell *c = s->c;
-	uint32_t bit = filled_bit(c);
+	bool file = c->v.mount[0];
 	int ret;
 
-	/* a file is a new one for each cell */
-	if (!c->v.mount[0] && c->guard->filled & bit)
+	if (!file && c->guard->filled & filled_bit(c))
 		return true;
 	ret = holder_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
-	if (!ret)
-		ret = holder_fill(&s->h, MAP_WHOLE, 0, c->v.size, TAG_MEMORY);
-	if (!ret)
-		ret = holder_close(&s->h, MAP_WHOLE);
+	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, file ? c->v.size : WINDOW_BYTES,
+				 TAG_MEMORY);
+	if (!ret && !file)
+		ret = holder_strew(&s->h, MAP_WHOLE, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
+				   SAMPLE_BYTES, TAG_MEMORY);
+	ret = ret ?: holder_close(&s->h, MAP_WHOLE);
 	if (!expect_ok(c, ret, "filling the device", s->h.why))
 		return false;
-	if (!c->v.mount[0])
-		c->guard->filled |= bit;
+	if (!file)
+		c->guard->filled |= filled_bit(c);
 	return true;
+}
+
+bool scene_fill_all(struct scene *s)
+{
+	int ret = holder_map(&s->h, MAP_WHOLE, s->node, s->c->size, 0, 0,
+			     PROT_READ | PROT_WRITE);
+
+	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, s->c->v.size, TAG_MEMORY);
+	ret = ret ?: holder_close(&s->h, MAP_WHOLE);
+	return expect_ok(s->c, ret, "filling all of the device", s->h.why);
 }
 
 /* a holder with one fresh mapping, its page size proven */
@@ -74,7 +86,7 @@ bool scene_arrange_node(struct cell *c, struct scene *s, const char *node)
 		.revoke = true,
 		.action = c->action ? c->action->verb : "unbind",
 	};
-	if (!cell_holder(c, &s->h) || !fill_whole(s))
+	if (!cell_holder(c, &s->h) || !fill(s))
 		return false;
 	ret = holder_map(&s->h, MAP_MAIN, node, c->size, 0, s->map_len,
 			 PROT_READ | PROT_WRITE);
@@ -104,7 +116,7 @@ bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold)
 	ret = holder_pin(&s->h, slot, m, MAP_MAIN, off, s->len, hold,
 			 m->flags & PIN_SINK ? TAG_SINK + slot : TAG_MEMORY);
 	if (ret == -EOPNOTSUPP) {
-		skip(s->c, "%s: %s", m->name, s->h.why[0] ? s->h.why : strerror(-ret));
+		skip_refused(s->c, m, s->h.why);
 		return false;
 	}
 	if (ret == -ETIME && (m->flags & PIN_TIMED)) {
@@ -173,10 +185,26 @@ static void report_order(struct scene *s)
 
 	timeline_text(&g->tl, text, sizeof(text));
 	note(s->c, "order: %s", text);
-	if (!g->ktrace.group[0])
-		return;
-	if (ktrace_read(&g->ktrace, 0, timeline_at(&g->tl, TL_STARTED), text, sizeof(text)) > 0)
+	if (g->ktrace.group[0] &&
+	    ktrace_read(&g->ktrace, 0, timeline_at(&g->tl, TL_STARTED), text, sizeof(text)) > 0)
 		note_lines(s->c, "inside the kernel", text);
+	suite_drain();
+}
+
+/* is a pin out that ends by itself, whether its memory map is there or not? */
+static bool clock_runs(const struct scene *s)
+{
+	for (unsigned int i = 0; i < s->nr_pins; i++)
+		if (s->method[i] && s->method[i]->flags & PIN_TIMED)
+			return true;
+	return false;
+}
+
+static void tell(struct scene *s)
+{
+	if (s->untold)
+		report_order(s);
+	s->untold = false;
 }
 
 /* judge and, if it is a failure, say so before anything touches the pin */
@@ -188,7 +216,9 @@ enum verdict_kind scene_judge(struct scene *s)
 	if (kind == VERDICT_PASS || kind == VERDICT_UNPROVEN)
 		return kind;
 	expect(s->c, kind, false, "%s", text);
-	report_order(s);
+	s->untold = kind == VERDICT_RETURNED_EARLY && clock_runs(s);
+	if (!s->untold)
+		report_order(s);
 	if (kind == VERDICT_NEVER_RETURNED) {
 		actor_look(&s->actor);
 		note(s->c, "wchan of the stuck task: %s", s->actor.wchan);
@@ -254,6 +284,7 @@ void scene_defuse(struct scene *s)
 	const char *how = getenv("DAX_TEST_RELEASE") ?: "defuse";
 
 	if (!strcmp(how, "park")) {
+		tell(s);
 		guard_drop_holder(c->guard, s->h.pid);
 		c->guard->busy = false;
 		guard_set_wedged(c->guard);
@@ -266,6 +297,8 @@ void scene_defuse(struct scene *s)
 	scene_drop_mappings(s);
 	if (strcmp(how, "raw"))
 		guard_bind_call(c->guard, c->action->undo);
+	/* no time was to be lost before */
+	tell(s);
 	for (unsigned int i = 0; i < s->nr_pins; i++) {
 		if (!s->method[i])
 			continue;

@@ -14,6 +14,9 @@
 /* Unbind and bind under load, so often in one cell. */
 #define USED_ROUNDS	3
 
+/* Between two looks whether the kernel has given up a thread of the holder's. */
+#define DOUBT_NS	(200 * NSEC_PER_MSEC)
+
 void mapping_only(struct cell *c)
 {
 	struct scene s;
@@ -71,15 +74,43 @@ static bool start_openers(struct scene *s)
 	return expect_ok(s->c, ret, "starting the openers", "");
 }
 
+static bool opener_stuck(struct scene *s)
+{
+	return cell_holder_stuck(s->c,
+				 "a thread that opens and maps the device while it is unbound never comes back",
+				 &s->h);
+}
+
 static bool openers_alive(struct scene *s)
 {
 	int ret = holder_round(&s->h);
 
 	if (ret != -ETIMEDOUT)
 		return cell_holder_ok(s->c, ret, "waiting for the openers", &s->h);
-	return cell_holder_stuck(s->c,
-				 "a thread that opens and maps the device while it is unbound never comes back",
-				 &s->h);
+	return opener_stuck(s);
+}
+
+/*
+ * A thread that the kernel has given up died of what is looked for, and what it
+ * held then is held for ever: nothing is learnt by waiting for the action.
+ *
+ * Return: false when a thread is lost.
+ */
+static bool wait_with_openers(struct scene *s)
+{
+	uint64_t end = timeline_now() + ACTOR_DEADLINE_NS;
+
+	if (!openers_alive(s))
+		return false;
+	while (actor_wait(&s->actor, DOUBT_NS) == -ETIMEDOUT && timeline_now() < end) {
+		if (!actor_given_up(s->h.pid))
+			continue;
+		opener_stuck(s);
+		note(s->c, "wchan of the action's task: %s", s->actor.wchan);
+		note_lines(s->c, "its stack", s->actor.stack);
+		return false;
+	}
+	return true;
 }
 
 /* they go on, but what was open before the action is closed */
@@ -92,8 +123,14 @@ static bool pause_openers(struct scene *s, unsigned long *rounds)
 	return openers_alive(s);
 }
 
+static bool wait_for_action(struct scene *s)
+{
+	actor_wait(&s->actor, ACTOR_DEADLINE_NS);
+	return true;
+}
+
 /* threads use the device all the while: before, during and after the action */
-static void while_used(struct cell *c, prepare_fn start, prepare_fn alive,
+static void while_used(struct cell *c, prepare_fn start, prepare_fn wait,
 		       bool (*pause)(struct scene *s, unsigned long *rounds))
 {
 	unsigned long rounds = 0;
@@ -106,9 +143,8 @@ static void while_used(struct cell *c, prepare_fn start, prepare_fn alive,
 		timeline_reset(&c->guard->tl);
 		if (!start(&s) || !scene_start(&s))
 			goto out;
-		if (alive && !alive(&s))
+		if (!wait(&s))
 			goto out;
-		actor_wait(&s.actor, ACTOR_DEADLINE_NS);
 		scene_await_revocation(&s);
 		if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
 			return;
@@ -125,17 +161,17 @@ out:
 
 void while_written(struct cell *c)
 {
-	while_used(c, start_hammer, NULL, pause_worker);
+	while_used(c, start_hammer, wait_for_action, pause_worker);
 }
 
 void while_mapped(struct cell *c)
 {
-	while_used(c, start_mappers, NULL, pause_worker);
+	while_used(c, start_mappers, wait_for_action, pause_worker);
 }
 
 void while_opened(struct cell *c)
 {
-	while_used(c, start_openers, openers_alive, pause_openers);
+	while_used(c, start_openers, wait_with_openers, pause_openers);
 }
 
 /* when descriptors and mappings from before an unbind are closed */
@@ -267,7 +303,8 @@ void every_byte(struct cell *c)
 	struct scene s;
 	int ret;
 
-	if (!scene_arrange(c, &s) || !scene_watch_mapping(&s) || scene_act(&s) != VERDICT_PASS)
+	if (!scene_arrange(c, &s) || !scene_fill_all(&s) || !scene_watch_mapping(&s) ||
+	    scene_act(&s) != VERDICT_PASS)
 		goto out;
 	holder_close(&s.h, MAP_AGAIN);
 	ret = holder_map(&s.h, MAP_WHOLE, c->v.node, c->size, 0, 0, PROT_READ);

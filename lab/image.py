@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's file system: one archive for a kernel, kept; one for a run."""
+import contextlib
 import hashlib
 import lzma
 import os
@@ -196,9 +197,10 @@ def add_busybox(cpio):
 
 def fingerprint(kernel):
     """Of everything that the kernel's archive is made of."""
-    state = hashlib.sha256()
-    sources = [os.path.abspath(__file__), shutil.which("busybox"),
-               *filter(None, map(shutil.which, TOOLS))]
+    # By what it says: work trees may share a cache
+    with open(__file__, "rb") as f:
+        state = hashlib.sha256(f.read())
+    sources = [shutil.which("busybox"), *filter(None, map(shutil.which, TOOLS))]
     if kernel.modules:
         sources.append(os.path.join(kernel.modules, "modules.dep"))
     for source in sources:
@@ -208,12 +210,15 @@ def fingerprint(kernel):
 
 
 def base_archive(cache, kernel):
-    """Path of the archive that only depends on kernel and host packages."""
+    """The archive that only depends on kernel and host packages, as bytes."""
     directory = os.path.join(cache, "images")
     path = os.path.join(directory, f"{kernel.release}-{fingerprint(kernel)}")
-    if os.path.exists(path):
-        os.utime(path)
-        return path
+    try:
+        with open(path, "rb") as f:
+            os.utime(path)
+            return f.read()
+    except FileNotFoundError:
+        pass
     os.makedirs(directory, exist_ok=True)
     cpio = Cpio()
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
@@ -224,16 +229,17 @@ def base_archive(cache, kernel):
     for tool in filter(None, map(shutil.which, TOOLS)):
         add_program(cpio, "bin/" + os.path.basename(tool), tool)
     cpio.file("lab/insmod", add_modules(cpio, kernel).encode())
+    archive = cpio.done()
     fd, scratch = tempfile.mkstemp(dir=directory)
     try:
         with os.fdopen(fd, "wb") as f:
-            f.write(cpio.done())
+            f.write(archive)
         os.rename(scratch, path)
     except BaseException:
         os.unlink(scratch)
         raise
     drop_older(directory, kernel.release, path)
-    return path
+    return archive
 
 
 def drop_older(directory, release, keep):
@@ -243,9 +249,11 @@ def drop_older(directory, release, keep):
     """
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
-        if name.rpartition("-")[0] == release and path != keep and \
-                time.time() - os.stat(path).st_mtime > KEEP_SECONDS:
-            os.unlink(path)
+        if name.rpartition("-")[0] != release or path == keep:
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - os.stat(path).st_mtime > KEEP_SECONDS:
+                os.unlink(path)
 
 
 def passed_on(environment):

@@ -119,8 +119,6 @@ class Machine:
         if not program:
             raise Refusal(f"no {QEMU}: install the package qemu-system-x86")
         base, overlay = initrd
-        with open(base, "rb") as f:
-            base = f.read()
         files = memory_file("initrd", 0, (0, base), (len(base), overlay))
         nvdimm, fds, hot = nvdimm_options(pmem.sizes(backends, "nfit"))
         virtio, more, room = virtio_options(pmem.sizes(backends, "virtio"))

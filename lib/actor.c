@@ -92,6 +92,14 @@ void actor_stacks(pid_t pid, char *buf, size_t len)
 	closedir(dir);
 }
 
+bool actor_given_up(pid_t pid)
+{
+	char stacks[8192];
+
+	actor_stacks(pid, stacks, sizeof(stacks));
+	return strstr(stacks, "make_task_dead") || strstr(stacks, "rewind_stack");
+}
+
 /*
  * A grace period is not a wait for pins.  RCU's and SRCU's waits are named so
  * in every kernel (synchronize_rcu, __synchronize_srcu, wait_rcu_gp, rcu_barrier).

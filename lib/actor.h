@@ -175,6 +175,15 @@ int actor_call(struct actor *a, struct timeline *tl,
  */
 void actor_stacks(pid_t pid, char *buf, size_t len);
 
+/**
+ * actor_given_up() - has the kernel given up on a thread of this process?
+ * @pid: process
+ *
+ * A thread that died of an oops in the kernel, and then sleeps there for ever: it
+ * needs what it held itself.  Neither it nor its process ever ends.
+ */
+bool actor_given_up(pid_t pid);
+
 /** actor_look() - read stack and wchan of the task into @a */
 void actor_look(struct actor *a);
 

@@ -75,22 +75,13 @@ static bool proc_alive(const struct guard_proc *p)
 	return q && q[1] && q[2] != 'Z' && q[2] != 'X';
 }
 
-/* a thread that died of an oops stays in do_exit(), and its process with it */
-static bool given_up(pid_t pid)
-{
-	char stacks[8192];
-
-	actor_stacks(pid, stacks, sizeof(stacks));
-	return strstr(stacks, "make_task_dead") || strstr(stacks, "rewind_stack");
-}
-
 static int wait_gone(const struct guard_proc *p, uint64_t ns)
 {
 	uint64_t end = timeline_now() + ns;
 	struct timespec ts = { .tv_nsec = GUARD_POLL_NS };
 
 	while (proc_alive(p)) {
-		if (timeline_now() >= end || given_up(p->pid))
+		if (timeline_now() >= end || actor_given_up(p->pid))
 			return -ETIMEDOUT;
 		/* reaps it where it is a child of ours */
 		waitpid(p->pid, NULL, WNOHANG);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "actor.h"
 #include "holder.h"
 #include "pattern.h"
 
@@ -23,6 +24,9 @@
 /* A thread's round takes a few faults; one that waits for a dead one, for ever. */
 #define HOLDER_ROUND_NS		(4 * NSEC_PER_SEC)
 
+/* Then it is asked whether the kernel has given that one up, and so often again. */
+#define HOLDER_DOUBT_NS		(200 * NSEC_PER_MSEC)
+
 /* Between two touches of the watching thread: short against a teardown. */
 #define TOUCH_NS		(200 * 1000)
 
@@ -30,8 +34,8 @@
 #define HOLDER_PATH		96
 
 enum holder_op {
-	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_CHECK, OP_ZEROES, OP_SAMPLE,
-	OP_WATCH, OP_HAMMER, OP_CHURN, OP_ROUND, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
+	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_STREW, OP_CHECK, OP_ZEROES,
+	OP_SAMPLE, OP_WATCH, OP_HAMMER, OP_CHURN, OP_ROUND, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
 	OP_HEIR, OP_END,
 };
 
@@ -268,6 +272,13 @@ static int do_sample(const struct daxmap *m, const struct command *c,
 	return ret;
 }
 
+static int do_strew(const struct daxmap *m, const struct command *c)
+{
+	for (size_t off = c->off; off < c->off + c->len; off += c->stride)
+		pattern_fill((char *)m->addr + off, sizeof(uint64_t), c->tag, m->off + off);
+	return 0;
+}
+
 static int do_pin(const struct command *c, struct reply *r)
 {
 	struct pin *pin = &me.pin[c->pin];
@@ -358,6 +369,8 @@ static int execute(const struct command *c, struct reply *r)
 	case OP_FILL:
 		pattern_fill(at, c->len, c->tag, m->off + c->off);
 		return 0;
+	case OP_STREW:
+		return do_strew(m, c);
 	case OP_CHECK:
 	case OP_ZEROES:
 		return m->addr ? do_check(m, c, r) : -EINVAL;
@@ -468,6 +481,18 @@ static int wait_readable(int fd, uint64_t ns)
 	return n ? 0 : -ETIMEDOUT;
 }
 
+/* for an answer that needs the holder's threads to come back */
+static int wait_threads(const struct holder *h, uint64_t ns)
+{
+	uint64_t end = timeline_now() + ns;
+	int ret;
+
+	do {
+		ret = wait_readable(h->sock, HOLDER_DOUBT_NS);
+	} while (ret == -ETIMEDOUT && timeline_now() < end && !actor_given_up(h->pid));
+	return ret;
+}
+
 static int ask(struct holder *h, const struct command *c, unsigned long *value)
 {
 	struct reply r;
@@ -480,8 +505,12 @@ static int ask(struct holder *h, const struct command *c, unsigned long *value)
 		return -ETIMEDOUT;
 	if (send(h->sock, c, sizeof(*c), MSG_NOSIGNAL) != sizeof(*c))
 		return -EPIPE;
-	ret = wait_readable(h->sock, c->op == OP_ROUND || c->op == OP_CALM ?
-				     HOLDER_ROUND_NS : HOLDER_ANSWER_NS);
+	if (c->op == OP_ROUND || c->op == OP_CALM)
+		ret = wait_threads(h, HOLDER_ROUND_NS);
+	else if (c->op == OP_END)
+		ret = wait_threads(h, HOLDER_ANSWER_NS);
+	else
+		ret = wait_readable(h->sock, HOLDER_ANSWER_NS);
 	if (ret) {
 		h->stuck = true;
 		return ret;
@@ -540,6 +569,17 @@ int holder_fill(struct holder *h, unsigned int map, size_t off, size_t len,
 {
 	struct command c = {
 		.op = OP_FILL, .map = map, .off = off, .len = len, .tag = tag,
+	};
+
+	return ask(h, &c, NULL);
+}
+
+int holder_strew(struct holder *h, unsigned int map, size_t off, size_t len,
+		 size_t stride, uint16_t tag)
+{
+	struct command c = {
+		.op = OP_STREW, .map = map, .off = off, .len = len,
+		.stride = stride, .tag = tag,
 	};
 
 	return ask(h, &c, NULL);

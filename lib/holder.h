@@ -98,6 +98,10 @@ int holder_check_as(struct holder *h, unsigned int map, size_t off, size_t len,
 /** holder_zeroes() - is it all zeroes?  -EILSEQ with h->why */
 int holder_zeroes(struct holder *h, unsigned int map, size_t off, size_t len);
 
+/** holder_strew() - write the words that holder_sample() will look at */
+int holder_strew(struct holder *h, unsigned int map, size_t off, size_t len,
+		 size_t stride, uint16_t tag);
+
 /**
  * holder_sample() - pattern_check() of one word in every @stride bytes
  * @h: started

@@ -17,15 +17,25 @@ static int say_wedged(const struct victim *v, char *why, size_t len)
 	return -EBUSY;
 }
 
+static int get_devdax(struct guard *g, const struct memory_want *want, struct victim *v,
+		      char *why, size_t len)
+{
+	struct victim_want wanted = {
+		.mode = "devdax", .align = daxmap_bytes(want->size),
+		.min_size = want->rather, .map_dev = want->map_dev,
+	};
+
+	if (want->rather > want->bytes && !victim_get(&g->set, &wanted, v, why, len))
+		return 0;
+	wanted.min_size = want->bytes;
+	return victim_get(&g->set, &wanted, v, why, len);
+}
+
 static int take_devdax(const struct memory *m, struct guard *g, const struct memory_want *want,
 		       struct victim *v, char *why, size_t len)
 {
 	unsigned int which = want->size + (want->map_dev ? DAXMAP_NR : 0);
 	struct victim *chosen = &g->chosen[which];
-	struct victim_want wanted = {
-		.mode = "devdax", .align = daxmap_bytes(want->size),
-		.min_size = want->bytes, .map_dev = want->map_dev,
-	};
 	int ret = -ENODEV;
 
 	(void)m;
@@ -37,7 +47,7 @@ static int take_devdax(const struct memory *m, struct guard *g, const struct mem
 		/* chosen anew, perhaps reconfigured: nobody knows what it holds */
 		g->filled &= ~(1u << which);
 		ret = guard_drop_fs(g);
-		ret = ret ?: victim_get(&g->set, &wanted, chosen, why, len);
+		ret = ret ?: get_devdax(g, want, chosen, why, len);
 	}
 	*v = *chosen;
 	return ret;

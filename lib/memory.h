@@ -23,11 +23,13 @@
  * struct memory_want - what a cell needs
  * @size: page table level it is to be mapped by
  * @bytes: at least; a file gets exactly so many
+ * @rather: at least so many of a device, where one is offered
  * @map_dev: memory map on the device instead of in memory
  */
 struct memory_want {
 	enum daxmap_size size;
 	size_t bytes;
+	size_t rather;
 	bool map_dev;
 };
 

@@ -108,16 +108,16 @@ const struct pin_method pin_methods[] = {
 		FAMILY(pin_uring),
 	}, {
 		.name = "uring_write_fixed",
-		.what = "io_uring registered buffer and a write from it in flight (null_blk)",
+		.what = "io_uring registered buffer and a write from it in flight",
 		.flags = PIN_SOURCE | PIN_HELD | PIN_LONGTERM,
-		.variant = PIN_IO_SUBMIT | PIN_IO_FIXED,
+		.variant = PIN_IO_SUBMIT | PIN_IO_FIXED | PIN_IO_EITHER,
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_uring),
 	}, {
 		.name = "uring_read_fixed",
-		.what = "io_uring registered buffer and a read into it in flight (null_blk)",
+		.what = "io_uring registered buffer and a read into it in flight",
 		.flags = PIN_SINK | PIN_HELD | PIN_LONGTERM,
-		.variant = PIN_IO_SUBMIT | PIN_IO_FIXED,
+		.variant = PIN_IO_SUBMIT | PIN_IO_FIXED | PIN_IO_EITHER,
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_uring),
 	}, {

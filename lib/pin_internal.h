@@ -45,6 +45,7 @@ PIN_FAMILY(pin_gup_test);
 #define PIN_IO_SUBMIT	0x1u	/* a read or write is submitted */
 #define PIN_IO_FIXED	0x2u	/* the memory is a registered buffer */
 #define PIN_IO_DELAY	0x4u	/* to dm-delay; else to null_blk */
+#define PIN_IO_EITHER	0x8u	/* where it is to be held, to dm-delay if there is one */
 
 /* pin_method.variant of pin_splice: how pages get into the second pipe */
 #define PIN_SPLICE_TEE	1

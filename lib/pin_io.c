@@ -42,7 +42,7 @@
 /* a thread that only waits in one system call; room for the sanitizers */
 #define JOB_STACK	(256UL << 10)
 
-/* looking twice must cost nothing beside the shortest hold, 300 ms */
+/* looking twice must cost nothing beside the shortest hold, 150 ms */
 #define POLL_NS		200000
 
 /*
@@ -387,7 +387,8 @@ static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 	const struct pin_targets *t = pin->targets;
 	int err;
 
-	io->delay = pin->method->variant & PIN_IO_DELAY;
+	io->delay = pin->method->variant & PIN_IO_DELAY ||
+		    (pin->method->variant & PIN_IO_EITHER && pin->hold_ns && t && *t->delay);
 	io->held = io->delay || pin->hold_ns;
 	if (io->held && !io->delay && pin->max_len > PIN_TIMED_MAX)
 		return pin_fail(pin, -E2BIG, "a clock holds no more than %lu bytes in flight",

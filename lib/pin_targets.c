@@ -29,12 +29,7 @@
 
 #define NULLB_DIR	"/sys/kernel/config/nullb"
 
-/*
- * A kernel that does not wait for pins returns from unbind within 0.04 to 0.12 s
- * even under TCG.  The short hold is longer than that and short enough for five
- * cells a second on two targets; the long one covers a machine under load.
- */
-#define SLOW_NS		300000000ULL
+/* covers a machine under load */
 #define SLOWER_NS	3000000000ULL
 
 /*
@@ -321,6 +316,15 @@ int pin_targets_timed(const struct pin_targets *t, uint64_t hold_ns,
 		return err;
 	snprintf(node, len, "/dev/%s", disk);
 	return wait_node(node);
+}
+
+int pin_targets_retime(struct pin_targets *t, uint64_t slow_ns)
+{
+	int err = nullb_remove(t, "slow");
+
+	if (!err)
+		t->slow_ns = slow_ns;
+	return err;
 }
 
 /* dm-delay */
@@ -630,7 +634,7 @@ int pin_targets_create(struct pin_targets *t, unsigned int id)
 
 	memset(t, 0, sizeof(*t));
 	t->id = id;
-	t->slow_ns = SLOW_NS;
+	t->slow_ns = PIN_TARGETS_SLOW_NS;
 	t->slower_ns = SLOWER_NS;
 	t->size = SIZE_MIB << 20;
 

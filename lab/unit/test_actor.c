@@ -217,6 +217,14 @@ TEST_F(actor, a_pin_that_ends_first_is_reported)
 	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
 }
 
+TEST_F(actor, who_sleeps_is_not_given_up)
+{
+	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, hang, NULL));
+	EXPECT_FALSE(actor_given_up(self->a.pid));
+	end_hang();
+	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
+}
+
 TEST_F(actor, looking_at_nobody_says_nothing)
 {
 	memset(&self->a, 'x', sizeof(self->a));

@@ -90,6 +90,24 @@ TEST_F(holder, what_it_writes_is_in_the_file)
 	munmap(mem, self->len);
 }
 
+TEST_F(holder, it_writes_the_words_of_a_sample_and_no_others)
+{
+	const char zeroes[64] = { 0 };
+	char *mem = mmap(NULL, self->len, PROT_READ, MAP_SHARED, self->fd, 0);
+	size_t page = self->page;
+
+	ASSERT_NE(MAP_FAILED, mem);
+	ASSERT_EQ(0, MAP_FILE_RW());
+	EXPECT_EQ(-EILSEQ, holder_sample(&self->h, 0, page, page, 512, TAG));
+	EXPECT_EQ(0, holder_strew(&self->h, 0, page, page, 512, TAG));
+	EXPECT_EQ(0, holder_sample(&self->h, 0, page, page, 512, TAG));
+	EXPECT_EQ(0, pattern_check(mem + page + 512, 8, TAG, page + 512, NULL));
+	EXPECT_EQ(0, memcmp(mem + page + 8, zeroes, sizeof(zeroes)));
+	EXPECT_EQ(0, memcmp(mem + page - 64, zeroes, sizeof(zeroes)));
+	EXPECT_EQ(0, memcmp(mem + 2 * page, zeroes, sizeof(zeroes)));
+	munmap(mem, self->len);
+}
+
 TEST_F(holder, offsets_count_from_the_start_of_the_device)
 {
 	char *mem = mmap(NULL, self->len, PROT_READ, MAP_SHARED, self->fd, 0);

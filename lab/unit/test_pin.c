@@ -179,6 +179,41 @@ TEST(a_clock_has_limits)
 	pin_close(&pin);
 }
 
+TEST(a_clock_can_be_set_before_its_device_is_made)
+{
+	struct pin_targets t = { .id = ~0u, .slow_ns = 1, .slower_ns = 2 };
+
+	EXPECT_EQ(pin_targets_retime(&t, 5), 0);
+	EXPECT_EQ(t.slow_ns, 5);
+}
+
+/* a buffer's I/O is held by dm-delay where there is one, and else by a clock */
+TEST(a_buffer_takes_either_target)
+{
+	const struct pin_method *m = pin_method_find("uring_write_fixed");
+	struct pin_targets t = {
+		.slow_ns = 1, .slower_ns = 2, .fast = "/nonexistent/fast",
+		.delay = "/nonexistent/delay",
+	};
+	struct pin pin = { .hold_ns = 1 };
+	int err = pin_open(&pin, m, &t, 4096);
+
+	if (err == -EOPNOTSUPP)
+		SKIP(return, "no io_uring here");
+	EXPECT_EQ(err, -ENOENT);
+	EXPECT_NE(strstr(pin.why, t.delay), NULL);
+	pin_close(&pin);
+	pin.hold_ns = 0;
+	EXPECT_EQ(pin_open(&pin, m, &t, 4096), -ENOENT);
+	EXPECT_NE(strstr(pin.why, t.fast), NULL);
+	pin_close(&pin);
+	/* longer than any clock goes */
+	t.delay[0] = '\0';
+	pin.hold_ns = 3;
+	EXPECT_EQ(pin_open(&pin, m, &t, 4096), -ERANGE);
+	pin_close(&pin);
+}
+
 TEST_F(pin, goes_through_its_life)
 {
 	void *peer;
