@@ -501,7 +501,7 @@ static void __attribute__((noreturn)) small_process(struct ground *g, int said, 
 
 /*
  * One process maps by large entries, another the same file by small ones.  Guards
- * "dax: Fix xarray entry association for mixed mappings" by what pins see.
+ * 1571c029a2ff ("dax: Fix xarray entry association for mixed mappings").
  */
 void two_sizes(struct cell *c)
 {

@@ -14,7 +14,7 @@ static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" }
 
 static int find(const char *name, char *path, size_t len)
 {
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		snprintf(path, len, "%s/%s", places[i], name);
 		if (!access(path, X_OK))
 			return 0;

@@ -42,7 +42,7 @@ static const struct fsdax_type types[] = {
 
 const struct fsdax_type *fsdax_type_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		if (!strcmp(types[i].name, name))
 			return &types[i];
 	return NULL;
@@ -67,7 +67,8 @@ static int make_xfs(const char *dev, bool reflink, char *why, size_t len)
 {
 	const char *const argv[] = {
 		"mkfs.xfs", "-q", "-f", "-K", "-d", "agcount=2,su=2m,sw=1",
-		"-l", "size=64m,su=4k", "-m", reflink ? "rmapbt=1,reflink=1" : "rmapbt=1,reflink=0", dev, NULL
+		"-l", "size=64m,su=4k",
+		"-m", reflink ? "rmapbt=1,reflink=1" : "rmapbt=1,reflink=0", dev, NULL
 	};
 
 	return command_run(argv, NULL, why, len);

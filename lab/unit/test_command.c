@@ -78,7 +78,7 @@ TEST(the_last_line_is_kept)
 	};
 	char why[64];
 
-	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
 		const char *const argv[] = { "sh", "-c", runs[i].script, NULL };
 
 		EXPECT_EQ(0, command_run(argv, NULL, why, sizeof(why)));

@@ -41,7 +41,7 @@ TEST(the_types_can_be_checked)
 {
 	static const char *const names[] = { "ext4", "xfs" };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		const struct fsdax_type *type = fsdax_type_find(names[i]);
 
 		ASSERT_NE(NULL, type);
