@@ -202,15 +202,22 @@ void refuse_split_mremap(struct cell *c);
 void threads(struct cell *c);
 
 /* gup_files.c */
+
+/** ground_punch() - the file is a hole where it is mapped, its length stays */
+bool ground_punch(struct ground *g);
+
 void hole(struct cell *c);
 void hole_filled(struct cell *c);
 void unwritten(struct cell *c);
 void end_of_file(struct cell *c);
 void end_extended(struct cell *c);
+
+/* gup_sizes.c */
 void mixed_entries(struct cell *c);
 void two_sizes(struct cell *c);
 void smaller_again(struct cell *c);
 void fsync_two_sizes(struct cell *c);
+void fault_storm(struct cell *c);
 
 /* gup_copies.c */
 void private_pinned(struct cell *c);

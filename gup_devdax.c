@@ -193,6 +193,8 @@ static const struct scenario scenarios[] = {
 		    "freed under large entries, mapped again by small ones, and back"),
 	SCENARIO_ON(MEMORY_FILES, fsync_two_sizes, AT_PMD, NULL,
 		    "fsync() makes a large and a small entry of the same page read-only"),
+	SCENARIO_ON(MEMORY_FILES, fault_storm, AT_PMD, NULL,
+		    "threads fault the same by large and small entries, one takes it away"),
 	FILES(private_pinned, can_hold_file,
 	      "MAP_PRIVATE: a pin that reads is on the file, one that writes on a copy"),
 	FILES(private_race, NULL, "MAP_PRIVATE: a page copied while another thread forgets it"),
