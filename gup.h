@@ -223,6 +223,7 @@ void fault_storm(struct cell *c);
 void private_pinned(struct cell *c);
 void private_race(struct cell *c);
 void reflink_pinned(struct cell *c);
+void reflink_freed(struct cell *c);
 void odirect_self(struct cell *c);
 void odirect_same_fs(struct cell *c);
 void odirect_other_fs(struct cell *c);

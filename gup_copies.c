@@ -24,6 +24,9 @@
 /* As long as two threads need to meet a few hundred times. */
 #define RACE_NS		(NSEC_PER_SEC / 3)
 
+/* What need not wait has returned long before. */
+#define EARLY_NS	(NSEC_PER_SEC)
+
 static const int rw = PROT_READ | PROT_WRITE;
 
 static bool is_sink(const struct cell *c)
@@ -189,6 +192,15 @@ out:
 	ground_close(&g);
 }
 
+static bool make_twin(struct ground *g, int *twin)
+{
+	char path[VICTIM_PATH + 8];
+
+	snprintf(path, sizeof(path), "%s.twin", g->c->v.node);
+	*twin = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return expect(g->c, VERDICT_FAILED, *twin >= 0, "a twin file: %s", strerror(errno));
+}
+
 static bool clone_file(struct ground *g, int twin)
 {
 	doing("sharing the extents");
@@ -243,16 +255,11 @@ static void reflink_source(struct ground *g, struct hold *h)
  */
 void reflink_pinned(struct cell *c)
 {
-	char path[VICTIM_PATH + 8];
 	struct ground g;
 	struct hold h;
 	int twin = -1;
 
-	if (!ground_open(&g, c))
-		goto out;
-	snprintf(path, sizeof(path), "%s.twin", c->v.node);
-	twin = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (!expect(c, VERDICT_FAILED, twin >= 0, "a twin file: %s", strerror(errno)))
+	if (!ground_open(&g, c) || !make_twin(&g, &twin))
 		goto out;
 	hold_init(&h, &g, c->method, ground_pages(&g));
 	h.as_is = true;
@@ -266,6 +273,70 @@ void reflink_pinned(struct cell *c)
 	hold_drop(&h);
 	if (!cell_over(c) && expect_balance(c, &h.before, "a shared extent"))
 		twin_bytes(&g, twin, &h.span);
+out:
+	if (twin >= 0)
+		close(twin);
+	ground_close(&g);
+}
+
+/* a process that has to wait for the pin must not have ended */
+static void watch_truncate(struct cell *c, pid_t pid)
+{
+	const struct timespec poll = { .tv_nsec = 10 * NSEC_PER_MSEC };
+	uint64_t end = timeline_now() + EARLY_NS;
+	siginfo_t info = { 0 };
+
+	doing("watching truncate");
+	while (!info.si_pid && timeline_now() < end) {
+		if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT))
+			break;
+		nanosleep(&poll, NULL);
+	}
+	if (!expect(c, VERDICT_RETURNED_EARLY, !info.si_pid,
+		    "truncate of a file whose extent is pinned by way of another returned with the pin out; expected to wait"))
+		c->guard->fs_spoiled = true;
+}
+
+/* the pin's file has a copy by now, and the extent belongs to the twin alone */
+static void free_twin(struct ground *g, struct hold *h, int twin)
+{
+	pid_t pid;
+
+	doing("storing to a shared extent with a pin out");
+	pattern_fill((char *)g->m.addr + h->span.off, h->span.len, TAG_STORE,
+		     g->m.off + h->span.off);
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(ftruncate(twin, 0) ? 1 : 0);
+	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+		return;
+	guard_add_holder(g->c->guard, pid);
+	watch_truncate(g->c, pid);
+	hold_end(h);
+	await_child(g->c, pid, "truncate of the other file");
+	guard_drop_holder(g->c->guard, pid);
+}
+
+/*
+ * Who frees an extent has to wait for pins on it, also for those that were taken by
+ * way of another file with which it was shared.
+ */
+void reflink_freed(struct cell *c)
+{
+	struct ground g;
+	struct hold h;
+	int twin = -1;
+
+	if (!ground_open(&g, c) || !make_twin(&g, &twin))
+		goto out;
+	hold_init(&h, &g, c->method, ground_pages(&g));
+	h.as_is = true;
+	ground_fill(&g, &h.span);
+	if (clone_file(&g, twin) && hold_take(&h, 0)) {
+		free_twin(&g, &h, twin);
+		hold_drop(&h);
+	}
 out:
 	if (twin >= 0)
 		close(twin);

@@ -200,6 +200,8 @@ static const struct scenario scenarios[] = {
 	FILES(private_race, NULL, "MAP_PRIVATE: a page copied while another thread forgets it"),
 	SCENARIO_ON(MEMORY_XFS, reflink_pinned, AT_FILE, can_hold_file,
 		    "extents shared with another file: a store makes a copy, a pin stays"),
+	SCENARIO_ON(MEMORY_XFS, reflink_freed, AT_FILE, can_hold_file_lent,
+		    "likewise, and then the other file gives its extents back: it waits"),
 	FILES(odirect_self, NULL, "O_DIRECT from and to the mapping of the very same file"),
 	FILES(odirect_same_fs, NULL, "the same, of another file of this file system"),
 	{
