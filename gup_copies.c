@@ -293,7 +293,7 @@ static void watch_truncate(struct cell *c, pid_t pid)
 		nanosleep(&poll, NULL);
 	}
 	if (!expect(c, VERDICT_RETURNED_EARLY, !info.si_pid,
-		    "truncate of a file whose extent is pinned by way of another returned with the pin out; expected to wait"))
+		    "truncate returned although what it freed is pinned; expected to wait"))
 		c->guard->fs_spoiled = true;
 }
 

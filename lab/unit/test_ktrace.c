@@ -79,7 +79,7 @@ TEST(ends_of_pmd_faults)
 {
 	static const char head[] = "      gup_devdax-321     [000] .....    12.345678: ";
 	static const char fault[] =
-		"dev 259:3 ino 0xd shared WRITE|KILLABLE|USER address 0x7f0000200000 vm_start 0x7f0000200000 vm_end 0x7f0001200000 pgoff 0x0 max_pgoff 0x1000 ";
+		"dev 259:3 ino 0xd shared WRITE|USER address 0x200000 pgoff 0x0 max_pgoff 0x1000 ";
 	static const struct {
 		const char *event;
 		const char *result;
