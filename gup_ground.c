@@ -113,6 +113,7 @@ static void check_trace(const struct ground *g)
 
 	if (ktrace_faults_read(&g->c->guard->ktrace, getpid(), &f))
 		return;
+	note(g->c, "fs_dax's trace: %u faults by pmd entries, %u fell back", f.done, f.fallback);
 	expect(g->c, VERDICT_FAILED, !f.fallback,
 	       "of %u faults by pmd entries %u fell back to smaller ones, says fs_dax's trace",
 	       f.done, f.fallback);
