@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,10 @@
 
 /* What does not wait may be slow on a loaded machine, but not so slow. */
 #define EARLY_NS	(3 * NSEC_PER_SEC)
+
+/* Room that is left alone, and the most files that the rest is given to. */
+#define REUSE_LEAST	(4u << 20)
+#define REUSE_FILES	8
 
 static const int rw = PROT_READ | PROT_WRITE;
 
@@ -249,6 +254,53 @@ static void reflink_source(struct ground *g, struct hold *h)
 		     TAG_MEMORY);
 }
 
+/* a new file that is stored to page by page; false when there is no room for one */
+static bool reuse_once(struct ground *g, int nr)
+{
+	const struct fsdax *f = &g->c->guard->fs[0];
+	char name[16], path[VICTIM_PATH], why[VICTIM_WHY];
+	struct daxmap m;
+	struct statvfs st;
+	size_t bytes = 0;
+
+	snprintf(name, sizeof(name), "next%d", nr);
+	if (!statvfs(f->dir, &st))
+		bytes = (size_t)st.f_bavail * st.f_frsize;
+	/* all there is, or half of it, and so on; stores need some room besides */
+	for (; bytes > REUSE_LEAST; bytes /= 2) {
+		bytes = bytes / REUSE_LEAST * REUSE_LEAST;
+		if (!fsdax_file(f, name, bytes, path, sizeof(path), why, sizeof(why)))
+			break;
+		unlink(path);
+	}
+	if (bytes <= REUSE_LEAST ||
+	    !expect_ok(g->c, daxmap_open(&m, path, DAXMAP_PMD, 0, bytes, rw),
+		       "mapping the next file", ""))
+		return false;
+	daxmap_touch(&m, 0, m.len, true, NULL);
+	daxmap_close(&m);
+	return true;
+}
+
+/*
+ * What was shared, or made a copy of, serves the next file as if nothing had been.
+ *
+ * Guards 169004265860 ("fsdax: introduce page->share for fsdax in reflink mode"): pages
+ * that a copy went to were taken for the old file's when they had long been freed.
+ */
+static void reuse_blocks(struct ground *g, int twin)
+{
+	doing("giving the blocks back");
+	daxmap_unmap(&g->m);
+	daxmap_unmap(&g->book);
+	if (!expect(g->c, VERDICT_FAILED, !ftruncate(twin, 0) && !ftruncate(g->m.fd, 0) &&
+		    !syncfs(twin), "giving the blocks back: %s", strerror(errno)))
+		return;
+	doing("storing to the files that get the blocks");
+	for (int nr = 0; nr < REUSE_FILES && reuse_once(g, nr); nr++)
+		;
+}
+
 /*
  * Guards f80e1668888f ("fsdax: invalidate pages when CoW") and the pages' owner, of
  * which a shared extent has several.
@@ -273,6 +325,7 @@ void reflink_pinned(struct cell *c)
 	hold_drop(&h);
 	if (!cell_over(c) && expect_balance(c, &h.before, "a shared extent"))
 		twin_bytes(&g, twin, &h.span);
+	reuse_blocks(&g, twin);
 out:
 	if (twin >= 0)
 		close(twin);
@@ -336,6 +389,7 @@ void reflink_freed(struct cell *c)
 	if (clone_file(&g, twin) && hold_take(&h, 0)) {
 		free_twin(&g, &h, twin);
 		hold_drop(&h);
+		reuse_blocks(&g, twin);
 	}
 out:
 	if (twin >= 0)
