@@ -11,12 +11,14 @@
 #define TAG_SINK	0x5000	/* what a pin brings into the memory */
 #define TAG_STORE	0x5354	/* what the test itself stores while a pin is out */
 
+#define TAG_ZEROES	0	/* no pattern: zero bytes */
+
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 /**
  * struct ground - DAX memory made ready for one cell
  * @c: cell
- * @m: the mapping under test: the last bytes of the device
+ * @m: the mapping under test: the last bytes of the device or file
  * @book: the same bytes mapped once more: here they are filled and checked, so
  *	that nothing but the pin touches @m, and its bytes are seen elsewhere
  * @page: bytes of a base page
@@ -53,6 +55,7 @@ struct span {
  * @before: the kernel's counters before it was taken
  * @counted: the kernel counts this method
  * @over: its clock had let go of it before it could be seen
+ * @as_is: the memory is taken as it lies, not filled before
  */
 struct hold {
 	struct ground *g;
@@ -64,6 +67,7 @@ struct hold {
 	struct pin_counters before;
 	bool counted;
 	bool over;
+	bool as_is;
 };
 
 /* gup_alone.c */
@@ -93,6 +97,10 @@ bool await_child(struct cell *c, pid_t pid, const char *what);
 
 /** ground_open() - map, nothing is touched; false with the cell over */
 bool ground_open(struct ground *g, struct cell *c);
+
+/** ground_open_as() - likewise, with MAP_* bits; skips where MAP_SYNC is refused */
+bool ground_open_as(struct ground *g, struct cell *c, int flags);
+
 void ground_close(struct ground *g);
 
 /** ground_prove() - touch all of it by stores: exactly one fault for an entry */
@@ -113,6 +121,10 @@ void ground_fill(struct ground *g, const struct span *s);
  * Return: false with the cell failed.
  */
 bool ground_check(struct ground *g, const struct span *s, uint16_t tag);
+
+/** ground_bytes() - are these the bytes of @tag at @off of the mapping? */
+bool ground_bytes(struct ground *g, const char *what, const void *buf, size_t off, size_t len,
+		  uint16_t tag);
 
 /** ground_spans() - the spans of a mapping; ends with an entry without a name */
 const struct span *ground_spans(const struct ground *g, const struct pin_method *m);
@@ -138,6 +150,9 @@ bool hold_live(struct hold *h);
 /** hold_release() - let go; right bytes at both ends, balanced counters */
 bool hold_release(struct hold *h);
 
+/** hold_end() - let go, but keep the pin's other end for a look, until hold_drop() */
+bool hold_end(struct hold *h);
+
 /** hold_drop() - let go in whatever state; for the way out of a failed cell */
 void hold_drop(struct hold *h);
 
@@ -162,6 +177,8 @@ bool plain_open(struct cell *c, struct pin *pin, size_t len);
 /* bodies; gup_spans.c */
 void spans_fast(struct cell *c);
 void spans_slow(struct cell *c);
+void spans_both(struct cell *c);
+void spans_sync(struct cell *c);
 void thousand(struct cell *c);
 
 /* gup_vma.c */
@@ -185,5 +202,35 @@ void refuse_split_mremap(struct cell *c);
 
 /* gup_threads.c */
 void threads(struct cell *c);
+
+/* gup_files.c */
+
+/** ground_punch() - the file is a hole where it is mapped, its length stays */
+bool ground_punch(struct ground *g);
+
+void hole(struct cell *c);
+void hole_filled(struct cell *c);
+void unwritten(struct cell *c);
+void end_of_file(struct cell *c);
+void end_extended(struct cell *c);
+
+/* gup_sizes.c */
+void mixed_entries(struct cell *c);
+void two_sizes(struct cell *c);
+void smaller_again(struct cell *c);
+void fsync_two_sizes(struct cell *c);
+void fault_storm(struct cell *c);
+
+/* gup_copies.c */
+void private_pinned(struct cell *c);
+void private_race(struct cell *c);
+void reflink_pinned(struct cell *c);
+void reflink_freed(struct cell *c);
+void odirect_self(struct cell *c);
+void odirect_same_fs(struct cell *c);
+void odirect_other_fs(struct cell *c);
+
+/** with_other_fs() - scenario.run: a file on another DAX file system, then run_alone() */
+void with_other_fs(struct cell *c);
 
 #endif

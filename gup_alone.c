@@ -94,13 +94,12 @@ bool await_child(struct cell *c, pid_t pid, const char *what)
 
 static void report_stuck(struct cell *c, pid_t pid)
 {
-	struct actor a = { .pid = pid };
+	static char stacks[4096];
 
-	actor_look(&a);
 	expect(c, VERDICT_NEVER_RETURNED, false, "stuck for %llu s: %s",
 	       ALONE_NS / NSEC_PER_SEC, shared->step);
-	note(c, "wchan of the stuck task: %s", a.wchan);
-	note_lines(c, "its stack", a.stack);
+	actor_stacks(pid, stacks, sizeof(stacks));
+	note_lines(c, "its stacks", stacks);
 }
 
 static void watch(struct cell *c, pid_t pid)

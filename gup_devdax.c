@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pins on device-dax memory: taken, counted, carrying the right bytes, given
- * back; at each page size, by each way of pinning.
+ * Pins on DAX memory, device-dax and files: taken, counted, carrying the right
+ * bytes, given back; at each page size, by each way of pinning.
  *
  * Every scenario runs in a process of its own (run_alone()), on the last bytes
- * of the device.  What a device holds between cells is nobody's concern.
+ * of the device or file.  What a device holds between cells is nobody's concern.
  */
+#include <string.h>
+
 #include "gup.h"
 #include "suite_harness.h"
 
@@ -54,19 +56,68 @@ static bool is_longterm(const struct pin_method *m)
 	return m->flags & PIN_LONGTERM;
 }
 
+/* what a file allows */
+static bool is_shortterm(const struct pin_method *m)
+{
+	return !is_longterm(m);
+}
+
+static bool is_direct(const struct pin_method *m)
+{
+	return !strncmp(m->name, "odirect_", strlen("odirect_"));
+}
+
+/*
+ * How a file's pages are counted does not depend on what keeps the pin out.  Of
+ * those that can, one that lends pages, and direct I/O in both directions.
+ */
+static bool can_hold_file(const struct pin_method *m)
+{
+	return can_hold_on(m) && is_shortterm(m) && (m->flags & PIN_OUTLIVES || is_direct(m));
+}
+
+static bool can_hold_file_lent(const struct pin_method *m)
+{
+	return can_hold_file(m) && m->flags & PIN_OUTLIVES;
+}
+
+static bool can_hold_file_source(const struct pin_method *m)
+{
+	return can_hold_file(m) && m->flags & PIN_SOURCE;
+}
+
+static bool can_hold_file_sink(const struct pin_method *m)
+{
+	return can_hold_file(m) && m->flags & PIN_SINK;
+}
+
+static bool is_timed_file(const struct pin_method *m)
+{
+	return is_timed(m) && is_direct(m);
+}
+
 /* one line for each: they differ in what they do, and with which pins */
-#define SCENARIO(fn, at, pins, text)					\
+#define SCENARIO_ON(memory, fn, at, pins, text)				\
 	{								\
-		.name = #fn, .what = text, .sizes = at, .wants = pins,	\
-		.run = run_alone, .body = fn,				\
+		.name = #fn, .what = text, .on = memory, .sizes = at,	\
+		.wants = pins, .run = run_alone, .body = fn,		\
 	}
 
+#define SCENARIO(fn, at, pins, text) SCENARIO_ON(MEMORY_DEVDAX, fn, at, pins, text)
+
+#define AT_FILE		(AT_PTE | AT_PMD)
+
+#define FILES(fn, pins, text) SCENARIO_ON(MEMORY_FILES, fn, AT_FILE, pins, text)
+
 /* what the method answers is what is looked at */
-#define REFUSAL(fn, at, pins, text)					\
+#define REFUSAL_ON(memory, fn, at, pins, text)				\
 	{								\
-		.name = #fn, .what = text, .sizes = at, .wants = pins,	\
-		.refusal = true, .run = run_alone, .body = fn,		\
+		.name = #fn, .what = text, .on = memory, .sizes = at,	\
+		.wants = pins, .refusal = true, .run = run_alone,	\
+		.body = fn,						\
 	}
+
+#define REFUSAL(fn, at, pins, text) REFUSAL_ON(MEMORY_DEVDAX, fn, at, pins, text)
 
 static const struct scenario scenarios[] = {
 	SCENARIO(spans_fast, AT_ALL, is_any,
@@ -100,6 +151,82 @@ static const struct scenario scenarios[] = {
 		.what = "threads fault, pin, unpin and unmap the same for DAX_TEST_TIME seconds",
 		.sizes = AT_ALL, .pin_word = "random", .run = run_alone, .body = threads,
 	},
+	FILES(spans_fast, is_shortterm,
+	      "inside a page to the whole mapping, the memory already mapped"),
+	FILES(spans_slow, is_shortterm, "the same, the memory not mapped: the pin faults it in"),
+	REFUSAL_ON(MEMORY_EXT4, undo_tail, AT_FILE, is_shortterm,
+		   "the range's tail is not mapped: refused, and what was taken is given back"),
+	REFUSAL_ON(MEMORY_EXT4, readonly, AT_FILE, is_shortterm,
+		   "the mapping is read-only: refused if the method writes, else right bytes"),
+	REFUSAL_ON(MEMORY_XFS, undo_tail, AT_FILE, can_hold_file,
+		   "the range's tail is not mapped: refused, and what was taken is given back"),
+	REFUSAL_ON(MEMORY_XFS, readonly, AT_FILE, can_hold_file,
+		   "the mapping is read-only: refused if the method writes, else right bytes"),
+	REFUSAL_ON(MEMORY_FILES, register_or_refuse, AT_FILE, is_longterm,
+		   "a pin that stays for good: EOPNOTSUPP"),
+	FILES(munmap_held, can_hold_file, "munmap() with a pin out"),
+	FILES(mremap_held, can_hold_file, "mremap() to another address with a pin out"),
+	FILES(mprotect_held, can_hold_file, "mprotect() to read-only and back with a pin out"),
+	FILES(dontneed_held, can_hold_file, "MADV_DONTNEED with a pin out"),
+	FILES(fork_held, can_hold_file,
+	      "fork() with a pin out; the child touches all and exits"),
+	FILES(all_held, is_timed_file,
+	      "fork(), mprotect(), MADV_DONTNEED, mremap(), munmap() while a clock runs"),
+	FILES(exec_held, can_hold_file, "exec() with a pin out"),
+	FILES(exit_held, can_hold_file, "exit() with a pin out"),
+	FILES(thousand, can_hold_file_lent,
+	      "a thousand pins on one page, released forwards, backwards and shuffled"),
+	{
+		.name = "threads",
+		.what = "threads fault, pin, unpin and unmap the same for DAX_TEST_TIME seconds",
+		.on = MEMORY_FILES, .sizes = AT_FILE, .pin_word = "random", .run = run_alone,
+		.body = threads,
+	},
+	SCENARIO_ON(MEMORY_FILES, spans_sync, AT_PMD, can_hold_file,
+		    "as spans_slow and spans_fast, mapped with MAP_SYNC"),
+	/* a commit for each of a thousand faults takes its time */
+	SCENARIO_ON(MEMORY_FILES, spans_sync, AT_PTE, can_hold_file_lent,
+		    "as spans_slow and spans_fast, mapped with MAP_SYNC"),
+	{
+		.name = "spans_map_dev",
+		.what = "as spans_slow and spans_fast, the memory map lies on the device (altmap)",
+		.on = MEMORY_FILES, .sizes = AT_FILE, .wants = can_hold_file, .map_dev = true,
+		.run = run_alone, .body = spans_both,
+	},
+	FILES(hole, can_hold_file, "a hole: a load finds zeroes, a store gets blocks"),
+	FILES(hole_filled, NULL, "a hole that is mapped is written: the mapping shows it"),
+	FILES(hole_filled, can_hold_file_source, "the same, a pin on the zeroes is out"),
+	FILES(unwritten, can_hold_file,
+	      "blocks never written: zeroes, also beside what a pin brings"),
+	FILES(end_of_file, can_hold_file,
+	      "the last page, and behind it: answered as on cached memory"),
+	FILES(end_extended, can_hold_file_sink,
+	      "what is brought behind the end is not there when the file grows"),
+	SCENARIO_ON(MEMORY_FILES, mixed_entries, AT_PMD, can_hold_file,
+		    "large entries beside places that were mapped by small ones before"),
+	SCENARIO_ON(MEMORY_FILES, two_sizes, AT_PMD, can_hold_file,
+		    "one process maps by large entries, another by small ones"),
+	SCENARIO_ON(MEMORY_FILES, smaller_again, AT_PMD, can_hold_file,
+		    "freed under large entries, mapped again by small ones, and back"),
+	SCENARIO_ON(MEMORY_FILES, fsync_two_sizes, AT_PMD, NULL,
+		    "fsync() makes a large and a small entry of the same page read-only"),
+	SCENARIO_ON(MEMORY_FILES, fault_storm, AT_PMD, NULL,
+		    "threads fault the same by large and small entries, one takes it away"),
+	FILES(private_pinned, can_hold_file,
+	      "MAP_PRIVATE: a pin that reads is on the file, one that writes on a copy"),
+	FILES(private_race, NULL, "MAP_PRIVATE: a page copied while another thread forgets it"),
+	SCENARIO_ON(MEMORY_XFS, reflink_pinned, AT_FILE, can_hold_file,
+		    "extents shared with another file: a store makes a copy, a pin stays"),
+	SCENARIO_ON(MEMORY_XFS, reflink_freed, AT_FILE, can_hold_file_lent,
+		    "likewise, and then the other file gives its extents back: it waits"),
+	FILES(odirect_self, NULL, "O_DIRECT from and to the mapping of the very same file"),
+	FILES(odirect_same_fs, NULL, "the same, of another file of this file system"),
+	{
+		.name = "odirect_other_fs",
+		.what = "the same, of a file on another DAX file system",
+		.on = MEMORY_FILES, .sizes = AT_FILE, .run = with_other_fs,
+		.body = odirect_other_fs,
+	},
 	SCENARIO(refuse_map_private, AT_ALL, NULL, "mmap(MAP_PRIVATE): EINVAL"),
 	SCENARIO(refuse_misaligned, AT_ALL, NULL,
 		 "mmap() of parts of entries, or across them: EINVAL"),
@@ -112,7 +239,7 @@ static const struct scenario scenarios[] = {
 
 static const struct suite suite = {
 	.name = "gup_devdax",
-	.what = "pins on device-dax memory: counted, with the right bytes, given back",
+	.what = "pins on DAX memory: counted, with the right bytes, given back",
 	.scenarios = scenarios,
 	.targets = true,
 	/* what is done meanwhile takes some tens of milliseconds */

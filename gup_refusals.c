@@ -119,7 +119,7 @@ void undo_tail(struct cell *c)
 	if (!ground_open(&g, c) || !ground_prove(&g))
 		goto out;
 	if (g.m.len < 2 * g.entry) {
-		skip(c, "the device has one entry only: nothing can be unmapped behind it");
+		skip(c, "the mapping has one entry only: nothing can be unmapped behind it");
 		goto out;
 	}
 	undo_behind(&g, g.page, g.page);
@@ -204,9 +204,13 @@ out:
  * Pins that stay for good are taken or refused, by EOPNOTSUPP alone: until
  * io_uring left it to GUP it refused every mapping of a file but hugetlbfs's
  * and shmem's.
+ *
+ * On a file they must be refused, 2bb6d2837083 ("mm: introduce
+ * get_user_pages_longterm"): a truncate would wait for them for ever.
  */
 void register_or_refuse(struct cell *c)
 {
+	bool file = c->memory->bit & MEMORY_FILES;
 	struct pin_counters before = { 0 };
 	struct ground g;
 	struct pin pin;
@@ -218,12 +222,12 @@ void register_or_refuse(struct cell *c)
 	if (!open_filled(&g, &pin, 0, 2 * g.page))
 		goto out;
 	ret = attempt(&pin, g.m.addr, 2 * g.page);
-	expect(c, VERDICT_FAILED, !ret || ret == -EOPNOTSUPP,
-	       "a long-term pin on device-dax: %s; expected success or %s", said(ret),
-	       strerror(EOPNOTSUPP));
+	expect(c, VERDICT_FAILED, ret == -EOPNOTSUPP || (!ret && !file),
+	       "a long-term pin on %s: %s; expected %s%s", c->memory->what, said(ret),
+	       file ? "" : "success or ", strerror(EOPNOTSUPP));
 	pin_close(&pin);
 	expect_balance(c, &before, ret ? "after the refusal" : "after the release");
-	note(c, "a long-term pin on device-dax: %s", said(ret));
+	note(c, "a long-term pin on %s: %s", c->memory->what, said(ret));
 out:
 	ground_close(&g);
 }

@@ -102,6 +102,32 @@ void spans_slow(struct cell *c)
 	ground_close(&g);
 }
 
+static void both(struct cell *c, int flags)
+{
+	struct ground g;
+
+	if (ground_open_as(&g, c, flags) && ground_prove(&g))
+		for (const struct span *s = ground_spans(&g, c->method);
+		     s->name && !cell_over(c); s++) {
+			slow_round(&g, s);
+			if (!cell_over(c))
+				hold_round(&g, c->method, *s);
+		}
+	ground_close(&g);
+}
+
+/* the pin faults the memory in, and then another one finds it mapped */
+void spans_both(struct cell *c)
+{
+	both(c, MAP_SHARED);
+}
+
+/* a fault under MAP_SYNC commits the file's metadata before it maps anything */
+void spans_sync(struct cell *c)
+{
+	both(c, MAP_SHARED_VALIDATE | MAP_SYNC);
+}
+
 /* xorshift64*: repeatable everywhere, and good enough to shuffle with */
 static uint64_t next_random(uint64_t *state)
 {

@@ -56,7 +56,7 @@ static bool still_mapped(struct hold *h, const char *after, bool write)
 		      after, faults, want, daxmap_name(g->c->size));
 }
 
-/* addresses may differ, but not what of the device is seen in the mapping */
+/* addresses may differ, but not what of the memory is seen in the mapping */
 static bool same_memory(struct hold *h, const char *after)
 {
 	struct ground *g = h->g;
@@ -73,7 +73,7 @@ static bool same_memory(struct hold *h, const char *after)
 		__atomic_store_n(there, word, __ATOMIC_RELAXED);
 		if (!expect(g->c, VERDICT_WRONG_DATA,
 			    __atomic_load_n(here, __ATOMIC_RELAXED) == word,
-			    "after %s the mapping at 0x%zx is not the device's 0x%zx",
+			    "after %s the mapping at 0x%zx is not the memory's 0x%zx",
 			    after, off, (size_t)g->m.off + off))
 			return false;
 	}

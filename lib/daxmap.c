@@ -119,7 +119,7 @@ static int map_placed(struct daxmap *m, int prot)
 	/* a refused offset (mmap's own EINVAL) must reach mmap, not MAP_FIXED's */
 	addr -= addr % page_size();
 
-	p = mmap((void *)addr, m->len, prot, MAP_SHARED | MAP_FIXED, m->fd, m->off);
+	p = mmap((void *)addr, m->len, prot, m->flags | MAP_FIXED, m->fd, m->off);
 	if (p == MAP_FAILED) {
 		err = -errno;
 		munmap((void *)base, room);
@@ -137,6 +137,12 @@ static int map_placed(struct daxmap *m, int prot)
 int daxmap_open(struct daxmap *m, const char *path, enum daxmap_size size,
 		off_t off, size_t len, int prot)
 {
+	return daxmap_open_as(m, path, size, off, len, prot, MAP_SHARED);
+}
+
+int daxmap_open_as(struct daxmap *m, const char *path, enum daxmap_size size,
+		   off_t off, size_t len, int prot, int flags)
+{
 	size_t all = 0;
 	int err;
 
@@ -144,6 +150,7 @@ int daxmap_open(struct daxmap *m, const char *path, enum daxmap_size size,
 	m->off = off;
 	m->len = len;
 	m->size = size;
+	m->flags = flags;
 	m->fd = open(path, (prot & PROT_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (m->fd < 0)
 		return -errno;
@@ -209,13 +216,14 @@ void touch(char *start, size_t len, size_t step, bool write)
 	}
 }
 
-static int minor_faults(unsigned long *n)
+/* a fault for which a file system allocates blocks counts as a major one */
+static int all_faults(unsigned long *n)
 {
 	struct rusage ru;
 
 	if (getrusage(RUSAGE_THREAD, &ru))
 		return -errno;
-	*n = ru.ru_minflt;
+	*n = ru.ru_minflt + ru.ru_majflt;
 	return 0;
 }
 
@@ -231,16 +239,16 @@ static int touch_counted(char *start, size_t len, size_t step, bool write,
 	 * The first round faults in our own code, stack and libc and is not
 	 * counted; the second tells what counting costs by itself.
 	 */
-	err = minor_faults(&t0);
+	err = all_faults(&t0);
 	touch((char *)own, sizeof(own), sizeof(own), write);
 	if (!err)
-		err = minor_faults(&t0);
+		err = all_faults(&t0);
 	touch((char *)own, sizeof(own), sizeof(own), write);
 	if (!err)
-		err = minor_faults(&t1);
+		err = all_faults(&t1);
 	touch(start, len, step, write);
 	if (!err)
-		err = minor_faults(&t2);
+		err = all_faults(&t2);
 	if (err)
 		return err;
 	*faults = t2 - t1 > t1 - t0 ? t2 - t1 - (t1 - t0) : 0;

@@ -7,7 +7,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/types.h>
+
+/* what old headers lack; mmap(2), Linux 4.15 */
+#ifndef MAP_SHARED_VALIDATE
+#define MAP_SHARED_VALIDATE	0x03
+#endif
+#ifndef MAP_SYNC
+#define MAP_SYNC	0x80000
+#endif
 
 /**
  * enum daxmap_size - page table level that maps the memory
@@ -36,6 +45,7 @@ const char *daxmap_name(enum daxmap_size size);
  * @len: bytes
  * @off: offset in the device or file, bytes
  * @size: the level the mapping is meant to have
+ * @flags: MAP_SHARED, MAP_SHARED_VALIDATE | MAP_SYNC, or MAP_PRIVATE
  */
 struct daxmap {
 	int fd;
@@ -43,6 +53,7 @@ struct daxmap {
 	size_t len;
 	off_t off;
 	enum daxmap_size size;
+	int flags;
 };
 
 /**
@@ -63,6 +74,22 @@ struct daxmap {
 int daxmap_open(struct daxmap *m, const char *path, enum daxmap_size size,
 		off_t off, size_t len, int prot);
 
+/**
+ * daxmap_open_as() - likewise, but not MAP_SHARED
+ * @m: filled
+ * @path: device node or file
+ * @size: level wanted
+ * @off: bytes
+ * @len: bytes
+ * @prot: PROT_* bits
+ * @flags: MAP_* bits of mmap(2), how it is shared
+ *
+ * Return: as daxmap_open(); -EOPNOTSUPP for MAP_SYNC where stores are not durable
+ * without the file system's help.
+ */
+int daxmap_open_as(struct daxmap *m, const char *path, enum daxmap_size size,
+		   off_t off, size_t len, int prot, int flags);
+
 /** daxmap_unmap() - munmap(2) all of it, keep the descriptor; 0 or -errno */
 int daxmap_unmap(struct daxmap *m);
 
@@ -78,7 +105,7 @@ void daxmap_close(struct daxmap *m);
  * @off: bytes from the start of the mapping
  * @len: bytes
  * @write: store the word that is there instead of loading it only
- * @faults: number of minor faults the touching took (ru_minflt of the thread,
+ * @faults: number of faults the touching took (of the thread, minor and major,
  *	the call's own overhead subtracted); may be NULL
  *
  * Never returns if a touch raises a signal that nobody catches.

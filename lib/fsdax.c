@@ -28,6 +28,9 @@
 /* An allocation unit of a pmd entry keeps files mappable by it. */
 #define EXTENT_BYTES	(2u << 20)
 
+/* A file of a cell has one or a few. */
+#define MANY_EXTENTS	64
+
 static const char *const check_ext4[] = { "e2fsck", "-f", "-n", NULL };
 static const char *const check_xfs[] = { "xfs_repair", "-n", NULL };
 
@@ -295,6 +298,53 @@ static int is_dax(int fd)
 	    !(stx.stx_attributes & STATX_ATTR_DAX))
 		return -EOPNOTSUPP;
 	return 0;
+}
+
+/* ext4 puts a request of one stripe on a stripe's boundary, a larger one anywhere */
+static int allocate(int fd, off_t off, off_t len)
+{
+	for (off_t step; len > 0; off += step, len -= step) {
+		step = len < EXTENT_BYTES ? len : EXTENT_BYTES;
+		if (fallocate(fd, 0, off, step))
+			return -errno;
+	}
+	return 0;
+}
+
+/* can each entry of a pmd be mapped as one?  1 or 0, or -errno */
+static int lies_well(int fd)
+{
+	struct fsdax_extent *e = calloc(MANY_EXTENTS, sizeof(*e));
+	int n = e ? fsdax_extents(fd, e, MANY_EXTENTS) : -ENOMEM;
+	int ret = n < 0 ? n : 1;
+
+	for (int i = 0; i < n && ret; i++) {
+		const struct fsdax_extent *x = &e[i];
+		uint64_t end = x->logical + x->len;
+
+		ret = (x->physical - x->logical) % EXTENT_BYTES == 0;
+		/* two extents meet inside an entry: then side by side */
+		if (i + 1 < n && end % EXTENT_BYTES)
+			ret = ret && e[i + 1].physical == x->physical + x->len;
+	}
+	free(e);
+	return ret;
+}
+
+int fsdax_allocate(int fd, off_t off, off_t len)
+{
+	int ret = allocate(fd, off, len);
+
+	if (!ret && lies_well(fd) == 1)
+		return 0;
+	/* what others gave back may be used again only when the log has been written */
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len) || syncfs(fd))
+		return -errno;
+	ret = allocate(fd, off, len);
+	ret = ret ?: lies_well(fd);
+	if (ret == 1)
+		return 0;
+	return ret ?: -EXDEV;
 }
 
 int fsdax_file(const struct fsdax *f, const char *name, size_t bytes, char *path,

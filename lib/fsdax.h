@@ -121,6 +121,18 @@ int fsdax_file(const struct fsdax *f, const char *name, size_t bytes, char *path
 	       size_t path_len, char *why, size_t len);
 
 /**
+ * fsdax_allocate() - blocks that can be mapped by pmd entries
+ * @fd: a file of ours, with no blocks in this range
+ * @off: bytes, a multiple of a pmd entry
+ * @len: bytes
+ *
+ * Waits for what other files gave back, if there is nothing else.
+ *
+ * Return: 0, -EXDEV when they lie otherwise, or -errno.
+ */
+int fsdax_allocate(int fd, off_t off, off_t len);
+
+/**
  * struct fsdax_extent - where a part of a file lies
  * @logical: offset in the file, bytes
  * @physical: offset in the block device, bytes

@@ -38,6 +38,10 @@ static const struct probe {
 	{ "arch_remove_memory", "arch_remove_memory", 'p', "arch_remove_memory" },
 };
 
+/* the kernel's own event at the end of each pmd fault on a DAX file */
+#define FAULT_GROUP	"fs_dax"
+#define FAULT_EVENT	"dax_pmd_fault_done"
+
 #define NR_PROBES	(sizeof(probes) / sizeof(*probes))
 
 /* in this order: the second exists only where debugfs mounts it by itself */
@@ -292,27 +296,35 @@ static const char *parse_seconds(const char *s, uint64_t *ns)
  *
  * The task's name is 15 bytes at most, right-aligned in 16, and may hold blanks
  * and brackets; what stands between its pid and the time depends on options.
+ *
+ * Returns what stands behind the time; NULL when it is no line of this form.
  */
-int ktrace_parse_line(const char *line, int *pid, uint64_t *ns, const char **text)
+static const char *parse_head(const char *line, int *pid, uint64_t *ns)
 {
 	const char *at, *name;
 	char *end;
-	size_t i;
 
 	if (*line == '#' || strnlen(line, 18) < 18 || line[16] != '-')
-		return -EINVAL;
+		return NULL;
 	*pid = (int)strtol(line + 17, &end, 10);
 	if (end == line + 17)
-		return -EINVAL;
+		return NULL;
 	for (at = end; (at = strchr(at, ' ')); ) {
 		at += strspn(at, " ");
 		name = parse_seconds(at, ns);
 		if (name && name[0] == ':' && name[1] == ' ')
-			break;
+			return name + 2;
 	}
-	if (!at)
+	return NULL;
+}
+
+int ktrace_parse_line(const char *line, int *pid, uint64_t *ns, const char **text)
+{
+	const char *name = parse_head(line, pid, ns);
+	size_t i;
+
+	if (!name)
 		return -EINVAL;
-	name += 2;
 	for (i = 0; i < NR_PROBES; i++) {
 		size_t len = strlen(probes[i].event);
 
@@ -322,6 +334,69 @@ int ktrace_parse_line(const char *line, int *pid, uint64_t *ns, const char **tex
 		return 0;
 	}
 	return -EINVAL;
+}
+
+int ktrace_faults_on(struct ktrace *t)
+{
+	char path[64];
+	int dir, err;
+
+	if (t->faults)
+		return 0;
+	if (!group_is_ours(t))
+		return -EINVAL;
+	dir = open_tracefs();
+	if (dir < 0)
+		return dir;
+	snprintf(path, sizeof(path), "events/" FAULT_GROUP "/" FAULT_EVENT "/enable");
+	err = write_instance(t, dir, path, "1");
+	close(dir);
+	t->faults = !err;
+	return err;
+}
+
+/* "... dax_pmd_fault_done: dev 259:0 ino 0xc shared WRITE|... max_pgoff 0x1000 NOPAGE" */
+int ktrace_parse_fault(const char *line, int *tid, bool *fallback)
+{
+	static const char event[] = FAULT_EVENT ": ";
+	uint64_t ns;
+	const char *name = parse_head(line, tid, &ns);
+	const char *result;
+
+	if (!name || strncmp(name, event, sizeof(event) - 1))
+		return -EINVAL;
+	/* the last word says how it ended: bits with '|' between */
+	result = strrchr(name, ' ');
+	*fallback = strstr(result, "FALLBACK");
+	return 0;
+}
+
+int ktrace_faults_read(const struct ktrace *t, int tid, struct ktrace_faults *f)
+{
+	char *line = NULL;
+	size_t size = 0;
+	bool fallback;
+	FILE *file;
+	int task, fd;
+
+	memset(f, 0, sizeof(*f));
+	fd = open_instance_file(t, "trace", O_RDONLY);
+	if (fd < 0)
+		return fd;
+	file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (getline(&line, &size, file) > 0) {
+		if (ktrace_parse_fault(line, &task, &fallback) || task != tid)
+			continue;
+		f->done++;
+		f->fallback += fallback;
+	}
+	free(line);
+	fclose(file);
+	return 0;
 }
 
 int ktrace_read(const struct ktrace *t, int pid, uint64_t since_ns, char *buf,

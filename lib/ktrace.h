@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The order seen inside the kernel: kprobe events on the steps of a teardown,
- * in a tracefs instance of its own.
+ * in a tracefs instance of its own.  And, for who asks for it, how faults on files
+ * ended by pmd entries.
  */
 #ifndef DAX_LIB_KTRACE_H
 #define DAX_LIB_KTRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,12 +15,24 @@
  * struct ktrace - the probes of one run
  * @group: name of the event group and of the instance; "" when not set up
  * @probes: number of functions that could be probed
+ * @faults: ktrace_faults_on() was called, and the kernel has the event
  *
  * Plain data: a copy in shared memory serves the guardian to remove it.
  */
 struct ktrace {
 	char group[32];
 	unsigned int probes;
+	bool faults;
+};
+
+/**
+ * struct ktrace_faults - faults on files that were tried by a pmd entry
+ * @done: all of them
+ * @fallback: those that the kernel then left to smaller entries
+ */
+struct ktrace_faults {
+	unsigned int done;
+	unsigned int fallback;
 };
 
 /* ktrace_create() names its group and instance so, and an id */
@@ -66,6 +80,36 @@ int ktrace_read(const struct ktrace *t, int pid, uint64_t since_ns, char *buf,
  * Return: 0 or the first -errno; goes on after an error.
  */
 int ktrace_destroy(const struct ktrace *t);
+
+/**
+ * ktrace_faults_on() - record the event fs_dax:dax_pmd_fault_done, too
+ * @t: created; ktrace_destroy() ends it
+ *
+ * Return: 0, or -errno where the kernel has no such event (-ENOENT).
+ */
+int ktrace_faults_on(struct ktrace *t);
+
+/**
+ * ktrace_faults_read() - the faults since ktrace_clear()
+ * @t: created, ktrace_faults_on() has succeeded
+ * @tid: of this task only
+ * @f: filled
+ *
+ * Return: 0 or -errno.
+ */
+int ktrace_faults_read(const struct ktrace *t, int tid, struct ktrace_faults *f);
+
+/**
+ * ktrace_parse_fault() - one line of the instance's trace file
+ * @line: text
+ * @tid: task
+ * @fallback: the fault was left to smaller entries
+ *
+ * Exposed for unit tests.
+ *
+ * Return: 0, or -EINVAL when it is not the end of a pmd fault.
+ */
+int ktrace_parse_fault(const char *line, int *tid, bool *fallback);
 
 /**
  * ktrace_parse_line() - one line of the instance's trace file

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "memory.h"
 
@@ -94,6 +97,16 @@ static int ready(struct guard *g, struct fsdax *f, const struct memory *m, bool 
 	return make(g, f, type, map_dev, why, len);
 }
 
+static int allocate(const struct victim *v)
+{
+	int fd = open(v->node, O_RDWR | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : fsdax_allocate(fd, 0, v->size);
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 static int take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
 		     struct victim *v, char *why, size_t len)
 {
@@ -101,8 +114,14 @@ static int take_file(const struct memory *m, struct guard *g, const struct memor
 	int ret = ready(g, f, m, want->map_dev, why, len);
 
 	*v = f->v;
-	ret = ret ?: fsdax_file(f, "cell", want->bytes, v->node, sizeof(v->node), why, len);
+	ret = ret ?: fsdax_file(f, "cell", 0, v->node, sizeof(v->node), why, len);
+	if (ret)
+		return ret;
 	v->size = want->bytes;
+	ret = allocate(v);
+	if (ret)
+		snprintf(why, len, "%s: no room for %zu bytes%s: %s", v->node, v->size,
+			 ret == -EXDEV ? " on boundaries of pmd entries" : "", strerror(-ret));
 	return ret;
 }
 

@@ -121,6 +121,31 @@ TEST_F(daxmap, maps_the_bytes_at_its_offset)
 	EXPECT_STREQ(self->path, "were");
 }
 
+TEST_F(daxmap, private_stores_stay_there)
+{
+	char c = 'f';
+
+	ASSERT_EQ(pwrite(self->fd, &c, 1, 0), 1);
+	ASSERT_EQ(daxmap_open_as(&self->m, self->path, DAXMAP_PTE, 0, self->page, RW,
+				 MAP_PRIVATE), 0);
+	for (int round = 0; round < 2; round++) {
+		EXPECT_EQ(((char *)self->m.addr)[0], 'f');
+		((char *)self->m.addr)[0] = 'm';
+		EXPECT_EQ(pread(self->fd, &c, 1, 0), 1);
+		EXPECT_EQ(c, 'f');
+		/* mapped anew it is private again */
+		ASSERT_EQ(daxmap_unmap(&self->m), 0);
+		ASSERT_EQ(daxmap_remap(&self->m, RW), 0);
+	}
+}
+
+TEST_F(daxmap, sync_is_for_dax_only)
+{
+	EXPECT_EQ(daxmap_open_as(&self->m, self->path, DAXMAP_PTE, 0, self->page, RW,
+				 MAP_SHARED_VALIDATE | MAP_SYNC), -EOPNOTSUPP);
+	EXPECT_EQ(self->m.addr, NULL);
+}
+
 TEST_F(daxmap, length_0_is_the_rest)
 {
 	ASSERT_EQ(daxmap_open(&self->m, self->path, DAXMAP_PUD, self->pud, 0, PROT_READ), 0);

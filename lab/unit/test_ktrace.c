@@ -74,12 +74,49 @@ TEST(lines_that_are_no_events)
 			EXPECT_STREQ("", none[i]);
 }
 
+/* its trailing newline, and flags that stand in front of the result, do not matter */
+TEST(ends_of_pmd_faults)
+{
+	static const char head[] = "      gup_devdax-321     [000] .....    12.345678: ";
+	static const char fault[] =
+		"dev 259:3 ino 0xd shared WRITE|USER address 0x200000 pgoff 0x0 max_pgoff 0x1000 ";
+	static const struct {
+		const char *event;
+		const char *result;
+		int ret;
+		bool fallback;
+	} lines[] = {
+		{ "dax_pmd_fault_done: ", "NOPAGE\n", 0, false },
+		{ "dax_pmd_fault_done: ", "NOPAGE|NEEDDSYNC\n", 0, false },
+		{ "dax_pmd_fault_done: ", "FALLBACK\n", 0, true },
+		{ "dax_pmd_fault_done: ", "MAJOR|FALLBACK", 0, true },
+		{ "dax_pmd_fault: ", "\n", -EINVAL, false },
+		{ "dax_pte_fault_done: ", "NOPAGE\n", -EINVAL, false },
+	};
+	char line[512];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		bool fallback = false;
+		int tid = 0;
+
+		snprintf(line, sizeof(line), "%s%s%s%s", head, lines[i].event, fault,
+			 lines[i].result);
+		ASSERT_EQ(lines[i].ret, ktrace_parse_fault(line, &tid, &fallback)) {
+			TH_LOG("line %zu", i);
+		}
+		EXPECT_EQ(lines[i].fallback, fallback);
+		if (!lines[i].ret)
+			EXPECT_EQ(321, tid);
+	}
+}
+
 TEST(only_what_is_ours_is_removed)
 {
 	static const char *const bad[] = {
 		"ksft_dax_", "ksft_dax_1/../x", "ksft_dax_1x", "kprobes", "ksft_dax_ 1", "../x",
 	};
 	struct ktrace t = { .group = "" };
+	struct ktrace_faults faults;
 	size_t i;
 	char buf[8];
 
@@ -90,6 +127,8 @@ TEST(only_what_is_ours_is_removed)
 		EXPECT_EQ(-EINVAL, ktrace_destroy(&t));
 		EXPECT_EQ(-EINVAL, ktrace_clear(&t));
 		EXPECT_EQ(-EINVAL, ktrace_read(&t, 0, 0, buf, sizeof(buf)));
+		EXPECT_EQ(-EINVAL, ktrace_faults_on(&t));
+		EXPECT_EQ(-EINVAL, ktrace_faults_read(&t, 1, &faults));
 	}
 	/* scribbled over, without an end */
 	memset(t.group, '1', sizeof(t.group));
