@@ -282,23 +282,48 @@ static bool reuse_once(struct ground *g, int nr)
 	return true;
 }
 
-/*
- * What was shared, or made a copy of, serves the next file as if nothing had been.
- *
- * Guards 169004265860 ("fsdax: introduce page->share for fsdax in reflink mode"): pages
- * that a copy went to were taken for the old file's when they had long been freed.
- */
-static void reuse_blocks(struct ground *g, int twin)
+static void give_back(struct ground *g, int twin)
 {
-	doing("giving the blocks back");
-	daxmap_unmap(&g->m);
-	daxmap_unmap(&g->book);
+	char path[VICTIM_PATH + 8];
+
 	if (!expect(g->c, VERDICT_FAILED, !ftruncate(twin, 0) && !ftruncate(g->m.fd, 0) &&
 		    !syncfs(twin), "giving the blocks back: %s", strerror(errno)))
 		return;
 	doing("storing to the files that get the blocks");
 	for (int nr = 0; nr < REUSE_FILES && reuse_once(g, nr); nr++)
 		;
+	doing("giving those back as well");
+	for (int nr = 0; nr < REUSE_FILES; nr++) {
+		snprintf(path, sizeof(path), "%s/next%d", g->c->guard->fs[0].dir, nr);
+		unlink(path);
+	}
+}
+
+/*
+ * What was shared, or made a copy of, serves the next file as if nothing had been.  A
+ * process of its own does it: for a page whose count is wrong it waits for ever.
+ *
+ * Guards 169004265860 ("fsdax: introduce page->share for fsdax in reflink mode"): pages
+ * that a copy went to were taken for the old file's when they had long been freed.
+ */
+static void reuse_blocks(struct ground *g, int twin)
+{
+	pid_t pid;
+
+	doing("giving the blocks back");
+	daxmap_unmap(&g->m);
+	daxmap_unmap(&g->book);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		give_back(g, twin);
+		_exit(0);
+	}
+	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+		return;
+	guard_add_holder(g->c->guard, pid);
+	if (await_child(g->c, pid, "giving back what was shared"))
+		guard_drop_holder(g->c->guard, pid);
 }
 
 /*
