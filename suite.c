@@ -573,6 +573,9 @@ static bool take_memory(struct cell *c)
 
 	if (ret) {
 		skip(c, "no %s %s for this cell: %s", daxmap_name(c->size), c->memory->name, why);
+		/* whoever drives a machine that may be rebooted takes this word */
+		if (ret == -EBUSY)
+			say("# REBOOT %s\n", why);
 		return false;
 	}
 	guard->victim = c->v;

@@ -87,11 +87,11 @@ static int ready(struct guard *g, struct fsdax *f, const struct memory *m, bool 
 		if (!fsdax_empty(f))
 			return 0;
 	}
-	ret = guard_drop_fs(g);
-	if (ret) {
-		snprintf(why, len, "%s of an earlier cell cannot be unmounted: %s", f->type,
-			 strerror(-ret));
-		return ret;
+	/* whoever still has a file of it open will not let go any more */
+	if (guard_drop_fs(g)) {
+		g->victim = f->v;
+		guard_set_wedged(g);
+		return say_wedged(&f->v, why, len);
 	}
 	g->fs_spoiled = false;
 	return make(g, f, type, map_dev, why, len);
@@ -107,8 +107,8 @@ static int allocate(const struct victim *v)
 	return ret;
 }
 
-static int take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
-		     struct victim *v, char *why, size_t len)
+static int try_file(const struct memory *m, struct guard *g, const struct memory_want *want,
+		    struct victim *v, char *why, size_t len)
 {
 	struct fsdax *f = &g->fs[0];
 	int ret = ready(g, f, m, want->map_dev, why, len);
@@ -123,6 +123,18 @@ static int take_file(const struct memory *m, struct guard *g, const struct memor
 		snprintf(why, len, "%s: no room for %zu bytes%s: %s", v->node, v->size,
 			 ret == -EXDEV ? " on boundaries of pmd entries" : "", strerror(-ret));
 	return ret;
+}
+
+static int take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
+		     struct victim *v, char *why, size_t len)
+{
+	int ret = try_file(m, g, want, v, why, len);
+
+	if (!ret || ret == -EBUSY || ret == -EOPNOTSUPP)
+		return ret;
+	/* blocks may still belong to a file of an earlier cell: with a new file system */
+	g->fs_spoiled = true;
+	return try_file(m, g, want, v, why, len);
 }
 
 int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, char *why,
