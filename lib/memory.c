@@ -112,17 +112,45 @@ static int take_file(const struct memory *m, struct guard *g, const struct memor
 {
 	struct fsdax *f = &g->fs[0];
 	int ret = ready(g, f, m, want->map_dev, why, len);
+	bool whole;
 
 	*v = f->v;
-	ret = ret ?: fsdax_file(f, "cell", 0, v->node, sizeof(v->node), why, len);
-	if (ret)
-		return ret;
+	/* a file smaller than a pmd entry may lie anywhere */
+	whole = want->bytes % FILE_ALIGN == 0;
+	ret = ret ?: fsdax_file(f, "cell", whole ? 0 : want->bytes, v->node, sizeof(v->node),
+				why, len);
 	v->size = want->bytes;
+	if (ret || !whole)
+		return ret;
 	ret = allocate(v);
 	if (ret)
 		snprintf(why, len, "%s: no room for %zu bytes%s: %s", v->node, v->size,
 			 ret == -EXDEV ? " on boundaries of pmd entries" : "", strerror(-ret));
 	return ret;
+}
+
+static int take_block(const struct memory *m, struct guard *g, const struct memory_want *want,
+		      struct victim *v, char *why, size_t len)
+{
+	struct victim_want wanted = {
+		.mode = m->name, .min_size = want->bytes,
+		.align = m->bit == MEMORY_FSDAX ? FILE_ALIGN : 0,
+	};
+	int ret = guard_drop_fs(g);
+
+	if (ret) {
+		snprintf(why, len, "a file system of an earlier cell cannot be unmounted: %s",
+			 strerror(-ret));
+		return ret;
+	}
+	ret = victim_get(&g->set, &wanted, v, why, len);
+	if (ret)
+		return ret;
+	if (guard_is_wedged(g, victim_key(v)))
+		return say_wedged(v, why, len);
+	snprintf(v->node, sizeof(v->node), "/dev/%s", v->block);
+	v->size = want->bytes;
+	return 0;
 }
 
 int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, char *why,
@@ -165,6 +193,24 @@ const struct memory memories[] = {
 		.bit = MEMORY_XFS,
 		.largest = DAXMAP_PMD,
 		.take = take_file,
+	}, {
+		.name = "raw",
+		.what = "a block device, the namespace in raw mode",
+		.bit = MEMORY_RAW,
+		.largest = DAXMAP_PTE,
+		.take = take_block,
+	}, {
+		.name = "fsdax",
+		.what = "a block device, the namespace in fsdax mode",
+		.bit = MEMORY_FSDAX,
+		.largest = DAXMAP_PTE,
+		.take = take_block,
+	}, {
+		.name = "sector",
+		.what = "a block device, the namespace in sector mode (btt)",
+		.bit = MEMORY_SECTOR,
+		.largest = DAXMAP_PTE,
+		.take = take_block,
 	},
 	{ 0 }
 };
