@@ -60,6 +60,50 @@ static bool is_file_sink(const struct pin_method *m)
 		.wants = is_vmsplice, .bytes = FILE_BYTES, .run = fn,	\
 	}
 
+static bool can_hold_dmdelay(const struct pin_method *m)
+{
+	return can_hold_file_io(m) && !strncmp(m->name, "odirect", 7);
+}
+
+/*
+ * xfs tells whoever has a page mapped that it is lost, the kernel says so for each,
+ * and so it does for each page that the suite cannot save.
+ */
+#define PMEM_PTE	.act = "unbind_nd_pmem", .bytes = WINDOW_BYTES,		\
+			.sizes = AT_PTE, .ignore = HEALTH_POISON
+#define PMEM_PMD	.act = "unbind_nd_pmem", .bytes = FILE_BYTES,		\
+			.sizes = AT_PMD, .ignore = HEALTH_POISON
+
+/* the block device below a file taken away */
+#define PMEM_SCENARIO(where, word, text, pin, fn)				\
+	{									\
+		.name = word, .what = text, .on = MEMORY_FILES, .wants = pin,	\
+		where, .run = fn,						\
+	}
+
+/* the same, with what a faulty kernel does not survive */
+#define PMEM_LOST(where, word, text, fn)					\
+	{									\
+		.name = word, .what = text, .on = MEMORY_FILES,			\
+		.destructive = true, where, .run = fn,				\
+	}
+
+/* the block device itself, under two threads */
+#define BLOCK_SCENARIO(word, text, fn)					\
+	{								\
+		.name = word, .what = text, .on = MEMORY_BLOCKS,	\
+		.sizes = AT_PTE, .act = "unbind_nd_pmem",		\
+		.bytes = FILE_BYTES, .run = fn,				\
+	}
+
+/* memory that is said to be lost: the kernel says so, too */
+#define POISON(word, text, pin, where, fn)					\
+	{									\
+		.name = word, .what = text, .on = MEMORY_FILES, .sizes = where,	\
+		.wants = pin, .bytes = FILE_BYTES, .ignore = HEALTH_POISON,	\
+		.run = fn,							\
+	}
+
 static const struct scenario scenarios[] = {
 	{
 		.name = "",
@@ -160,6 +204,62 @@ static const struct scenario scenarios[] = {
 	},
 	FILE_SCENARIO("killed", "the same, the holder is killed while the action waits",
 		      file_killed),
+	PMEM_SCENARIO(PMEM_PTE, "unmounted", "its file system is unmounted: nothing is lost",
+		      NULL, pmem_unmounted),
+	PMEM_SCENARIO(PMEM_PTE, "idle", "mounted, no file open: reads and writes fail afterwards",
+		      NULL, pmem_idle),
+	PMEM_SCENARIO(PMEM_PTE, "", "a file is mapped: touching it is SIGBUS afterwards", NULL,
+		      pmem_mapped),
+	PMEM_SCENARIO(PMEM_PMD, "", "a file is mapped: touching it is SIGBUS afterwards", NULL,
+		      pmem_mapped),
+	PMEM_SCENARIO(PMEM_PTE, "", "a page of a mapped file is in a pipe: the unbind waits",
+		      is_vmsplice, pmem_mapped),
+	PMEM_SCENARIO(PMEM_PMD, "", "a page of a mapped file is in a pipe: the unbind waits",
+		      is_vmsplice, pmem_mapped),
+	PMEM_SCENARIO(PMEM_PMD, "", "I/O from or to a mapped file is in flight: it waits",
+		      can_hold_dmdelay, pmem_mapped),
+	PMEM_SCENARIO(PMEM_PTE, "unmapped", "a page is in a pipe, the file closed: it waits",
+		      is_vmsplice, pmem_unmapped),
+	PMEM_SCENARIO(PMEM_PMD, "unmapped", "a page is in a pipe, the file closed: it waits",
+		      is_vmsplice, pmem_unmapped),
+	PMEM_SCENARIO(PMEM_PTE, "while_touched", "a thread reads a mapping of the file", NULL,
+		      pmem_touched),
+	PMEM_SCENARIO(PMEM_PMD, "while_touched", "a thread reads a mapping of the file", NULL,
+		      pmem_touched),
+	PMEM_SCENARIO(PMEM_PTE, "while_faulted", "a thread maps, touches and unmaps the file",
+		      NULL, pmem_faulting),
+	PMEM_SCENARIO(PMEM_PMD, "while_faulted", "a thread maps, touches and unmaps the file",
+		      NULL, pmem_faulting),
+	PMEM_SCENARIO(PMEM_PTE, "while_written", "a thread writes the file", NULL, pmem_writing),
+	PMEM_SCENARIO(PMEM_PTE, "while_synced", "a thread writes the file and syncs it", NULL,
+		      pmem_syncing),
+	{
+		.name = "first_group", .what = "mounted, no file open but one in the first group",
+		.on = MEMORY_XFS, .destructive = true, PMEM_PTE, .run = pmem_first_group,
+	},
+	PMEM_LOST(PMEM_PTE, "unmount_first", "it is unmounted before the device is back",
+		  pmem_unmount_first),
+	PMEM_LOST(PMEM_PTE, "unmap_first", "a mapping is dropped before the device is back",
+		  pmem_unmap_first),
+	PMEM_LOST(PMEM_PMD, "unmap_first", "a mapping is dropped before the device is back",
+		  pmem_unmap_first),
+	PMEM_LOST(PMEM_PTE, "sync_first", "a mapping's stores are synced before it is back",
+		  pmem_sync_first),
+	BLOCK_SCENARIO("while_read", "it is read through the page cache", block_read),
+	BLOCK_SCENARIO("while_read_direct", "it is read with O_DIRECT", block_read_direct),
+	BLOCK_SCENARIO("while_written", "it is written through the page cache", block_written),
+	BLOCK_SCENARIO("while_written_direct", "it is written with O_DIRECT",
+		       block_written_direct),
+	POISON("soft_offline", "a page is to be taken out of use: refused, nothing stays",
+	       NULL, AT_PTE | AT_PMD, poison_soft),
+	POISON("poison", "a mapped page is lost: who maps it is told, and a new one serves",
+	       NULL, AT_PTE | AT_PMD, poison),
+	POISON("poison_two", "the same, another process maps it by entries of another size",
+	       NULL, AT_PTE | AT_PMD, poison_two),
+	POISON("poison_pinned", "the same, the page is in a pipe, which keeps it", is_vmsplice,
+	       AT_PTE | AT_PMD, poison_pinned),
+	POISON("badblocks", "a block is in the device's list of lost ones: EIO and SIGBUS",
+	       NULL, AT_PTE, poison_badblocks),
 	{
 		.name = "control_log",
 		.what = "control: a fault in the kernel's log is found",

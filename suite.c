@@ -95,10 +95,10 @@ static int add_actions(const struct scenario *sc, const struct memory *mem,
 {
 	int ret = 0;
 
-	if (sc->actions == NO_ACTION)
+	if (sc->actions == NO_ACTION && !sc->act)
 		return add_cell(sc, mem, size, m, NULL);
 	for (const struct action *a = actions; a->name && !ret; a++) {
-		if (!(a->on & mem->bit))
+		if (!(a->on & mem->bit) || (sc->act ? strcmp(a->name, sc->act) : a->named))
 			continue;
 		ret = add_cell(sc, mem, size, m, a);
 		if (sc->actions == FIRST_ACTION)
@@ -192,8 +192,9 @@ static void usage(FILE *f)
 	fprintf(f, "\nscenarios:\n");
 	for (const struct scenario *sc = suite->scenarios; sc->run; sc++)
 		fprintf(f, "  %s%s%s\n      %s\n",
-			sc->actions == NO_ACTION ? "" : "ACTION",
-			sc->actions != NO_ACTION && sc->name[0] ? "_" : "", sc->name, sc->what);
+			sc->act ?: sc->actions == NO_ACTION ? "" : "ACTION",
+			(sc->act || sc->actions != NO_ACTION) && sc->name[0] ? "_" : "",
+			sc->name, sc->what);
 	fprintf(f, "\nactions:\n");
 	for (const struct action *a = actions; a->name; a++)
 		fprintf(f, "  %-26s %s\n", a->name, a->what);

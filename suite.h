@@ -51,6 +51,7 @@ enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
  * @sizes: AT_* bits
  * @wants: which pins it is crossed with; NULL for none
  * @actions: which actions
+ * @act: name of the one action it is made for, whatever @actions says
  * @pin_word: the pin's word in the name of cells without a method of their own;
  *	NULL for "none"
  * @map_dev: on a namespace whose memory map lies on the device
@@ -72,6 +73,7 @@ struct scenario {
 	unsigned int sizes;
 	bool (*wants)(const struct pin_method *m);
 	enum scenario_actions actions;
+	const char *act;
 	const char *pin_word;
 	bool map_dev;
 	bool destructive;

@@ -38,6 +38,8 @@ enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
  * @heir: process that inherited them, 0 when there is none
  * @len: bytes of one pin
  * @map_len: bytes mapped by h in MAP_MAIN
+ * @usual_ns: what the action takes when nothing is in its way; 0 where the kind of
+ *	memory says it
  */
 struct scene {
 	struct cell *c;
@@ -55,6 +57,7 @@ struct scene {
 	pid_t heir;
 	size_t len;
 	size_t map_len;
+	uint64_t usual_ns;
 };
 
 /* what a scenario does to the scene between the pin and the action */
@@ -162,6 +165,31 @@ void file_unmapped(struct cell *c);
 void file_touched(struct cell *c);
 void file_by_another(struct cell *c);
 void file_killed(struct cell *c);
+
+/* teardown_pmem.c: the block device below a file, or below programs */
+void pmem_mapped(struct cell *c);
+void pmem_touched(struct cell *c);
+void pmem_unmapped(struct cell *c);
+void pmem_idle(struct cell *c);
+void pmem_faulting(struct cell *c);
+void pmem_writing(struct cell *c);
+void pmem_syncing(struct cell *c);
+void pmem_first_group(struct cell *c);
+void pmem_unmounted(struct cell *c);
+void pmem_unmap_first(struct cell *c);
+void pmem_unmount_first(struct cell *c);
+void pmem_sync_first(struct cell *c);
+void block_read(struct cell *c);
+void block_read_direct(struct cell *c);
+void block_written(struct cell *c);
+void block_written_direct(struct cell *c);
+
+/* teardown_poison.c: memory that is said to be lost */
+void poison(struct cell *c);
+void poison_two(struct cell *c);
+void poison_pinned(struct cell *c);
+void poison_soft(struct cell *c);
+void poison_badblocks(struct cell *c);
 
 /* teardown_control.c: an oracle that cannot say no proves nothing */
 void control_log(struct cell *c);

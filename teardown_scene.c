@@ -82,6 +82,8 @@ bool scene_arrange_node(struct cell *c, struct scene *s, const char *node)
 	s->len = page();
 	s->map_len = c->size == DAXMAP_PUD ? daxmap_bytes(DAXMAP_PUD) :
 					     2 * daxmap_bytes(DAXMAP_PMD);
+	if (s->map_len > c->v.size)
+		s->map_len = c->v.size;
 	s->rule = (struct timeline_rule){
 		.revoke = true,
 		.action = c->action ? c->action->verb : "unbind",
@@ -174,7 +176,7 @@ bool scene_start(struct scene *s)
 
 enum actor_state scene_watch(struct scene *s)
 {
-	s->actor.usual_ns = s->c->v.mount[0] ? FILE_USUAL_NS : s->c->guard->usual_ns;
+	s->actor.usual_ns = s->usual_ns ?: s->c->v.mount[0] ? FILE_USUAL_NS : s->c->guard->usual_ns;
 	return actor_watch(&s->actor, s->rule.pins ? any_live : NULL, s);
 }
 

@@ -129,6 +129,13 @@ const struct action actions[] = {
 		.on = MEMORY_FILES, .spoils = true,
 		.frees = FREES_NONE, .leaves = LEAVES_OPEN,
 		.run = action_shutdown,
+	}, {
+		.name = "unbind_nd_pmem",
+		.verb = "unbind",
+		.what = "the block device below is unbound from nd_pmem through sysfs",
+		.on = MEMORY_FILES | MEMORY_BLOCKS, .named = true,
+		.run = action_unbind_pmem,
+		.undo = action_bind_pmem,
 	},
 	{ 0 }
 };

@@ -50,6 +50,7 @@ enum action_leaves {
  *	or mapped; 0 for none
  * @other: for files: a second one has to be there, see action_other()
  * @spoils: the file system has to be made anew afterwards
+ * @named: only scenarios that name it are crossed with it
  * @run: carries it out in the calling task; may block in state D.  -EOPNOTSUPP
  *	from a file system that does not know how
  * @undo: gives the device back; may block likewise; NULL where nothing is to be
@@ -66,6 +67,7 @@ struct action {
 	int refusal;
 	bool other;
 	bool spoils;
+	bool named;
 	int (*run)(const struct victim *v);
 	int (*undo)(const struct victim *v);
 };
@@ -96,6 +98,13 @@ int action_remount_ro(const struct victim *v);
 int action_remount_rw(const struct victim *v);
 int action_unmount(const struct victim *v);
 int action_shutdown(const struct victim *v);
+
+/* action_pmem.c: of the block device that a file or a cell of blocks lies on */
+int action_unbind_pmem(const struct victim *v);
+int action_bind_pmem(const struct victim *v);
+
+/** action_pmem_bound() - has @v a driver? */
+bool action_pmem_bound(const struct victim *v);
 
 /* all of them; ends with an entry without a name */
 extern const struct action actions[];

@@ -170,8 +170,8 @@ enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
 		 * Unbind waits in state D, truncate in S on the kernels whose
 		 * file systems wait for a page with TASK_INTERRUPTIBLE.
 		 */
-		bool asleep = strchr("DS", task_state(a->pid, &switches)) &&
-			      still_since && switches == last;
+		bool still = strchr("DS", task_state(a->pid, &switches));
+		bool asleep = still && still_since && switches == last;
 		/* a pin seen live is live at the moment before the question */
 		uint64_t now = timeline_now();
 		int is_live = live ? live(arg) : 1;
@@ -193,7 +193,9 @@ enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
 			if (rested)
 				continue;
 		} else {
-			actor_look(a);
+			/* a stack that moves is no news, and some kernels warn of the look */
+			if (still)
+				actor_look(a);
 			last = switches;
 			still_since = now;
 			rested = false;

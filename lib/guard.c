@@ -195,13 +195,57 @@ static bool is_bound(const struct victim *v)
 	return !victim_driver(v, driver, sizeof(driver)) && driver[0];
 }
 
-/* the file goes with the next cell, and the file system stays */
+int guard_unmount(struct guard *g)
+{
+	int ret = guard_bind_call(g, action_unmount);
+
+	if (ret)
+		return ret;
+	g->fs[0].mounted = false;
+	g->fs[0].v.mount[0] = '\0';
+	return 0;
+}
+
+/* pages that somebody held while their memory map went: a fresh one for all */
+static int renew_pmem(struct guard *g)
+{
+	int ret = guard_bind_call(g, action_unbind_pmem);
+
+	return ret ?: guard_bind_call(g, action_bind_pmem);
+}
+
+/*
+ * The file goes with the next cell, and the file system stays, unless its device
+ * was taken away: whatever looks at the device's pages, an unmount also, wants
+ * them to be there, and counted from the start.
+ */
 static int settle_file(struct guard *g)
 {
+	bool away = g->victim.block[0] && !action_pmem_bound(&g->victim);
+	int ret = 0;
+
+	if (away) {
+		g->fs_spoiled = true;
+		g->dirty = g->dirty || holders_alive(g);
+		ret = guard_bind_call(g, action_bind_pmem);
+	}
+	if (ret)
+		return ret == -ETIMEDOUT ? -EBUSY : ret;
 	if (end_holders(g)) {
 		guard_set_wedged(g);
 		return -EBUSY;
 	}
+	if (g->dirty && g->victim.block[0])
+		ret = renew_pmem(g);
+	if ((away || g->dirty) && !ret && g->fs[0].mounted)
+		ret = guard_unmount(g);
+	if (ret == -ETIMEDOUT || ret == -ECHILD) {
+		guard_set_wedged(g);
+		return -EBUSY;
+	}
+	if (ret)
+		return ret;
+	g->dirty = false;
 	g->busy = false;
 	return 0;
 }

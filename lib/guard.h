@@ -115,8 +115,8 @@ void guard_set_actor(struct guard *g, pid_t pid);
  * In this order: an action that still waits loses its holders, so that it can
  * end; a device whose action returned under live pins is bound first, so that
  * the memory map lies under them again, and only then the holders end (defuse);
- * after that one more round of unbind and bind resets the page state.  A file has
- * no driver to be bound: there the holders just end.
+ * after that one more round of unbind and bind resets the page state.  The file
+ * system of a file stays mounted, unless its device had been taken away.
  *
  * Return: 0; -EBUSY when the device is wedged (recorded in g->wedged); or
  * -errno of what could not be put right.
@@ -152,6 +152,14 @@ int guard_make_node(struct guard *g);
 
 /** guard_drop_node() - remove it, unless it is damaged; 0 or -errno */
 int guard_drop_node(struct guard *g);
+
+/**
+ * guard_unmount() - unmount the file system of g->victim in a task of its own
+ * @g: state
+ *
+ * Return: 0, -ETIMEDOUT when it is stuck, -ECHILD when the task died, or -errno.
+ */
+int guard_unmount(struct guard *g);
 
 /** guard_drop_fs() - unmount and erase the file systems of ours; 0 or the first -errno */
 int guard_drop_fs(struct guard *g);

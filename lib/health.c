@@ -194,25 +194,31 @@ static int read_state(struct health *h, struct health_state *s, unsigned int whi
 
 int health_begin(struct health *h)
 {
-	int err = 0;
+	int err = 0, ret;
 
 	health_lines_clear(&h->text);
 	health_lines_clear(&h->stray);
 	health_log_reset(&h->log);
+	if (!h->log_read)
+		err = health_log_skip(&h->log);
+	/* looking makes the kernel say things, too */
+	ret = read_state(h, &h->was, ~0u);
+	err = err ?: ret;
+	h->log.before = true;
+	ret = health_log_drain(&h->log);
+	err = err ?: ret;
+	h->log.before = false;
 	if (h->log_read) {
-		err = health_log_drain(&h->log);
 		health_log_report(&h->log, &h->stray);
+		if (h->log.poisoned)
+			health_lines_add(&h->stray, "%s", h->log.poison);
 		if (h->log.overrun)
 			health_lines_add(&h->stray, "log: lines were lost");
 		health_lines_finish(&h->stray);
-		health_log_reset(&h->log);
-	} else {
-		err = health_log_skip(&h->log);
 	}
+	health_log_reset(&h->log);
 	h->log_read = false;
-	if (err)
-		return err;
-	return read_state(h, &h->was, ~0u);
+	return err;
 }
 
 static uint64_t now_ns(void)
@@ -252,6 +258,11 @@ static unsigned int judge_log(struct health *h, unsigned int oracles)
 	if (oracles & HEALTH_LOG && h->log.nr) {
 		health_log_report(&h->log, &h->text);
 		found |= HEALTH_LOG;
+	}
+	if (oracles & HEALTH_POISON && h->log.poisoned) {
+		health_lines_add(&h->text, "%s%s", h->log.poison,
+				 h->log.poisoned > 1 ? ", and so on" : "");
+		found |= HEALTH_POISON;
 	}
 	if (oracles & HEALTH_OVERRUN && h->log.overrun) {
 		health_lines_add(&h->text, "log: lines were lost");
@@ -317,7 +328,7 @@ int health_end(struct health *h, unsigned int oracles, unsigned int *found)
 	ask &= h->now.has;
 
 	/* last, so that what the other looks made the kernel say is in it */
-	if (oracles & (HEALTH_LOG | HEALTH_OVERRUN)) {
+	if (oracles & (HEALTH_LOG | HEALTH_OVERRUN | HEALTH_POISON)) {
 		health_log_reset(&h->log);
 		ret = health_log_drain(&h->log);
 		err = err ? err : ret;
@@ -356,6 +367,8 @@ const char *health_name(unsigned int bit)
 		return "devices";
 	case HEALTH_THP_SPLIT:
 		return "thp_split";
+	case HEALTH_POISON:
+		return "poison";
 	default:
 		return "unknown";
 	}

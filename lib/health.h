@@ -18,6 +18,7 @@
 #define HEALTH_IOMEM	0x10u	/* /proc/iomem differs */
 #define HEALTH_DEVICES	0x20u	/* devices under /sys/bus/{dax,nd} differ */
 #define HEALTH_THP_SPLIT 0x40u	/* thp_split_pud moved although nobody looked */
+#define HEALTH_POISON	0x80u	/* a line of the log that tells of memory failure */
 
 /*
  * How long pin counters may take to come back.  io_uring lets go of a fixed

@@ -88,6 +88,10 @@ struct health_fault {
  * struct health_log - a reader of /dev/kmsg with its own cursor
  * @fd: the cursor
  * @overrun: records were lost
+ * @before: what is read now was so before health_begin()
+ * @minus: counters that were negative then, each in blanks: no news any more
+ * @poisoned: lines seen that tell of memory failure
+ * @poison: the first of them
  * @nr: faults seen; the first HEALTH_FAULTS_MAX are in @fault
  * @fault: what was said about each
  * @open: the newest fault is still being told
@@ -99,6 +103,10 @@ struct health_fault {
 struct health_log {
 	int fd;
 	bool overrun;
+	bool before;
+	char minus[HEALTH_LINE_MAX];
+	unsigned int poisoned;
+	char poison[HEALTH_LINE_MAX];
 	unsigned int nr;
 	struct health_fault fault[HEALTH_FAULTS_MAX];
 	bool open;

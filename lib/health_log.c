@@ -279,6 +279,36 @@ static void end_cut(struct health_log *log)
 	log->said[0] = '\0';
 }
 
+/*
+ * A counter that is negative is told each time it is looked at, to the end of the
+ * machine's days.  Only the cell that made it so is to blame.
+ */
+static bool is_old_minus(struct health_log *log, const char *line)
+{
+	const char *name = skip_word(line, "vmstat_refresh: ");
+	char key[64];
+	size_t used = strlen(log->minus);
+
+	if (!name)
+		return false;
+	snprintf(key, sizeof(key), " %.*s ", (int)strcspn(name, " "), name);
+	if (strstr(log->minus, key))
+		return true;
+	if (log->before)
+		snprintf(log->minus + used, sizeof(log->minus) - used, "%s", key);
+	return log->before;
+}
+
+/* what scenarios bring about on purpose is counted apart */
+static bool is_poison(struct health_log *log, const char *line)
+{
+	if (!skip_word(line, "Memory failure: "))
+		return false;
+	if (!log->poisoned++)
+		snprintf(log->poison, sizeof(log->poison), "%.*s", HEALTH_LINE_MAX - 1, line);
+	return true;
+}
+
 static void one_line(struct health_log *log, const char *line)
 {
 	const char *where = fault_where(line);
@@ -309,7 +339,7 @@ static void one_line(struct health_log *log, const char *line)
 			 HEALTH_LINE_MAX - 1, line);
 		return;
 	}
-	if (!classify(line, &role))
+	if (!classify(line, &role) || is_old_minus(log, line) || is_poison(log, line))
 		return;
 	if ((role == REST && log->open) || (role == AFTER && log->nr))
 		return;
@@ -454,6 +484,7 @@ int health_log_skip(struct health_log *log)
 void health_log_reset(struct health_log *log)
 {
 	log->overrun = false;
+	log->poisoned = 0;
 	log->nr = 0;
 	log->open = false;
 	log->cut = false;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -30,13 +32,17 @@
 /* Between two touches of the watching thread: short against a teardown. */
 #define TOUCH_NS		(200 * 1000)
 
+/* One transfer, and from one to the next: a prime of them, so that none is near. */
+#define IO_BYTES		4096
+#define IO_STRIDE		(37 * IO_BYTES)
+
 /* Device nodes, and files in a private directory. */
 #define HOLDER_PATH		96
 
 enum holder_op {
 	OP_MAP, OP_UNMAP, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_STREW, OP_CHECK, OP_ZEROES,
-	OP_SAMPLE, OP_WATCH, OP_HAMMER, OP_CHURN, OP_ROUND, OP_CALM, OP_PIN, OP_LIVE, OP_RELEASE,
-	OP_HEIR, OP_END,
+	OP_SAMPLE, OP_WATCH, OP_HAMMER, OP_CHURN, OP_IO, OP_ROUND, OP_CALM, OP_PIN, OP_LIVE,
+	OP_RELEASE, OP_HEIR, OP_END,
 };
 
 struct command {
@@ -46,6 +52,7 @@ struct command {
 	enum daxmap_size size;
 	int prot;
 	bool reopen;
+	unsigned int io;
 	size_t off;
 	size_t len;
 	size_t stride;
@@ -69,8 +76,13 @@ struct worker {
 	size_t off;
 	enum daxmap_size size;
 	bool reopen;
+	unsigned int io;
+	int fd;
+	size_t len;
+	uint16_t tag;
 	char path[HOLDER_PATH];
 	atomic_ulong rounds;
+	atomic_ulong wrong;
 };
 
 /* the process's own state; it exists in the holder only */
@@ -89,8 +101,12 @@ static struct {
 static __thread sigjmp_buf bus_env;
 static __thread volatile sig_atomic_t bus_armed;
 
-static void on_bus(int sig)
+static void on_bus(int sig, siginfo_t *info, void *context)
 {
+	(void)context;
+	/* tells of memory that was lost somewhere, and of no access to it */
+	if (info->si_code == BUS_MCEERR_AO)
+		return;
 	if (bus_armed)
 		siglongjmp(bus_env, 1);
 	/* not one of ours: die of it */
@@ -182,6 +198,44 @@ static void *churn_thread(void *arg)
 	return NULL;
 }
 
+/* one transfer; false where it did not get through */
+static bool transfer(struct worker *w, void *buf, size_t off)
+{
+	struct pattern_error err;
+
+	if (w->io & HOLDER_WRITE) {
+		pattern_fill(buf, IO_BYTES, w->tag, off);
+		return pwrite(w->fd, buf, IO_BYTES, off) == IO_BYTES &&
+		       !(w->io & HOLDER_SYNC && fsync(w->fd));
+	}
+	/* what lies in the page cache says nothing of the device */
+	if (!(w->io & HOLDER_DIRECT))
+		posix_fadvise(w->fd, off, IO_BYTES, POSIX_FADV_DONTNEED);
+	if (pread(w->fd, buf, IO_BYTES, off) != IO_BYTES)
+		return false;
+	if (pattern_check(buf, IO_BYTES, w->tag, off, &err))
+		atomic_fetch_add(&w->wrong, 1);
+	return true;
+}
+
+static void *io_thread(void *arg)
+{
+	struct worker *w = arg;
+	void *buf = aligned_alloc(IO_BYTES, IO_BYTES);
+
+	while (buf && !atomic_load(&me.stop)) {
+		/* no two rounds at the same place, and all places in turn */
+		size_t off = atomic_load(&w->rounds) * IO_STRIDE % w->len;
+
+		if (!transfer(w, buf, off))
+			rest(TOUCH_NS);
+		atomic_fetch_add(&w->rounds, 1);
+	}
+	free(buf);
+	close(w->fd);
+	return NULL;
+}
+
 static int start_worker(void *(*fn)(void *), const struct command *c)
 {
 	struct worker *w = &me.worker[me.workers];
@@ -194,6 +248,15 @@ static int start_worker(void *(*fn)(void *), const struct command *c)
 	w->off = c->off;
 	w->size = c->size;
 	w->reopen = c->reopen;
+	w->io = c->io;
+	w->len = c->len;
+	w->tag = c->tag;
+	w->fd = -1;
+	if (c->op == OP_IO)
+		w->fd = open(c->path, (c->io & HOLDER_WRITE ? O_RDWR : O_RDONLY) |
+			     (c->io & HOLDER_DIRECT ? O_DIRECT : 0) | O_CLOEXEC);
+	if (c->op == OP_IO && w->fd < 0)
+		return -errno;
 	memcpy(w->path, c->path, sizeof(w->path));
 	atomic_store(&me.stop, false);
 	ret = pthread_create(&w->thread, NULL, fn, w);
@@ -214,16 +277,18 @@ static void one_round(void)
 	}
 }
 
-static unsigned long calm(void)
+static unsigned long calm(unsigned long *wrong)
 {
 	unsigned long rounds = 0;
 
+	*wrong = 0;
 	atomic_store(&me.stop, true);
 	while (me.workers) {
 		struct worker *w = &me.worker[--me.workers];
 
 		pthread_join(w->thread, NULL);
 		rounds += atomic_load(&w->rounds);
+		*wrong += atomic_load(&w->wrong);
 	}
 	return rounds;
 }
@@ -351,6 +416,7 @@ static int execute(const struct command *c, struct reply *r)
 {
 	struct daxmap *m = &me.map[c->map];
 	char *at = (char *)m->addr + c->off;
+	unsigned long wrong;
 
 	switch (c->op) {
 	case OP_MAP:
@@ -385,9 +451,15 @@ static int execute(const struct command *c, struct reply *r)
 	case OP_ROUND:
 		one_round();
 		return 0;
+	case OP_IO:
+		return start_worker(io_thread, c);
 	case OP_CALM:
-		r->value = calm();
-		return 0;
+		r->value = calm(&wrong);
+		if (!wrong)
+			return 0;
+		snprintf(r->why, sizeof(r->why), "%lu of %lu reads got other bytes", wrong,
+			 r->value);
+		return -EILSEQ;
 	case OP_PIN:
 		return do_pin(c, r);
 	case OP_LIVE:
@@ -399,7 +471,7 @@ static int execute(const struct command *c, struct reply *r)
 	case OP_END:
 		break;
 	}
-	calm();
+	calm(&wrong);
 	for (int i = 0; i < HOLDER_PINS; i++)
 		if (me.pin[i].method)
 			pin_close(&me.pin[i]);
@@ -409,7 +481,10 @@ static int execute(const struct command *c, struct reply *r)
 
 static void serve(int sock)
 {
-	struct sigaction sa = { .sa_handler = on_bus };
+	struct sigaction sa = {
+		.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO | SA_RESTART,
+	};
+	unsigned long wrong;
 	struct command c;
 
 	sigaction(SIGBUS, &sa, NULL);
@@ -424,7 +499,7 @@ static void serve(int sock)
 			 * guardian) knows whether letting go of the pins is
 			 * safe: wait.  Mappings are in the way of a bind.
 			 */
-			calm();
+			calm(&wrong);
 			drop_mappings();
 			for (;;)
 				pause();
@@ -637,6 +712,14 @@ int holder_churn(struct holder *h, const char *path, enum daxmap_size size,
 		 bool reopen)
 {
 	struct command c = { .op = OP_CHURN, .size = size, .reopen = reopen };
+
+	snprintf(c.path, sizeof(c.path), "%s", path);
+	return ask(h, &c, NULL);
+}
+
+int holder_io(struct holder *h, const char *path, size_t len, uint16_t tag, unsigned int how)
+{
+	struct command c = { .op = OP_IO, .len = len, .tag = tag, .io = how };
 
 	snprintf(c.path, sizeof(c.path), "%s", path);
 	return ask(h, &c, NULL);

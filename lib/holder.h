@@ -146,6 +146,25 @@ int holder_hammer(struct holder *h, unsigned int map);
 int holder_churn(struct holder *h, const char *path, enum daxmap_size size,
 		 bool reopen);
 
+/* how holder_io() goes about it; reads unless HOLDER_WRITE */
+#define HOLDER_WRITE	0x1u
+#define HOLDER_DIRECT	0x2u	/* O_DIRECT */
+#define HOLDER_SYNC	0x4u	/* fsync(2) after each write */
+
+/**
+ * holder_io() - read or write pages of a file or block device in a thread
+ * @h: started
+ * @path: opened once
+ * @len: of which so many bytes, a multiple of a page
+ * @tag: the pattern that is there, and that is written
+ * @how: HOLDER_* bits
+ *
+ * Errors are expected while the device is away; the thread goes on until
+ * holder_calm(), which returns -EILSEQ when other bytes were read.
+ */
+int holder_io(struct holder *h, const char *path, size_t len, uint16_t tag,
+	      unsigned int how);
+
 /**
  * holder_round() - wait until each thread has got round once more
  * @h: started
@@ -159,6 +178,8 @@ int holder_round(struct holder *h);
  * holder_calm() - end the threads
  * @h: started
  * @rounds: how often they got round in all; may be NULL
+ *
+ * Return: 0, or -EILSEQ with h->why when a thread of holder_io() read other bytes.
  */
 int holder_calm(struct holder *h, unsigned long *rounds);
 

@@ -34,6 +34,16 @@ static int get_devdax(struct guard *g, const struct memory_want *want, struct vi
 	return victim_get(&g->set, &wanted, v, why, len);
 }
 
+/* whoever still has a file of it open will not let go any more: -EBUSY */
+static int drop_fs(struct guard *g, char *why, size_t len)
+{
+	if (!guard_drop_fs(g))
+		return 0;
+	g->victim = g->fs[0].mounted ? g->fs[0].v : g->fs[1].v;
+	guard_set_wedged(g);
+	return say_wedged(&g->victim, why, len);
+}
+
 static int take_devdax(const struct memory *m, struct guard *g, const struct memory_want *want,
 		       struct victim *v, char *why, size_t len)
 {
@@ -49,7 +59,7 @@ static int take_devdax(const struct memory *m, struct guard *g, const struct mem
 	if (ret) {
 		/* chosen anew, perhaps reconfigured: nobody knows what it holds */
 		g->filled &= ~(1u << which);
-		ret = guard_drop_fs(g);
+		ret = drop_fs(g, why, len);
 		ret = ret ?: get_devdax(g, want, chosen, why, len);
 	}
 	*v = *chosen;
@@ -87,12 +97,9 @@ static int ready(struct guard *g, struct fsdax *f, const struct memory *m, bool 
 		if (!fsdax_empty(f))
 			return 0;
 	}
-	/* whoever still has a file of it open will not let go any more */
-	if (guard_drop_fs(g)) {
-		g->victim = f->v;
-		guard_set_wedged(g);
-		return say_wedged(&f->v, why, len);
-	}
+	ret = drop_fs(g, why, len);
+	if (ret)
+		return ret;
 	g->fs_spoiled = false;
 	return make(g, f, type, map_dev, why, len);
 }
@@ -112,12 +119,16 @@ static int try_file(const struct memory *m, struct guard *g, const struct memory
 {
 	struct fsdax *f = &g->fs[0];
 	int ret = ready(g, f, m, want->map_dev, why, len);
+	bool whole;
 
 	*v = f->v;
-	ret = ret ?: fsdax_file(f, "cell", 0, v->node, sizeof(v->node), why, len);
-	if (ret)
-		return ret;
+	/* a file smaller than a pmd entry may lie anywhere */
+	whole = want->bytes % FILE_ALIGN == 0;
+	ret = ret ?: fsdax_file(f, "cell", whole ? 0 : want->bytes, v->node, sizeof(v->node),
+				why, len);
 	v->size = want->bytes;
+	if (ret || !whole)
+		return ret;
 	ret = allocate(v);
 	if (ret)
 		snprintf(why, len, "%s: no room for %zu bytes%s: %s", v->node, v->size,
@@ -135,6 +146,25 @@ static int take_file(const struct memory *m, struct guard *g, const struct memor
 	/* blocks may still belong to a file of an earlier cell: with a new file system */
 	g->fs_spoiled = true;
 	return try_file(m, g, want, v, why, len);
+}
+
+static int take_block(const struct memory *m, struct guard *g, const struct memory_want *want,
+		      struct victim *v, char *why, size_t len)
+{
+	struct victim_want wanted = {
+		.mode = m->name, .min_size = want->bytes,
+		.align = m->bit == MEMORY_FSDAX ? FILE_ALIGN : 0,
+	};
+	int ret = drop_fs(g, why, len);
+
+	ret = ret ?: victim_get(&g->set, &wanted, v, why, len);
+	if (ret)
+		return ret;
+	if (guard_is_wedged(g, victim_key(v)))
+		return say_wedged(v, why, len);
+	snprintf(v->node, sizeof(v->node), "/dev/%s", v->block);
+	v->size = want->bytes;
+	return 0;
 }
 
 int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, char *why,
@@ -177,6 +207,24 @@ const struct memory memories[] = {
 		.bit = MEMORY_XFS,
 		.largest = DAXMAP_PMD,
 		.take = take_file,
+	}, {
+		.name = "raw",
+		.what = "a block device, the namespace in raw mode",
+		.bit = MEMORY_RAW,
+		.largest = DAXMAP_PTE,
+		.take = take_block,
+	}, {
+		.name = "fsdax",
+		.what = "a block device, the namespace in fsdax mode",
+		.bit = MEMORY_FSDAX,
+		.largest = DAXMAP_PTE,
+		.take = take_block,
+	}, {
+		.name = "sector",
+		.what = "a block device, the namespace in sector mode (btt)",
+		.bit = MEMORY_SECTOR,
+		.largest = DAXMAP_PTE,
+		.take = take_block,
 	},
 	{ 0 }
 };

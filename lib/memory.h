@@ -18,6 +18,10 @@
 #define MEMORY_EXT4	0x2u	/* a file on ext4, mounted with dax */
 #define MEMORY_XFS	0x4u	/* a file on xfs */
 #define MEMORY_FILES	(MEMORY_EXT4 | MEMORY_XFS)
+#define MEMORY_RAW	0x8u	/* a bare block device on a namespace of no mode */
+#define MEMORY_FSDAX	0x10u	/* one on a namespace in fsdax mode */
+#define MEMORY_SECTOR	0x20u	/* one on a block translation table */
+#define MEMORY_BLOCKS	(MEMORY_RAW | MEMORY_FSDAX | MEMORY_SECTOR)
 
 /**
  * struct memory_want - what a cell needs

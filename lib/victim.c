@@ -14,6 +14,9 @@
 
 #define LABEL	"ksft-dax"
 
+/* in sector mode, where a namespace was not found in it */
+#define SECTOR_BYTES	4096
+
 int victim_say(int rc, char *why, size_t len, const char *fmt, ...)
 {
 	va_list ap;
@@ -389,13 +392,28 @@ static bool wants_dax(const struct victim_want *want)
 	return !strcmp(want->mode, "devdax");
 }
 
+static bool wants_sectors(const struct victim_want *want)
+{
+	return !strcmp(want->mode, "sector");
+}
+
+/* what a label that insists on a mode calls it */
+static const char *claim_of(const struct victim_want *want)
+{
+	if (wants_dax(want))
+		return "dax";
+	if (wants_sectors(want))
+		return "btt";
+	return want->align ? "pfn" : "";
+}
+
 static bool is_as_wanted(const struct victim *v, const struct victim_want *want)
 {
 	if (v->align != want->align || v->map_dev != want->map_dev)
 		return false;
 	if (wants_dax(want))
 		return v->dax[0] && v->size >= want->min_size;
-	return v->block[0] && !v->sector &&
+	return v->block[0] && !v->sector == !wants_sectors(want) &&
 	       victim_usable(v, v->align, v->map_dev) >= want->min_size;
 }
 
@@ -439,8 +457,8 @@ static int reconfigure(struct victim_set *set, int i, const struct victim_want *
 	struct victim found;
 	int rc;
 
-	if (!victim_offers_align(&victim_machine, to.region, want->align, failed,
-				 sizeof(failed)))
+	if (want->align && !victim_offers_align(&victim_machine, to.region, want->align, failed,
+						sizeof(failed)))
 		return victim_say(-EOPNOTSUPP, why, len,
 				  "this kernel aligns device-dax to %s, not to %zu: is it built with transparent huge pages, and without PREEMPT_RT?",
 				  failed, want->align);
@@ -452,9 +470,9 @@ static int reconfigure(struct victim_set *set, int i, const struct victim_want *
 	victim_copy(to.ndns, sizeof(to.ndns), set->now[i].ndns);
 	to.align = want->align;
 	to.map_dev = want->map_dev;
-	to.sector = 0;
+	to.sector = wants_sectors(want) ? SECTOR_BYTES : 0;
 	to.info_uuid[0] = 0;
-	victim_copy(to.claim, sizeof(to.claim), wants_dax(want) ? "dax" : "pfn");
+	victim_copy(to.claim, sizeof(to.claim), claim_of(want));
 	/* the guardian must know before anything changes */
 	__atomic_store_n(&set->reconfigured[i], true, __ATOMIC_SEQ_CST);
 	rc = victim_configure(&to, want->mode, failed, sizeof(failed));

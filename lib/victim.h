@@ -69,8 +69,8 @@ struct victim {
 
 /**
  * struct victim_want - what a cell needs
- * @mode: "devdax" or "fsdax"
- * @align: bytes: 4 KiB, 2 MiB, 1 GiB
+ * @mode: "devdax", "fsdax", "raw" or "sector"
+ * @align: bytes: 4 KiB, 2 MiB, 1 GiB; 0 for modes without
  * @min_size: usable bytes
  * @map_dev: memory map on the device instead of in memory
  */

@@ -539,6 +539,39 @@ TEST(a_long_diff_is_bounded)
 	EXPECT_LT(out.len, 1000);
 }
 
+TEST(memory_failure_is_counted_apart)
+{
+	struct health_log *log = calloc(1, sizeof(*log));
+
+	feed(log, "3,1,2,-", "Memory failure: 0x24f203: Sending SIGBUS to a:1");
+	feed(log, "3,1,2,-", "Memory failure: 0x24f203: recovery action for dax page");
+	health_log_flush(log);
+	EXPECT_EQ(0u, log->nr);
+	EXPECT_EQ(2u, log->poisoned);
+	EXPECT_STREQ("Memory failure: 0x24f203: Sending SIGBUS to a:1", log->poison);
+	health_log_reset(log);
+	EXPECT_EQ(0u, log->poisoned);
+	free(log);
+}
+
+TEST(a_negative_counter_is_news_once)
+{
+	struct health_log *log = calloc(1, sizeof(*log));
+
+	log->before = true;
+	feed(log, "4,1,2,-", "vmstat_refresh: nr_mapped -67103194");
+	health_log_flush(log);
+	log->before = false;
+	health_log_reset(log);
+	feed(log, "4,1,2,-", "vmstat_refresh: nr_mapped -67103194");
+	health_log_flush(log);
+	EXPECT_EQ(0u, log->nr);
+	feed(log, "4,1,2,-", "vmstat_refresh: nr_mapped_other -1");
+	health_log_flush(log);
+	EXPECT_EQ(1u, log->nr);
+	free(log);
+}
+
 TEST(same)
 {
 	struct health_snapshot empty = { 0 }, a = { .text = (char *)"ab", .len = 2 };
@@ -568,9 +601,9 @@ TEST(names)
 {
 	unsigned int bit;
 
-	for (bit = 1; bit <= HEALTH_THP_SPLIT; bit <<= 1)
+	for (bit = 1; bit <= HEALTH_POISON; bit <<= 1)
 		EXPECT_STRNE("unknown", health_name(bit));
-	EXPECT_STREQ("unknown", health_name(HEALTH_THP_SPLIT << 1));
+	EXPECT_STREQ("unknown", health_name(HEALTH_POISON << 1));
 	EXPECT_STREQ("unknown", health_name(0));
 }
 

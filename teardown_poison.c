@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory of a file that is said to be lost, by madvise(2) and by the badblocks file
+ * of its block device.
+ *
+ * Whoever has the page mapped is told by SIGBUS, with the address and the size of
+ * its own mapping: 6100e34b2526 ("mm, memory_failure: Teach memory_failure() about
+ * dev_pagemap pages").  A pin stays what it is.  The mark on the struct page goes
+ * with the memory map, so each cell ends with one round of unbind and bind.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "teardown.h"
+
+/* asm-generic/mman-common.h; not in the C library's headers */
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE	101
+#endif
+
+/* Longest wait for a signal or an answer of a witness. */
+#define TOLD_NS		(5 * NSEC_PER_SEC)
+
+/* Away from the start of a pmd entry, and not in the middle of it. */
+#define POISON_PMD_OFF	(1536u << 10)
+
+enum step { STEP_OPEN, STEP_MAP, STEP_POISON, STEP_SOFT, STEP_TOUCH, STEP_END };
+
+/**
+ * struct witness - a process that has the file mapped, and what it was told
+ * @pid: the process
+ * @size: level it maps the file by
+ * @off: the page in question, bytes from the file's start
+ * @addr: where it is mapped
+ * @step: what it is to do next
+ * @done: the last step that is over
+ * @ret: what that returned, -errno
+ * @signals: SIGBUS received
+ * @code: si_code of the first
+ * @lsb: si_addr_lsb of the first
+ * @told: si_addr of the first
+ *
+ * In shared memory, so that a killed one's words are there still.
+ */
+struct witness {
+	pid_t pid;
+	enum daxmap_size size;
+	size_t off;
+	char *addr;
+	atomic_int step;
+	atomic_int done;
+	int ret;
+	atomic_int signals;
+	int code;
+	int lsb;
+	char *told;
+};
+
+static struct witness *me;
+static sigjmp_buf touch_env;
+static volatile sig_atomic_t touching;
+
+static void on_bus(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	if (!atomic_load(&me->signals)) {
+		me->code = info->si_code;
+		me->lsb = info->si_addr_lsb;
+		me->told = info->si_addr;
+	}
+	atomic_fetch_add(&me->signals, 1);
+	if (touching)
+		siglongjmp(touch_env, 1);
+}
+
+static int touch(volatile char *p)
+{
+	if (sigsetjmp(touch_env, 1)) {
+		touching = 0;
+		return -EFAULT;
+	}
+	touching = 1;
+	(void)*p;
+	touching = 0;
+	return 0;
+}
+
+static int do_step(enum step step, struct daxmap *m, const char *path)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	int ret;
+
+	switch (step) {
+	case STEP_OPEN:
+		ret = daxmap_open(m, path, me->size, 0, 0, PROT_READ | PROT_WRITE);
+		me->addr = (char *)m->addr + me->off;
+		return ret;
+	case STEP_MAP:
+		return daxmap_prove(m, true, NULL);
+	case STEP_POISON:
+		return madvise(me->addr, page, MADV_HWPOISON) ? -errno : 0;
+	case STEP_SOFT:
+		return madvise(me->addr, page, MADV_SOFT_OFFLINE) ? -errno : 0;
+	case STEP_TOUCH:
+		return touch(me->addr);
+	default:
+		return 0;
+	}
+}
+
+static void __attribute__((noreturn)) witness(struct witness *w, const char *path)
+{
+	struct sigaction sa = { .sa_sigaction = on_bus, .sa_flags = SA_SIGINFO };
+	const struct timespec nap = { .tv_nsec = NSEC_PER_MSEC / 5 };
+	struct daxmap m = { .fd = -1 };
+	int done = -1;
+
+	me = w;
+	setsid();
+	/* whoever did not touch the page is told only where it has asked for that */
+	prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
+	sigaction(SIGBUS, &sa, NULL);
+	while (done != STEP_END) {
+		int step = atomic_load(&w->step);
+
+		if (step == done) {
+			nanosleep(&nap, NULL);
+			continue;
+		}
+		w->ret = do_step(step, &m, path);
+		done = step;
+		atomic_store(&w->done, done);
+	}
+	_exit(0);
+}
+
+static int tell(struct witness *w, enum step step)
+{
+	const struct timespec nap = { .tv_nsec = NSEC_PER_MSEC / 5 };
+	uint64_t end = timeline_now() + TOLD_NS;
+
+	atomic_store(&w->step, step);
+	while (atomic_load(&w->done) != (int)step) {
+		if (timeline_now() >= end)
+			return -ETIMEDOUT;
+		nanosleep(&nap, NULL);
+	}
+	return w->ret;
+}
+
+static bool start_witness(struct cell *c, struct witness *w, enum daxmap_size size, size_t off,
+			  bool prove)
+{
+	pid_t pid;
+	int ret;
+
+	memset(w, 0, sizeof(*w));
+	w->size = size;
+	w->off = off;
+	atomic_store(&w->done, -1);
+	pid = fork();
+	if (!pid)
+		witness(w, c->v.node);
+	w->pid = pid;
+	ret = pid < 0 ? -errno : guard_add_holder(c->guard, pid);
+	ret = ret ?: tell(w, STEP_OPEN);
+	if (prove)
+		ret = ret ?: tell(w, STEP_MAP);
+	return expect(c, VERDICT_FAILED, !ret, "a process maps the file by %s: %s",
+		      daxmap_name(size),
+		      ret == -ERANGE ? "it is mapped otherwise" : strerror(-ret));
+}
+
+static void end_witness(struct cell *c, struct witness *w)
+{
+	if (w->pid <= 0)
+		return;
+	kill(w->pid, SIGKILL);
+	waitpid(w->pid, NULL, 0);
+	guard_drop_holder(c->guard, w->pid);
+	w->pid = 0;
+}
+
+/* what the signal has to say of this process's own mapping */
+static void check_told(struct cell *c, const struct witness *w, const char *who)
+{
+	const struct timespec nap = { .tv_nsec = NSEC_PER_MSEC };
+	uint64_t end = timeline_now() + TOLD_NS;
+	size_t entry = daxmap_bytes(w->size);
+	int lsb = __builtin_ctzll(entry);
+	uintptr_t at = (uintptr_t)w->addr;
+
+	while (!atomic_load(&w->signals) && timeline_now() < end)
+		nanosleep(&nap, NULL);
+	if (!expect(c, VERDICT_FAILED, atomic_load(&w->signals),
+		    "%s was not told that its page is lost; expected SIGBUS", who))
+		return;
+	note(c, "%s: si_code %d, si_addr_lsb %d, si_addr %+td bytes from the page", who, w->code,
+	     w->lsb, w->told - w->addr);
+	expect(c, VERDICT_FAILED, w->code == BUS_MCEERR_AR || w->code == BUS_MCEERR_AO,
+	       "%s: si_code is %d; expected BUS_MCEERR_AR or BUS_MCEERR_AO", who, w->code);
+	expect(c, VERDICT_FAILED, w->lsb == lsb, "%s: si_addr_lsb is %d; expected %d for a %s", who,
+	       w->lsb, lsb, daxmap_name(w->size));
+	expect(c, VERDICT_FAILED, (uintptr_t)w->told / entry == at / entry,
+	       "%s: si_addr is %td bytes from the page; expected the same %s", who,
+	       w->told - w->addr, daxmap_name(w->size));
+}
+
+static bool call(struct cell *c, int (*run)(const struct victim *v), const char *what)
+{
+	int ret = guard_bind_call(c->guard, run);
+
+	return expect(c, ret == -ETIMEDOUT || ret == -ECHILD ? VERDICT_NEVER_RETURNED :
+		      VERDICT_FAILED, !ret, "%s: %s", what,
+		      ret == -ECHILD ? "its task died" : strerror(-ret));
+}
+
+/* file system and memory map as they were: what is marked is marked no more */
+static void renew(struct cell *c)
+{
+	int ret = guard_unmount(c->guard);
+
+	c->guard->fs_spoiled = true;
+	if (!expect(c, ret == -ETIMEDOUT || ret == -ECHILD ? VERDICT_NEVER_RETURNED :
+		    VERDICT_FAILED, !ret, "unmount: %s", strerror(-ret)))
+		return;
+	if (call(c, action_unbind_pmem, "unbind"))
+		call(c, action_bind_pmem, "bind");
+}
+
+static struct witness *witnesses(void)
+{
+	struct witness *w = mmap(NULL, 2 * sizeof(*w), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return w == MAP_FAILED ? NULL : w;
+}
+
+static size_t poison_off(const struct cell *c)
+{
+	return c->size == DAXMAP_PMD ? POISON_PMD_OFF : 3 * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int fill_file(const char *path, size_t len)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *buf = malloc(len);
+	int ret = 0;
+
+	if (fd < 0 || !buf)
+		ret = fd < 0 ? -errno : -ENOMEM;
+	if (!ret) {
+		pattern_fill(buf, len, TAG_MEMORY, 0);
+		if (pwrite(fd, buf, len, 0) != (ssize_t)len || fsync(fd))
+			ret = errno ? -errno : -EIO;
+	}
+	free(buf);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* is the page what it has to be? */
+static int read_page(const char *path, size_t off, uint16_t tag)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct pattern_error err;
+	void *buf = malloc(page);
+	int ret = 0;
+
+	if (fd < 0 || !buf)
+		ret = fd < 0 ? -errno : -ENOMEM;
+	else if (pread(fd, buf, page, off) != (ssize_t)page)
+		ret = errno ? -errno : -EIO;
+	else if (tag)
+		ret = pattern_check(buf, page, tag, off, &err);
+	free(buf);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* afterwards the file can be given other memory, and is what it was */
+static void way_back(struct cell *c, size_t off)
+{
+	int ret = read_page(c->v.node, off, TAG_MEMORY);
+
+	note(c, "reading the lost page: %s", ret ? strerror(-ret) : "the bytes that were there");
+	if (!call(c, action_punch_hole, "punching out the lost page"))
+		return;
+	expect_ok(c, fill_file(c->v.node, c->v.size), "writing the file anew", "");
+	expect_ok(c, read_page(c->v.node, off, TAG_MEMORY), "reading it back", "");
+	call(c, action_truncate, "truncating the file");
+}
+
+/**
+ * hard() - one page is said to be lost by the process that has it mapped
+ * @c: the cell
+ * @two: another process has it mapped at the other level
+ */
+static void hard(struct cell *c, bool two)
+{
+	/* the larger entry first: where there are small ones it does not fit any more */
+	enum daxmap_size other = c->size == DAXMAP_PMD ? DAXMAP_PTE : DAXMAP_PMD;
+	struct witness *w = witnesses();
+	size_t off = poison_off(c);
+	int ret;
+
+	if (!expect(c, VERDICT_FAILED, w, "no shared memory") ||
+	    !expect_ok(c, fill_file(c->v.node, c->v.size), "filling the file", "") ||
+	    (two && other == DAXMAP_PMD && !start_witness(c, &w[1], other, off, true)) ||
+	    !start_witness(c, &w[0], c->size, off, true) ||
+	    (two && other == DAXMAP_PTE && !start_witness(c, &w[1], other, off, true)))
+		goto out;
+	/* whoever came second has not taken it from the first */
+	if (two)
+		expect_ok(c, tell(&w[1], STEP_TOUCH), "touching it in the other process", "");
+	ret = tell(&w[0], STEP_POISON);
+	if (ret == -EINVAL || ret == -EPERM) {
+		skip(c, "madvise(MADV_HWPOISON): %s: no memory failure handling here",
+		     strerror(-ret));
+		goto out;
+	}
+	expect_ok(c, ret, "madvise(MADV_HWPOISON)", "");
+	check_told(c, &w[0], "the process that said so");
+	if (two)
+		check_told(c, &w[1], "the other process");
+	ret = tell(&w[0], STEP_TOUCH);
+	note(c, "touching the lost page again: %s", ret ? "SIGBUS" : "it can be touched");
+	end_witness(c, &w[0]);
+	end_witness(c, &w[1]);
+	way_back(c, off);
+	renew(c);
+out:
+	if (w) {
+		end_witness(c, &w[0]);
+		end_witness(c, &w[1]);
+		munmap(w, 2 * sizeof(*w));
+	}
+}
+
+void poison(struct cell *c)
+{
+	hard(c, false);
+}
+
+void poison_two(struct cell *c)
+{
+	hard(c, true);
+}
+
+/* a page in a pipe is lost, and the pipe gives what it has all the same */
+void poison_pinned(struct cell *c)
+{
+	struct witness *w = witnesses();
+	struct scene s;
+	int ret;
+
+	if (!expect(c, VERDICT_FAILED, w, "no shared memory"))
+		return;
+	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, 0) ||
+	    !start_witness(c, &w[0], c->size, s.off[0], true))
+		goto out;
+	ret = tell(&w[0], STEP_POISON);
+	expect_ok(c, ret, "madvise(MADV_HWPOISON)", "");
+	check_told(c, &w[0], "the process that said so");
+	expect(c, VERDICT_FAILED, holder_live(&s.h, 0) == 1,
+	       "the pin is gone with the page; expected it to stay");
+	scene_let_go_all(&s);
+	end_witness(c, &w[0]);
+	expect_ok(c, holder_close(&s.h, MAP_MAIN), "unmapping the lost page", s.h.why);
+	way_back(c, s.off[0]);
+	renew(c);
+out:
+	end_witness(c, &w[0]);
+	munmap(w, 2 * sizeof(*w));
+	scene_finish(&s);
+}
+
+/* a page that cannot be moved is not taken out of use, and no reference stays */
+void poison_soft(struct cell *c)
+{
+	struct witness *w = witnesses();
+	size_t off = poison_off(c);
+	int ret;
+
+	if (!expect(c, VERDICT_FAILED, w, "no shared memory") ||
+	    !expect_ok(c, fill_file(c->v.node, c->v.size), "filling the file", "") ||
+	    !start_witness(c, &w[0], c->size, off, true))
+		goto out;
+	ret = tell(&w[0], STEP_SOFT);
+	if (ret == -EINVAL) {
+		skip(c, "madvise(MADV_SOFT_OFFLINE): %s: no memory failure handling here",
+		     strerror(-ret));
+		goto out;
+	}
+	expect(c, VERDICT_FAILED, ret == -EIO || ret == -EOPNOTSUPP,
+	       "madvise(MADV_SOFT_OFFLINE): %s; expected EIO or EOPNOTSUPP", strerror(-ret));
+	expect(c, VERDICT_FAILED, !atomic_load(&w->signals),
+	       "a refused soft offline raised SIGBUS");
+	expect_ok(c, tell(&w[0], STEP_TOUCH), "touching the page afterwards", "");
+	call(c, action_punch_hole, "punching it out afterwards, which waits for references");
+out:
+	if (w) {
+		end_witness(c, &w[0]);
+		munmap(w, 2 * sizeof(*w));
+	}
+}
+
+/* the block device's own list of what is lost: it is what promises EIO */
+void poison_badblocks(struct cell *c)
+{
+	struct witness *w = witnesses();
+	size_t off = poison_off(c);
+	char path[96], text[64];
+	uint64_t at;
+	int ret, fd;
+
+	if (!expect(c, VERDICT_FAILED, w, "no shared memory"))
+		return;
+	ret = fill_file(c->v.node, c->v.size);
+	ret = ret ?: fsdax_physical(c->v.node, off, &at);
+	if (!expect_ok(c, ret, "filling the file", ""))
+		goto out;
+	snprintf(path, sizeof(path), "/sys/block/%s/badblocks", c->v.block);
+	snprintf(text, sizeof(text), "%llu 8", (unsigned long long)at / 512);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
+		skip(c, "%s takes no block: %s", path, strerror(errno));
+		goto out;
+	}
+	close(fd);
+	ret = read_page(c->v.node, off, 0);
+	expect(c, VERDICT_FAILED, ret == -EIO, "reading a lost page: %s; expected EIO",
+	       ret ? strerror(-ret) : "it can be read");
+	ret = read_page(c->v.node, 0, TAG_MEMORY);
+	expect_ok(c, ret, "reading the page before it", "");
+	if (!start_witness(c, w, DAXMAP_PTE, off, false))
+		goto out;
+	ret = tell(w, STEP_TOUCH);
+	expect(c, VERDICT_NOT_REVOKED, ret == -EFAULT,
+	       "touching a lost page: %s; expected SIGBUS", ret ? strerror(-ret) : "it is there");
+	if (ret == -EFAULT)
+		note(c, "touching a lost page: si_code %d", w->code);
+	end_witness(c, w);
+	renew(c);
+	ret = fsdax_mount(&c->guard->fs[0]);
+	expect_ok(c, ret, "mounting the file system again", "");
+	ret = read_page(c->v.node, off, TAG_MEMORY);
+	expect_ok(c, ret, "reading the page once the device has come back", "");
+out:
+	end_witness(c, w);
+	munmap(w, 2 * sizeof(*w));
+}
