@@ -22,7 +22,8 @@ BOOT_MODULES = (("libnvdimm", ""), ("nfit", ""), ("device_dax", ""),
 # Only for modprobe to find
 SPARE_MODULES = ("nd_btt", "nd_e820", "virtio_pci", "virtio_pmem", "kmem",
                  "dm_mod", "dm_delay", "configfs", "ext4", "xfs", "loop",
-                 "crc32c_generic", "crc32_generic", "ib_uverbs", "rdma_rxe")
+                 "crc32c_generic", "crc32_generic", "ib_uverbs", "rdma_rxe",
+                 "vfio_pci", "vfio_iommu_type1")
 
 TOOLS = ("ndctl", "daxctl")
 
