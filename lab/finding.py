@@ -111,7 +111,7 @@ def run(args):
         overlay = archive(build(args.name, scratch), args)
     machine = qemu.Machine(kernel, (image.base_archive(cache, kernel), overlay),
                            console, vm.parse_memory(args.mem),
-                           vm.parse_cpus(args.cpus))
+                           vm.parse_cpus(args.cpus), iommu=args.iommu)
     try:
         status = follow(machine)
     finally:
@@ -143,6 +143,8 @@ def main():
             ("CACHE", ".cache", "what was fetched")):
         parser.add_argument("--" + name.lower(), metavar=name, help=text,
                             default=os.environ.get(name, default))
+    parser.add_argument("--iommu", action="store_true",
+                        help="with an IOMMU and a device for vfio-pci behind it")
     # What comes after '--' is the program's; argparse would take it for its own
     words = [*sys.argv[1:], "--"]
     split = words.index("--")

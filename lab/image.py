@@ -25,7 +25,8 @@ BOOT_MODULES = (("libnvdimm", ""), ("nfit", ""), ("device_dax", ""),
 # Only for modprobe to find
 SPARE_MODULES = ("nd_btt", "nd_e820", "virtio_pci", "virtio_pmem", "kmem",
                  "dm_mod", "dm_delay", "configfs", "ext4", "xfs", "loop",
-                 "crc32c_generic", "crc32_generic", "ib_uverbs", "rdma_rxe")
+                 "crc32c_generic", "crc32_generic", "ib_uverbs", "rdma_rxe",
+                 "vfio_pci", "vfio_iommu_type1")
 
 # So long after its last use an archive is kept, in seconds
 KEEP_SECONDS = 24 * 3600

@@ -114,7 +114,8 @@ def virtio_options(sizes):
 class Machine:
     """A running guest; results is its results channel, to be read."""
 
-    def __init__(self, kernel, initrd, console, memory, cpus, backends=pmem.DEFAULT):
+    def __init__(self, kernel, initrd, console, memory, cpus, backends=pmem.DEFAULT,
+                 iommu=False):
         program = shutil.which(QEMU)
         if not program:
             raise Refusal(f"no {QEMU}: install the package qemu-system-x86")
@@ -128,18 +129,23 @@ class Machine:
         accel = (["-accel", "kvm", "-cpu", "host"] if kvm_works() else
                  ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"])
         mib = memory // MIB
+        # An IOMMU, and a device behind it that nobody else wants
+        extra, arguments = [], KERNEL_ARGUMENTS
+        if iommu:
+            extra = ["-device", "intel-iommu", "-device", "pci-testdev"]
+            arguments += " intel_iommu=on"
         command = [
             program, *accel, "-machine", "q35,nvdimm=on", "-smp", str(cpus),
             "-m", f"{mib}M,slots=2,maxmem={mib + hot // MIB + 4096}M",
             *nvdimm, *virtio,
             "-kernel", kernel.image, "-initrd", f"/proc/self/fd/{files}",
-            "-append", KERNEL_ARGUMENTS + pmem.kernel_arguments(parts),
+            "-append", arguments + pmem.kernel_arguments(parts),
             "-display", "none", "-nodefaults",
             "-nic", "none", "-no-reboot", "-no-user-config",
             "-chardev", f"file,id=console,path={console},append=on",
             "-serial", "chardev:console",
             "-chardev", "stdio,id=results,signal=off",
-            "-serial", "chardev:results"]
+            "-serial", "chardev:results", *extra]
         try:
             # pylint: disable=subprocess-popen-preexec-fn
             self.process = subprocess.Popen(

@@ -10,7 +10,8 @@ The last line that matches a cell speaks for it; a cell without one has to pass.
 An OUTCOME is the kind of a failure (returned_early, ...), 'pass' or 'skip'.
 PAGE is lab/findings/PAGE.md with PAGE.c beside it, or '-' for cells that only
 skip or pass; a skip's REMARK is a pattern that its reason must match.  Several
-outcomes are for races in the kernel, and need a REMARK that says why.
+outcomes are for races in the kernel, and need a REMARK that says why.  A finding
+that no cell shows has '-' in the three columns before PAGE, and the same need.
 """
 import fnmatch
 import os
@@ -41,14 +42,18 @@ def parse(text):
         if len(words) < 4:
             raise Malformed(f"line {number}: SERIES CELL-GLOB OUTCOME PAGE wanted")
         remark = words[4].strip() if len(words) > 4 else ""
-        known = Known(number, words[0], words[1], tuple(words[2].split("|")), words[3],
-                      remark)
+        outcomes = () if words[2] == "-" else tuple(words[2].split("|"))
+        known = Known(number, words[0], words[1], outcomes, words[3], remark)
         check(known)
         table.append(known)
     return table
 
 
 def check(known):
+    if (known.series, known.glob) == ("-", "-") and not known.outcomes:
+        if known.page == "-" or not known.remark:
+            raise Malformed(f"line {known.number}: it needs a page and a reason")
+        return
     for outcome in known.outcomes:
         if outcome not in (*KINDS, "pass", "skip"):
             raise Malformed(f"line {known.number}: '{outcome}' is no outcome")

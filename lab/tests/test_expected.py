@@ -46,6 +46,14 @@ class Comparing(unittest.TestCase):
     def compare(self, *changes, series="6.12"):
         return expected.compare(expected.parse(TABLE), series, full(*changes))
 
+    def test_a_finding_without_a_cell_has_a_page_and_a_reason(self):
+        table = expected.parse("-  -  -  some-page  no such cell\n")
+        self.assertEqual(expected.pages_of(table), ["some-page"])
+        self.assertEqual(expected.compare(table, "6.12", []), [])
+        for line in ("-  -  -  some-page", "-  -  -  -  why", "6.12  -  -  page  why"):
+            with self.assertRaises(expected.Malformed):
+                expected.parse(line)
+
     def test_as_known(self):
         self.assertEqual(self.compare(), [])
 
