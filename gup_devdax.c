@@ -67,18 +67,18 @@ static bool is_direct(const struct pin_method *m)
 	return !strncmp(m->name, "odirect_", strlen("odirect_"));
 }
 
+static bool can_hold_file_lent(const struct pin_method *m)
+{
+	return !strcmp(m->name, "vmsplice");
+}
+
 /*
  * How a file's pages are counted does not depend on what keeps the pin out.  Of
  * those that can, one that lends pages, and direct I/O in both directions.
  */
 static bool can_hold_file(const struct pin_method *m)
 {
-	return can_hold_on(m) && is_shortterm(m) && (m->flags & PIN_OUTLIVES || is_direct(m));
-}
-
-static bool can_hold_file_lent(const struct pin_method *m)
-{
-	return can_hold_file(m) && m->flags & PIN_OUTLIVES;
+	return can_hold_file_lent(m) || (can_hold_on(m) && is_direct(m));
 }
 
 static bool can_hold_file_source(const struct pin_method *m)
