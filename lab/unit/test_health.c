@@ -551,6 +551,10 @@ TEST(memory_failure_is_counted_apart)
 	EXPECT_STREQ("Memory failure: 0x24f203: Sending SIGBUS to a:1", log->poison);
 	health_log_reset(log);
 	EXPECT_EQ(0u, log->poisoned);
+	feed(log, "3,1,3,-", "Memory failure: 0x7ffffffffffff: memory outside kernel control");
+	health_log_flush(log);
+	EXPECT_EQ(1u, log->nr);
+	EXPECT_EQ(0u, log->poisoned);
 	free(log);
 }
 
