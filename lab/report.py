@@ -58,21 +58,22 @@ class Table:
     """The marks of one program on one kind of memory.
 
     Rows are actions, columns pins.  Where they meet is a mark for each page size;
-    for files each page size has columns of its own, and marks are for the variants.
+    where actions are tried in several variants each page size has columns of its own,
+    and marks are for the variants.
     """
 
-    def __init__(self, program, memory):
+    def __init__(self, program, memory, varied):
         self.program = program
         self.memory = memory
-        self.files = memory not in ("devdax", "")
+        self.varied = varied
         self.marks = {}
 
     def add(self, size, pin, scenario, letter):
         row, variant = split_variant(self.memory, scenario)
-        if self.files:
+        if self.varied:
             key = row, (size, pin), variant
         else:
-            key = row, ("", pin), size
+            key = scenario, ("", pin), size
         self.marks[key] = letter
 
     def title(self, inner):
@@ -87,7 +88,7 @@ class Table:
         columns.sort(key=lambda column: SIZES.index(column[0])
                      if column[0] in SIZES else -1)
         inner = in_order((each for _, _, each in self.marks),
-                         (KEPT, *VARIANTS) if self.files else SIZES)
+                         (KEPT, *VARIANTS) if self.varied else SIZES)
         yield self.title(inner)
         # What no cell of a column has takes no room there
         last = {column: max(index for index, each in enumerate(inner)
@@ -166,6 +167,9 @@ def table(results, width=100):
     pinned = {(r.program, *split_variant(name[0], name[3]))
               for r in results for name in [split_name(r.name)]
               if name[2] != "none"}
+    varied = {(r.program, name[0]) for r in results
+              for name in [split_name(r.name)]
+              if split_variant(name[0], name[3])[1] not in (KEPT, "map_dev")}
     tables = {}
     unpinned = defaultdict(list)
     for result in results:
@@ -173,8 +177,8 @@ def table(results, width=100):
         if (result.program, *split_variant(memory, scenario)) not in pinned:
             unpinned[result.program].append(result)
             continue
-        block = tables.setdefault((result.program, memory),
-                                  Table(result.program, memory))
+        key = result.program, memory
+        block = tables.setdefault(key, Table(*key, key in varied))
         block.add(size, pin, scenario, mark(result))
     lines = []
     for block in tables.values():

@@ -46,7 +46,7 @@ class Table(unittest.TestCase):
         lines = report.table([result("ext4.pmd.splice.truncate"),
                               result("xfs.pmd.splice.truncate")])
         self.assertEqual([line for line in lines if line.startswith("p: ")],
-                         ["p: ext4", "p: xfs"])
+                         ["p: ext4, pmd", "p: xfs, pmd"])
 
     def test_scenarios_without_pins_share_a_table(self):
         lines = report.table([
