@@ -31,7 +31,8 @@ probe = $(shell printf '$(hash)include <$(1)>\nint main(void) { return 0; }\n' |
 HAVE := $(call probe,liburing.h,-luring,LIBURING) \
 	$(call probe,ndctl/libndctl.h>\n$(hash)include <daxctl/libdaxctl.h,-lndctl -ldaxctl,LIBNDCTL) \
 	$(call probe,blkid/blkid.h,-lblkid,LIBBLKID) \
-	$(call probe,libdevmapper.h,-ldevmapper,LIBDEVMAPPER)
+	$(call probe,libdevmapper.h,-ldevmapper,LIBDEVMAPPER) \
+	$(call probe,xfs/xfs.h,,XFS)
 CFLAGS += $(foreach lib,$(HAVE),-DHAVE_$(lib))
 LDLIBS += $(if $(findstring LIBURING,$(HAVE)),-luring) \
 	  $(if $(findstring LIBNDCTL,$(HAVE)),-lndctl -ldaxctl) \

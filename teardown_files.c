@@ -184,10 +184,13 @@ static off_t stranger(struct scene *s, uint64_t physical, char *path, size_t pat
 	uint64_t bytes;
 	off_t at = -1;
 
+	/* it may have one already */
+	action_other(&s->c->v, path, path_len);
+	at = place_of(path, physical);
 	sync_log(f);
-	if (statvfs(f->dir, &st))
+	if (at < 0 && statvfs(f->dir, &st))
 		return -1;
-	bytes = (uint64_t)st.f_bavail * st.f_frsize;
+	bytes = at < 0 ? (uint64_t)st.f_bavail * st.f_frsize : 0;
 	for (int i = 0; at < 0 && bytes >= STRANGER_LEAST; i++) {
 		snprintf(name, sizeof(name), "stranger%d", i);
 		/* all there is, or else half of it, and so on */
@@ -211,7 +214,7 @@ static void look_through_pin(struct scene *s, uint64_t physical)
 {
 	struct fsdax *f = &s->c->guard->fs[0];
 	bool sink = s->sink[0];
-	char path[VICTIM_PATH], why[160] = "";
+	char path[VICTIM_PATH + 8], why[160] = "";
 	struct cell *c = s->c;
 	off_t at;
 	int ret;

@@ -80,6 +80,16 @@ struct action {
  */
 void action_other(const struct victim *v, char *path, size_t len);
 
+/**
+ * action_swap_xfs() - swap the extents of two files of xfs, as xfs_fsr does
+ * @fd: one
+ * @other: the other, of the same length
+ *
+ * Return: 0, -ENOTTY without the headers of xfsprogs or elsewhere than on xfs, or
+ * another -errno.
+ */
+int action_swap_xfs(int fd, int other);
+
 /* action_file.c */
 int action_truncate(const struct victim *v);
 int action_open_trunc(const struct victim *v);

@@ -163,7 +163,7 @@ static int swap_ext4(int fd, int other)
 	return ioctl(fd, EXT4_IOC_MOVE_EXT, &move) ? -errno : 0;
 }
 
-static int swap_xfs(int fd, int other)
+static int exchange_xfs(int fd, int other)
 {
 	struct xfs_exchange_range range = { .file1_fd = other, .length = ACTION_SHIFT };
 
@@ -179,7 +179,9 @@ int action_swap_extents(const struct victim *v)
 	if (!ret)
 		ret = swap_ext4(fd, other);
 	if (ret == -ENOTTY)
-		ret = swap_xfs(fd, other);
+		ret = exchange_xfs(fd, other);
+	if (ret == -ENOTTY || ret == -EOPNOTSUPP)
+		ret = action_swap_xfs(fd, other);
 	/* neither is known here, or not for DAX: all say so in their own way */
 	if (ret == -ENOTTY || ret == -EINVAL)
 		ret = -EOPNOTSUPP;
