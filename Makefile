@@ -39,7 +39,7 @@ LDLIBS += $(if $(findstring LIBURING,$(HAVE)),-luring) \
 	  $(if $(findstring LIBBLKID,$(HAVE)),-lblkid) \
 	  $(if $(findstring LIBDEVMAPPER,$(HAVE)),-ldevmapper) -lpthread
 
-OBJS := $(patsubst %.c,$(OUTPUT)/%.o,suite.c $(wildcard lib/*.c))
+OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard suite*.c lib/*.c))
 
 # the files of one program besides PROGRAM.c
 gup_devdax_SRCS := $(filter-out gup_devdax.c,$(wildcard gup_*.c))

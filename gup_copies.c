@@ -218,6 +218,25 @@ static bool clone_file(struct ground *g, int twin)
 	return false;
 }
 
+/* a file with a pin on an extent that it shares with its twin */
+static bool shared_open(struct ground *g, struct hold *h, struct cell *c, int *twin)
+{
+	*twin = -1;
+	if (!ground_open(g, c) || !make_twin(g, twin))
+		return false;
+	hold_init(h, g, c->method, ground_pages(g));
+	h->as_is = true;
+	ground_fill(g, &h->span);
+	return clone_file(g, *twin) && hold_take(h, 0);
+}
+
+static void shared_close(struct ground *g, int twin)
+{
+	if (twin >= 0)
+		close(twin);
+	ground_close(g);
+}
+
 static bool twin_bytes(struct ground *g, int twin, const struct span *s)
 {
 	char *buf = malloc(s->len);
@@ -334,14 +353,9 @@ void reflink_pinned(struct cell *c)
 {
 	struct ground g;
 	struct hold h;
-	int twin = -1;
+	int twin;
 
-	if (!ground_open(&g, c) || !make_twin(&g, &twin))
-		goto out;
-	hold_init(&h, &g, c->method, ground_pages(&g));
-	h.as_is = true;
-	ground_fill(&g, &h.span);
-	if (!clone_file(&g, twin) || !hold_take(&h, 0))
+	if (!shared_open(&g, &h, c, &twin))
 		goto out;
 	if (!is_sink(c))
 		reflink_source(&g, &h);
@@ -352,9 +366,7 @@ void reflink_pinned(struct cell *c)
 		twin_bytes(&g, twin, &h.span);
 	reuse_blocks(&g, twin);
 out:
-	if (twin >= 0)
-		close(twin);
-	ground_close(&g);
+	shared_close(&g, twin);
 }
 
 /* a process that has to wait for the pin must not have ended */
@@ -404,22 +416,14 @@ void reflink_freed(struct cell *c)
 {
 	struct ground g;
 	struct hold h;
-	int twin = -1;
+	int twin;
 
-	if (!ground_open(&g, c) || !make_twin(&g, &twin))
-		goto out;
-	hold_init(&h, &g, c->method, ground_pages(&g));
-	h.as_is = true;
-	ground_fill(&g, &h.span);
-	if (clone_file(&g, twin) && hold_take(&h, 0)) {
+	if (shared_open(&g, &h, c, &twin)) {
 		free_twin(&g, &h, twin);
 		hold_drop(&h);
 		reuse_blocks(&g, twin);
 	}
-out:
-	if (twin >= 0)
-		close(twin);
-	ground_close(&g);
+	shared_close(&g, twin);
 }
 
 static bool move(struct ground *g, const char *what, ssize_t n, size_t len)

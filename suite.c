@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * The frame around each cell, and what is told of it.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "suite.h"
-
-#define EXIT_USAGE	2
+#include "suite_internal.h"
 
 /*
  * A pin's clock in rounds of unbind and bind; two rounds pass until it is safe.  It
@@ -41,9 +41,6 @@ struct refusal {
 	char why[VICTIM_WHY];
 };
 
-static const struct suite *suite;
-static struct cell *cells;
-static size_t nr_cells;
 static struct guard *guard;
 static struct health *health;
 
@@ -66,256 +63,6 @@ static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	suite_drain();
-}
-
-static int add_cell(const struct scenario *sc, const struct memory *mem, enum daxmap_size size,
-		    const struct pin_method *m, const struct action *a)
-{
-	struct cell *grown = realloc(cells, (nr_cells + 1) * sizeof(*cells));
-	struct cell *c;
-
-	if (!grown)
-		return -ENOMEM;
-	cells = grown;
-	c = &cells[nr_cells++];
-	memset(c, 0, sizeof(*c));
-	c->scenario = sc;
-	c->memory = mem;
-	c->size = size;
-	c->method = m;
-	c->action = a;
-	snprintf(c->name, sizeof(c->name), "%s.%s.%s.%s%s%s", mem->name,
-		 daxmap_name(size), m ? m->name : sc->pin_word ?: "none", a ? a->name : "",
-		 a && sc->name[0] ? "_" : "", sc->name);
-	return 0;
-}
-
-static int add_actions(const struct scenario *sc, const struct memory *mem,
-		       enum daxmap_size size, const struct pin_method *m)
-{
-	int ret = 0;
-
-	if (sc->actions == NO_ACTION && !sc->act)
-		return add_cell(sc, mem, size, m, NULL);
-	for (const struct action *a = actions; a->name && !ret; a++) {
-		if (!(a->on & mem->bit) || (sc->act ? strcmp(a->name, sc->act) : a->named))
-			continue;
-		ret = add_cell(sc, mem, size, m, a);
-		if (sc->actions == FIRST_ACTION)
-			break;
-	}
-	return ret;
-}
-
-static int add_pins(const struct scenario *sc, const struct memory *mem, enum daxmap_size size)
-{
-	int ret = 0;
-
-	if (!sc->wants)
-		return add_actions(sc, mem, size, NULL);
-	for (const struct pin_method *m = pin_methods; m->name && !ret; m++)
-		if (sc->wants(m))
-			ret = add_actions(sc, mem, size, m);
-	return ret;
-}
-
-static int add_scenarios(const struct memory *mem, int size, bool map_dev, bool last)
-{
-	int ret = 0;
-
-	for (const struct scenario *sc = suite->scenarios; sc->run && !ret; sc++)
-		if ((sc->on ?: MEMORY_DEVDAX) & mem->bit && sc->sizes & (1u << size) &&
-		    sc->map_dev == map_dev && sc->destructive == last)
-			ret = add_pins(sc, mem, size);
-	return ret;
-}
-
-static int add_memory(const struct memory *mem, bool last)
-{
-	bool file = mem->bit & MEMORY_FILES;
-	int ret = 0, sizes = mem->largest + 1;
-
-	for (int i = 0; i < 2 * sizes; i++)
-		ret = ret ?: add_scenarios(mem, file ? i % sizes : i / 2, file ? i / sizes : i % 2,
-					   last);
-	return ret;
-}
-
-/*
- * One page size after the other: who offers a single namespace has it
- * reconfigured twice, not for every cell.  A file is of any page size, but a file
- * system is made anew where its memory map goes elsewhere.  What a faulty kernel
- * does not survive comes last.
- */
-int suite_init(const struct suite *s)
-{
-	int ret = 0;
-
-	suite = s;
-	for (int last = 0; last <= 1; last++)
-		for (const struct memory *mem = memories; mem->name; mem++)
-			ret = ret ?: add_memory(mem, last);
-	return ret;
-}
-
-static void usage(FILE *f)
-{
-	fprintf(f, "%s: %s\n\n", suite->name, suite->what);
-	fprintf(f,
-		"usage: %s [-h] [-l] [-t GLOB]... [-f FILE]\n"
-		"  -h       this text\n"
-		"  -l       list the cells, one name a line: MEMORY.SIZE.PIN.SCENARIO\n"
-		"  -t GLOB  run the cells that match (fnmatch), may be repeated\n"
-		"  -f FILE  run the cells named in FILE, one a line\n\n",
-		suite->name);
-	fprintf(f,
-		"variables:\n"
-		"  DAX_TEST_NAMESPACE  namespaces that may be destroyed, e.g. namespace0.1\n"
-		"  DAX_TEST_DEV        device-dax devices that may be used, e.g. /dev/dax0.1\n"
-		"                      (else: namespaces whose label name begins with ksft-dax)\n"
-		"  DAX_TEST_CELLS      like -t, several separated by blanks\n"
-		"  DAX_TEST_RELEASE    after an early return: defuse (default: bind again, then\n"
-		"                      let go), park (keep the pins until reboot), raw (let go\n"
-		"                      at once: oopses, for a throw-away VM only)\n"
-		"  DAX_TEST_SEED       repeats a random cell\n"
-		"  DAX_TEST_TIME       seconds for cells that are bounded in time\n"
-		"  DAX_TEST_DESTRUCTIVE=1  run cells that cost a faulty kernel the machine, too\n"
-		"  DAX_TEST_CLEAR_WARN_ONCE=1  let each WARN_ONCE of the kernel speak again\n\n"
-		"exit status: 0 no cell failed, 1 some did, 4 nothing could be run, 2 bad usage\n\n"
-		"examples:\n"
-		"  %s -t '*.pmd.vmsplice.*'\n"
-		"  DAX_TEST_NAMESPACE=namespace0.1 %s\n\n"
-		"memory:\n",
-		suite->name, suite->name);
-	for (const struct memory *m = memories; m->name; m++)
-		fprintf(f, "  %-26s %s\n", m->name, m->what);
-	fprintf(f, "\nscenarios:\n");
-	for (const struct scenario *sc = suite->scenarios; sc->run; sc++)
-		fprintf(f, "  %s%s%s\n      %s\n",
-			sc->act ?: sc->actions == NO_ACTION ? "" : "ACTION",
-			(sc->act || sc->actions != NO_ACTION) && sc->name[0] ? "_" : "",
-			sc->name, sc->what);
-	fprintf(f, "\nactions:\n");
-	for (const struct action *a = actions; a->name; a++)
-		fprintf(f, "  %-26s %s\n", a->name, a->what);
-	fprintf(f, "\npins:\n");
-	for (const struct pin_method *m = pin_methods; m->name; m++)
-		fprintf(f, "  %-26s %s\n", m->name, m->what);
-}
-
-static size_t mark_glob(bool *picked, const char *glob)
-{
-	char full[160];
-	size_t hits = 0;
-
-	for (size_t i = 0; i < nr_cells; i++) {
-		snprintf(full, sizeof(full), "%s.%s", suite->name, cells[i].name);
-		if (fnmatch(glob, cells[i].name, 0) && fnmatch(glob, full, 0))
-			continue;
-		picked[i] = true;
-		hits++;
-	}
-	return hits;
-}
-
-static int mark_file(bool *picked, const char *path)
-{
-	char line[160];
-	FILE *f = fopen(path, "re");
-
-	if (!f) {
-		fprintf(stderr, "%s: cannot read the list of cells %s: %s\n",
-			suite->name, path, strerror(errno));
-		return EXIT_USAGE;
-	}
-	while (fgets(line, sizeof(line), f)) {
-		size_t i;
-
-		line[strcspn(line, "\n")] = '\0';
-		for (i = 0; i < nr_cells && strcmp(cells[i].name, line); i++)
-			;
-		if (i < nr_cells)
-			picked[i] = true;
-		else if (line[0])
-			fprintf(stderr, "%s: no cell is named %s; see %s -l\n",
-				suite->name, line, suite->name);
-	}
-	fclose(f);
-	return -1;
-}
-
-static int no_match(const char *glob)
-{
-	fprintf(stderr, "%s: no cell matches '%s'; %s -l lists them all\n",
-		suite->name, glob, suite->name);
-	return EXIT_USAGE;
-}
-
-static void keep_picked(const bool *picked)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < nr_cells; i++)
-		if (picked[i])
-			cells[kept++] = cells[i];
-	nr_cells = kept;
-}
-
-int suite_options(int argc, char **argv)
-{
-	const char *env = getenv("DAX_TEST_CELLS");
-	bool *picked = calloc(nr_cells + 1, sizeof(*picked));
-	bool all = true, list = false;
-	int opt, ret = -1;
-
-	if (!picked)
-		return EXIT_USAGE;
-	while (ret == -1 && (opt = getopt(argc, argv, "hlt:f:")) != -1) {
-		if (opt == 'h') {
-			usage(stdout);
-			ret = 0;
-		} else if (opt == 'l') {
-			list = true;
-		} else if (opt == 't') {
-			all = false;
-			if (!mark_glob(picked, optarg))
-				ret = no_match(optarg);
-		} else if (opt == 'f') {
-			all = false;
-			ret = mark_file(picked, optarg);
-		} else {
-			ret = EXIT_USAGE;
-		}
-	}
-	if (ret == -1 && optind < argc) {
-		fprintf(stderr, "%s: what is '%s'? cells are picked with -t\n",
-			suite->name, argv[optind]);
-		ret = EXIT_USAGE;
-	}
-	if (ret == -1 && all && env && env[0]) {
-		char *copy = strdup(env), *rest = copy, *glob;
-
-		all = false;
-		while (ret == -1 && copy && (glob = strsep(&rest, " ,")))
-			if (glob[0] && !mark_glob(picked, glob))
-				ret = no_match(glob);
-		free(copy);
-	}
-	if (ret == -1 && !all)
-		keep_picked(picked);
-	if (ret == -1 && list) {
-		for (size_t i = 0; i < nr_cells; i++)
-			puts(cells[i].name);
-		ret = 0;
-	}
-	free(picked);
-	return ret;
-}
-
-struct cell *suite_cells(size_t *nr)
-{
-	*nr = nr_cells;
-	return cells;
 }
 
 int suite_prepare(char *why, size_t len)

@@ -8,6 +8,7 @@
 #include "suite.h"
 
 #define TAG_SINK	0x5000	/* what a pin brings into the memory, plus its slot */
+#define TAG_ANY		0	/* for bytes_check(): whatever it is */
 
 #define FILE_BYTES	(4u << 20)	/* of a file whose ground is taken away */
 
@@ -104,6 +105,9 @@ bool scene_let_go(struct scene *s, unsigned int slot);
 /** scene_let_go_all() - release what is still out, one after the other */
 void scene_let_go_all(struct scene *s);
 
+/** scene_let_go_late() - release after an early return; what comes of it is told */
+void scene_let_go_late(struct scene *s);
+
 /** scene_defuse() - let go after an early return, as DAX_TEST_RELEASE says */
 void scene_defuse(struct scene *s);
 
@@ -112,6 +116,9 @@ void scene_drop_mappings(struct scene *s);
 
 /** scene_check_dead() - the mapping from before raises SIGBUS */
 void scene_check_dead(struct scene *s);
+
+/** expect_done() - expect 0 of a call in a task of its own, and that the task came back */
+bool expect_done(struct cell *c, int ret, const char *what);
 
 /** scene_bind() - bind again, in a process of its own */
 bool scene_bind(struct scene *s);
@@ -135,6 +142,38 @@ enum verdict_kind scene_act(struct scene *s);
 
 /** scene_finish() - end the processes; to be called whatever came before */
 void scene_finish(struct scene *s);
+
+/* teardown_bytes.c */
+
+/**
+ * bytes_write() - write a pattern into a file or block device
+ * @path: file
+ * @off: place in it
+ * @len: bytes
+ * @tag: of the pattern
+ * @as: the offset that the first of them is written for
+ *
+ * Return: 0 or -errno.
+ */
+int bytes_write(const char *path, off_t off, size_t len, uint16_t tag, uint64_t as);
+
+/** bytes_sync() - fsync(2); 0 or -errno */
+int bytes_sync(const char *path);
+
+/**
+ * bytes_check() - read what bytes_write() wrote
+ * @path: file
+ * @off: place in it
+ * @len: bytes
+ * @tag: of the pattern; TAG_ANY where it is enough that they can be read
+ * @as: the offset that the first of them was written for
+ * @why: the first wrong word, in a sentence; may be NULL
+ * @why_len: bytes in @why
+ *
+ * Return: 0, -EILSEQ when they are others, -errno.
+ */
+int bytes_check(const char *path, off_t off, size_t len, uint16_t tag, uint64_t as, char *why,
+		size_t why_len);
 
 /* teardown_pins.c */
 

@@ -49,49 +49,6 @@ static enum timeline_wait wait_of(const struct action *a, enum use use)
 	return a->frees == FREES_MAYBE ? TL_MAY_WAIT : TL_MUST_PASS;
 }
 
-/* a file with a pattern of its own */
-static int write_file(const char *path, off_t off, size_t len, uint16_t tag, uint64_t as)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	void *buf = malloc(len);
-	int ret = 0;
-
-	if (fd < 0 || !buf) {
-		ret = fd < 0 ? -errno : -ENOMEM;
-	} else {
-		pattern_fill(buf, len, tag, as);
-		if (pwrite(fd, buf, len, off) != (ssize_t)len)
-			ret = errno ? -errno : -EIO;
-	}
-	free(buf);
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
-/* 0, or -EILSEQ with the first wrong word explained */
-static int check_file(const char *path, off_t off, size_t len, uint16_t tag, uint64_t as,
-		      char *why, size_t why_len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct pattern_error err;
-	void *buf = malloc(len);
-	int ret = 0;
-
-	if (fd < 0 || !buf)
-		ret = fd < 0 ? -errno : -ENOMEM;
-	else if (pread(fd, buf, len, off) != (ssize_t)len)
-		ret = errno ? -errno : -EIO;
-	else
-		ret = pattern_check(buf, len, tag, as, &err);
-	if (ret == -EILSEQ)
-		pattern_explain(&err, why, why_len);
-	free(buf);
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 static bool make_other(struct cell *c)
 {
 	char path[VICTIM_PATH + 8], name[32], why[VICTIM_WHY] = "";
@@ -104,7 +61,7 @@ static bool make_other(struct cell *c)
 	slash = strrchr(path, '/');
 	snprintf(name, sizeof(name), "%s", slash + 1);
 	ret = fsdax_file(&c->guard->fs[0], name, c->v.size, path, sizeof(path), why, sizeof(why));
-	ret = ret ?: write_file(path, 0, c->v.size, TAG_OTHER, 0);
+	ret = ret ?: bytes_write(path, 0, c->v.size, TAG_OTHER, 0);
 	return expect_ok(c, ret, "the second file", why);
 }
 
@@ -201,7 +158,7 @@ static off_t stranger(struct scene *s, uint64_t physical, char *path, size_t pat
 		}
 		at = place_of(path, physical);
 	}
-	if (at >= 0 && write_file(path, at, s->len, TAG_STRANGER, at))
+	if (at >= 0 && bytes_write(path, at, s->len, TAG_STRANGER, at))
 		at = -1;
 	return at;
 }
@@ -235,7 +192,7 @@ static void look_through_pin(struct scene *s, uint64_t physical)
 		return;
 	}
 	if (sink) {
-		ret = check_file(path, at, s->len, TAG_STRANGER, at, why, sizeof(why));
+		ret = bytes_check(path, at, s->len, TAG_STRANGER, at, why, sizeof(why));
 		expect(c, VERDICT_WRONG_DATA, ret != -EILSEQ,
 		       "the pin wrote into another file that has got the block: %s", why);
 		return;
@@ -309,14 +266,14 @@ static void check_bytes(struct scene *s)
 	if (atomic_load(&s->c->guard->tl.result))
 		return;
 	if (a->leaves == LEAVES_NEXT)
-		ret = check_file(s->node, 0, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT, why,
-				 sizeof(why));
+		ret = bytes_check(s->node, 0, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT, why,
+				  sizeof(why));
 	else if (a->run == action_insert_range)
-		ret = check_file(s->node, 2 * ACTION_SHIFT, WINDOW_BYTES, TAG_MEMORY,
-				 ACTION_SHIFT, why, sizeof(why));
+		ret = bytes_check(s->node, 2 * ACTION_SHIFT, WINDOW_BYTES, TAG_MEMORY,
+				  ACTION_SHIFT, why, sizeof(why));
 	else if (a->leaves == LEAVES_ZEROES || a->leaves == LEAVES_OTHER)
-		ret = check_file(s->node, ACTION_SHIFT, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT,
-				 why, sizeof(why));
+		ret = bytes_check(s->node, ACTION_SHIFT, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT,
+				  why, sizeof(why));
 	expect_ok(s->c, ret, "the bytes of the file afterwards", why);
 }
 

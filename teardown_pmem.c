@@ -25,8 +25,6 @@
 
 #include "teardown.h"
 
-#define TAG_ANY		0	/* whatever it is */
-
 /* What an unbind of nd_pmem takes under emulation when nothing is in its way. */
 #define PMEM_USUAL_NS	(100 * NSEC_PER_MSEC)
 
@@ -54,40 +52,6 @@ enum usage { IDLE, MAPPED, TOUCHED, CLOSED, FAULTING, WRITING, SYNCING };
 static struct fsdax *fs_of(const struct cell *c)
 {
 	return &c->guard->fs[0];
-}
-
-static int sync_file(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = fsync(fd) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
-/* all of a file or block device: 0, or -EILSEQ with the first wrong word explained */
-static int check_all(const char *path, size_t len, uint16_t tag, char *why, size_t why_len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct pattern_error err;
-	void *buf = malloc(len);
-	int ret = 0;
-
-	if (fd < 0 || !buf)
-		ret = fd < 0 ? -errno : -ENOMEM;
-	else if (pread(fd, buf, len, 0) != (ssize_t)len)
-		ret = errno ? -errno : -EIO;
-	else
-		ret = tag == TAG_ANY ? 0 : pattern_check(buf, len, tag, 0, &err);
-	if (ret == -EILSEQ)
-		pattern_explain(&err, why, why_len);
-	free(buf);
-	if (fd >= 0)
-		close(fd);
-	return ret;
 }
 
 /*
@@ -124,7 +88,7 @@ static int write_it(const struct victim *v)
 
 static int sync_it(const struct victim *v)
 {
-	return sync_file(v->node);
+	return bytes_sync(v->node);
 }
 
 static bool use_it(struct scene *s, enum usage use)
@@ -204,7 +168,7 @@ static bool arrange_there(struct cell *c, struct scene *s, enum usage use)
 	if (!scene_arrange(c, s))
 		return false;
 	s->usual_ns = PMEM_USUAL_NS;
-	if (!expect_ok(c, sync_file(s->node), "fsync before the unbind", ""))
+	if (!expect_ok(c, bytes_sync(s->node), "fsync before the unbind", ""))
 		return false;
 	if (c->method && !scene_pin(s, c->method, 0))
 		return false;
@@ -256,26 +220,21 @@ static void look_at_dead(struct scene *s, enum usage use)
 }
 
 /* as the guardian would do it, but with what it returns told */
+static bool came_back(struct cell *c, int ret, const char *what)
+{
+	if (ret == -ETIMEDOUT || ret == -ECHILD)
+		guard_set_wedged(c->guard);
+	return expect_done(c, ret, what);
+}
+
 static bool call(struct cell *c, int (*run)(const struct victim *v), const char *what)
 {
-	int ret = guard_bind_call(c->guard, run);
-	bool stuck = ret == -ETIMEDOUT || ret == -ECHILD;
-
-	if (stuck)
-		guard_set_wedged(c->guard);
-	return expect(c, stuck ? VERDICT_NEVER_RETURNED : VERDICT_FAILED, !ret, "%s: %s", what,
-		      ret == -ECHILD ? "its task died" : strerror(-ret));
+	return came_back(c, guard_bind_call(c->guard, run), what);
 }
 
 static bool unmount(struct cell *c, const char *what)
 {
-	int ret = guard_unmount(c->guard);
-	bool stuck = ret == -ETIMEDOUT || ret == -ECHILD;
-
-	if (stuck)
-		guard_set_wedged(c->guard);
-	return expect(c, stuck ? VERDICT_NEVER_RETURNED : VERDICT_FAILED, !ret, "%s: %s", what,
-		      ret == -ECHILD ? "its task died" : strerror(-ret));
+	return came_back(c, guard_unmount(c->guard), what);
 }
 
 /*
@@ -292,7 +251,7 @@ static void check_synced(struct scene *s, enum usage use, uint16_t tag)
 
 	if (!expect_ok(c, ret, "mounting the file system again", ""))
 		return;
-	ret = check_all(s->node, c->v.size, tag, why, sizeof(why));
+	ret = bytes_check(s->node, 0, c->v.size, tag, 0, why, sizeof(why));
 	expect(c, VERDICT_WRONG_DATA, !ret, "what was synced before the unbind: %s",
 	       why[0] ? why : strerror(-ret));
 	if (cell_over(c))
@@ -327,15 +286,9 @@ static bool let_go_bound(struct scene *s, enum usage use)
 {
 	struct cell *c = s->c;
 	bool held = holds_pages(s, use);
-	int ret = 0;
+	int ret;
 
-	for (unsigned int i = 0; i < s->nr_pins; i++) {
-		if (!s->method[i])
-			continue;
-		if (holder_release(&s->h, i))
-			note(c, "release after the early return: %s", s->h.why);
-		s->method[i] = NULL;
-	}
+	scene_let_go_late(s);
 	ret = holder_calm(&s->h, NULL);
 	holder_close(&s->h, MAP_AGAIN);
 	ret = ret ?: holder_close(&s->h, MAP_MAIN);
@@ -538,20 +491,11 @@ static void block(struct cell *c, unsigned int how)
 {
 	struct scene s = { .c = c, .node = c->v.node, .usual_ns = PMEM_USUAL_NS };
 	char why[160] = "";
-	int ret = 0, fd = -1;
-	void *buf;
+	int ret;
 
 	s.rule.action = c->action->verb;
-	buf = malloc(c->v.size);
-	if (buf) {
-		pattern_fill(buf, c->v.size, TAG_MEMORY, 0);
-		fd = open(c->v.node, O_RDWR | O_CLOEXEC);
-	}
-	if (fd < 0 || pwrite(fd, buf, c->v.size, 0) != (ssize_t)c->v.size || fsync(fd))
-		ret = errno ? -errno : -ENOMEM;
-	if (fd >= 0)
-		close(fd);
-	free(buf);
+	ret = bytes_write(c->v.node, 0, c->v.size, TAG_MEMORY, 0);
+	ret = ret ?: bytes_sync(c->v.node);
 	if (!expect_ok(c, ret, "filling the device", "") || !cell_holder(c, &s.h))
 		return;
 	for (int i = 0; i < 2; i++)
@@ -566,7 +510,8 @@ static void block(struct cell *c, unsigned int how)
 		if (ret != -EILSEQ)
 			cell_holder_ok(c, ret, "the threads end", &s.h);
 		if (call(c, c->action->undo, "bind")) {
-			ret = check_all(c->v.node, c->v.size, TAG_MEMORY, why, sizeof(why));
+			ret = bytes_check(c->v.node, 0, c->v.size, TAG_MEMORY, 0, why,
+					  sizeof(why));
 			expect(c, VERDICT_WRONG_DATA, !ret, "what was written: %s",
 			       why[0] ? why : strerror(-ret));
 		}

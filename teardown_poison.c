@@ -220,11 +220,7 @@ static void check_told(struct cell *c, const struct witness *w, const char *who)
 
 static bool call(struct cell *c, int (*run)(const struct victim *v), const char *what)
 {
-	int ret = guard_bind_call(c->guard, run);
-
-	return expect(c, ret == -ETIMEDOUT || ret == -ECHILD ? VERDICT_NEVER_RETURNED :
-		      VERDICT_FAILED, !ret, "%s: %s", what,
-		      ret == -ECHILD ? "its task died" : strerror(-ret));
+	return expect_done(c, guard_bind_call(c->guard, run), what);
 }
 
 /* file system and memory map as they were: what is marked is marked no more */
@@ -233,10 +229,7 @@ static void renew(struct cell *c)
 	int ret = guard_unmount(c->guard);
 
 	c->guard->fs_spoiled = true;
-	if (!expect(c, ret == -ETIMEDOUT || ret == -ECHILD ? VERDICT_NEVER_RETURNED :
-		    VERDICT_FAILED, !ret, "unmount: %s", strerror(-ret)))
-		return;
-	if (call(c, action_unbind_pmem, "unbind"))
+	if (expect_done(c, ret, "unmount") && call(c, action_unbind_pmem, "unbind"))
 		call(c, action_bind_pmem, "bind");
 }
 
@@ -255,42 +248,13 @@ static size_t poison_off(const struct cell *c)
 
 static int fill_file(const char *path, size_t len)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	void *buf = malloc(len);
-	int ret = 0;
-
-	if (fd < 0 || !buf)
-		ret = fd < 0 ? -errno : -ENOMEM;
-	if (!ret) {
-		pattern_fill(buf, len, TAG_MEMORY, 0);
-		if (pwrite(fd, buf, len, 0) != (ssize_t)len || fsync(fd))
-			ret = errno ? -errno : -EIO;
-	}
-	free(buf);
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	return bytes_write(path, 0, len, TAG_MEMORY, 0) ?: bytes_sync(path);
 }
 
 /* is the page what it has to be? */
 static int read_page(const char *path, size_t off, uint16_t tag)
 {
-	size_t page = sysconf(_SC_PAGESIZE);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct pattern_error err;
-	void *buf = malloc(page);
-	int ret = 0;
-
-	if (fd < 0 || !buf)
-		ret = fd < 0 ? -errno : -ENOMEM;
-	else if (pread(fd, buf, page, off) != (ssize_t)page)
-		ret = errno ? -errno : -EIO;
-	else if (tag)
-		ret = pattern_check(buf, page, tag, off, &err);
-	free(buf);
-	if (fd >= 0)
-		close(fd);
-	return ret;
+	return bytes_check(path, off, sysconf(_SC_PAGESIZE), tag, off, NULL, 0);
 }
 
 /* afterwards the file can be given other memory, and is what it was */
@@ -443,7 +407,7 @@ void poison_badblocks(struct cell *c)
 		goto out;
 	}
 	close(fd);
-	ret = read_page(c->v.node, off, 0);
+	ret = read_page(c->v.node, off, TAG_ANY);
 	expect(c, VERDICT_FAILED, ret == -EIO, "reading a lost page: %s; expected EIO",
 	       ret ? strerror(-ret) : "it can be read");
 	ret = read_page(c->v.node, 0, TAG_MEMORY);

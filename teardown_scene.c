@@ -262,6 +262,17 @@ void scene_let_go_all(struct scene *s)
 			scene_let_go(s, i);
 }
 
+void scene_let_go_late(struct scene *s)
+{
+	for (unsigned int i = 0; i < s->nr_pins; i++) {
+		if (!s->method[i])
+			continue;
+		if (holder_release(&s->h, i))
+			note(s->c, "release after the early return: %s", s->h.why);
+		s->method[i] = NULL;
+	}
+}
+
 /*
  * No descriptor or mapping from before may be there when the device is bound
  * again: probing initialises the same struct cdev once more, whoever still holds
@@ -301,13 +312,7 @@ void scene_defuse(struct scene *s)
 		guard_bind_call(c->guard, c->action->undo);
 	/* no time was to be lost before */
 	tell(s);
-	for (unsigned int i = 0; i < s->nr_pins; i++) {
-		if (!s->method[i])
-			continue;
-		if (holder_release(&s->h, i))
-			note(c, "release after the early return: %s", s->h.why);
-		s->method[i] = NULL;
-	}
+	scene_let_go_late(s);
 }
 
 /* what pins wrote is where it belongs; then the memory is as before */
@@ -364,6 +369,13 @@ void scene_check_dead(struct scene *s)
 		       holder_touch(h, MAP_MAIN, 0) == -EFAULT,
 		       "the old mapping can be touched again after %s; expected SIGBUS until the next bind",
 		       s->rule.action);
+}
+
+bool expect_done(struct cell *c, int ret, const char *what)
+{
+	return expect(c, ret == -ETIMEDOUT || ret == -ECHILD ? VERDICT_NEVER_RETURNED :
+		      VERDICT_FAILED, !ret, "%s: %s", what,
+		      ret == -ECHILD ? "its task died" : strerror(-ret));
 }
 
 bool scene_bind(struct scene *s)

@@ -371,23 +371,32 @@ int ktrace_parse_fault(const char *line, int *tid, bool *fallback)
 	return 0;
 }
 
+/* all that the instance has recorded so far, by lines */
+static int open_trace(const struct ktrace *t, FILE **f)
+{
+	int fd = open_instance_file(t, "trace", O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	*f = fdopen(fd, "r");
+	if (*f)
+		return 0;
+	close(fd);
+	return -ENOMEM;
+}
+
 int ktrace_faults_read(const struct ktrace *t, int tid, struct ktrace_faults *f)
 {
 	char *line = NULL;
 	size_t size = 0;
 	bool fallback;
 	FILE *file;
-	int task, fd;
+	int task, ret;
 
 	memset(f, 0, sizeof(*f));
-	fd = open_instance_file(t, "trace", O_RDONLY);
-	if (fd < 0)
-		return fd;
-	file = fdopen(fd, "r");
-	if (!file) {
-		close(fd);
-		return -ENOMEM;
-	}
+	ret = open_trace(t, &file);
+	if (ret)
+		return ret;
 	while (getline(&line, &size, file) > 0) {
 		if (ktrace_parse_fault(line, &task, &fallback) || task != tid)
 			continue;
@@ -405,21 +414,16 @@ int ktrace_read(const struct ktrace *t, int pid, uint64_t since_ns, char *buf,
 	char *line = NULL;
 	size_t size = 0, used = 0;
 	const char *text;
-	int task, fd, n = 0;
+	int task, ret, n = 0;
 	uint64_t ns;
 	FILE *f;
 
 	if (!len)
 		return -EINVAL;
 	buf[0] = '\0';
-	fd = open_instance_file(t, "trace", O_RDONLY);
-	if (fd < 0)
-		return fd;
-	f = fdopen(fd, "r");
-	if (!f) {
-		close(fd);
-		return -ENOMEM;
-	}
+	ret = open_trace(t, &f);
+	if (ret)
+		return ret;
 	while (getline(&line, &size, f) > 0) {
 		char one[96];
 		int l;

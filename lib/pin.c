@@ -406,6 +406,25 @@ static bool find_counter(const char *text, const char *name, uint64_t *value)
 	return false;
 }
 
+int pin_read_line(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	if (n < 0)
+		return n;
+	text[n] = '\0';
+	n = strcspn(text, "\n");
+	text[n] = '\0';
+	return n;
+}
+
 int pin_counters_read(struct pin_counters *c)
 {
 	static int fd = -1;

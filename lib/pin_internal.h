@@ -60,6 +60,9 @@ int pin_fail(struct pin *pin, int err, const char *fmt, ...);
 /* the whole pages that the range of a pin touches */
 void pin_pages(const struct pin *pin, uintptr_t *addr, size_t *size);
 
+/* the first line of a small file, without its end; length or -errno */
+int pin_read_line(const char *path, char *text, size_t size);
+
 /**
  * pin_pipe_open() - a pipe with room for pages taken by reference
  * @fds: read end, write end

@@ -143,21 +143,13 @@ static bool job_blocked(const struct pin_job *job)
 {
 	int tid = __atomic_load_n(&job->tid, __ATOMIC_ACQUIRE);
 	char path[48], text[64];
-	ssize_t n;
 	char *p;
-	int fd;
 
 	if (!tid)
 		return false;
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (pin_read_line(path, text, sizeof(text)) <= 0)
 		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
 	/* the name in parentheses may hold anything, also a parenthesis */
 	p = strrchr(text, ')');
 	return p && p[1] == ' ' && p[2] == 'D';
@@ -246,17 +238,10 @@ static int counted(const struct pin_io *io, bool write)
 {
 	unsigned int reads, writes;
 	char text[64];
-	ssize_t n;
-	int fd;
+	int n = pin_read_line(io->inflight, text, sizeof(text));
 
-	fd = open(io->inflight, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
 	if (n < 0)
-		return -errno;
-	text[n] = '\0';
+		return n;
 	if (sscanf(text, "%u %u", &reads, &writes) != 2)
 		return -EPROTO;
 	return write ? writes : reads;

@@ -67,22 +67,6 @@ static int command(int fd, __u32 nr, const void *in, size_t in_len, size_t out_l
 	return write(fd, &c, sizeof(c.head) + in_len) < 0 ? -errno : 0;
 }
 
-static int read_text(const char *path, char *text, size_t len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, len - 1);
-	close(fd);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return 0;
-}
-
 /* the node that stands for an RDMA device */
 static int open_node(const char *device)
 {
@@ -96,7 +80,7 @@ static int open_node(const char *device)
 		return -errno;
 	while (fd == -ENODEV && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), CLASS_DIR "/%s/ibdev", entry->d_name);
-		if (read_text(path, text, sizeof(text)) || strcmp(text, device))
+		if (pin_read_line(path, text, sizeof(text)) < 0 || strcmp(text, device))
 			continue;
 		snprintf(path, sizeof(path), "/dev/infiniband/%s", entry->d_name);
 		fd = open(path, O_RDWR | O_CLOEXEC);

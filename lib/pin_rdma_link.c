@@ -15,6 +15,7 @@
 #include <linux/netlink.h>
 #include <rdma/rdma_netlink.h>
 
+#include "pin_internal.h"
 #include "pin_rdma_link.h"
 
 #define CLASS_DIR	"/sys/class/infiniband"
@@ -44,20 +45,9 @@ bool pin_rdma_link_exists(const char *name)
 static bool lies_on(const char *name, const char *netdev)
 {
 	char path[320], text[64];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), CLASS_DIR "/%s/parent", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return !strcmp(text, netdev);
+	return pin_read_line(path, text, sizeof(text)) > 0 && !strcmp(text, netdev);
 }
 
 int pin_rdma_link_on(const char *netdev, char *name, size_t len)

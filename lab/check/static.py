@@ -10,10 +10,10 @@ from check.stock import LAB, TOP
 # checkpatch speaks of kernel code.  Left out is only what user space cannot
 # follow, each as narrow as it can be said.
 NOT_FOR_USER_SPACE = (
-    # <linux/types.h>, BIT() and __printf() are the kernel's own
+    # <linux/types.h>, BIT(), __printf() and their like are the kernel's own
     ("PREFER_KERNEL_TYPES", r"Prefer kernel type '[us]\d+'"),
     ("BIT_MACRO", r"Prefer using the BIT(_ULL)? macro"),
-    ("PREFER_DEFINED_ATTRIBUTE_MACRO", r"Prefer (__printf|__noreturn)"),
+    ("PREFER_DEFINED_ATTRIBUTE_MACRO", r"Prefer (__printf|__noreturn|__aligned)"),
     # names that C itself spells so
     ("CAMELCASE", r"<(_Atomic|_Bool|_Generic|PRI[diux]\d+|SCN[diux]\d+)>"),
     # a load or store that must happen, though its value is not used
