@@ -12,6 +12,7 @@ LIBRARIES = {
     "libndctl": ("ndctl/libndctl.h", "daxctl/libdaxctl.h"),
     "libblkid": ("blkid/blkid.h",),
     "libdevmapper": ("libdevmapper.h",),
+    "xfslibs": ("xfs/xfs.h",),
 }
 
 
