@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -25,6 +26,9 @@
 
 /* What need not wait may be slow on a loaded machine: so long it is left alone. */
 #define PASS_NS		(3 * NSEC_PER_SEC)
+
+/* An inode chunk of xfs has 64; so many free ones below ours there are hardly. */
+#define OTHER_TRIES	16
 
 /* Extents of the stranger that are looked through for the pinned block. */
 #define STRANGER_EXTENTS 512
@@ -49,18 +53,45 @@ static enum timeline_wait wait_of(const struct action *a, enum use use)
 	return a->frees == FREES_MAYBE ? TL_MAY_WAIT : TL_MUST_PASS;
 }
 
+static ino_t inode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+/*
+ * Where two files take part the kernel goes by the numbers of their inodes: xfs waits
+ * for pins on the lower one, and asks again and again for those on the other.  So
+ * that it is the same in every run, the second file has the higher one.
+ */
+static int make_later(const struct cell *c, const char *path, char *why, size_t len)
+{
+	char empty[OTHER_TRIES][VICTIM_PATH + 8], name[32];
+	ino_t mine = inode_of(c->v.node);
+	int nr = 0, ret;
+
+	do {
+		snprintf(name, sizeof(name), "empty%d", nr);
+		ret = fsdax_file(&c->guard->fs[0], name, 0, empty[nr], sizeof(empty[nr]), why,
+				 len);
+	} while (!ret && inode_of(empty[nr++]) < mine && nr < OTHER_TRIES);
+	if (!ret && rename(empty[--nr], path))
+		ret = -errno;
+	while (nr--)
+		unlink(empty[nr]);
+	return ret;
+}
+
 static bool make_other(struct cell *c)
 {
-	char path[VICTIM_PATH + 8], name[32], why[VICTIM_WHY] = "";
-	const char *slash;
+	char path[VICTIM_PATH + 8], why[VICTIM_WHY] = "";
 	int ret;
 
 	if (!c->action->other)
 		return true;
 	action_other(&c->v, path, sizeof(path));
-	slash = strrchr(path, '/');
-	snprintf(name, sizeof(name), "%s", slash + 1);
-	ret = fsdax_file(&c->guard->fs[0], name, c->v.size, path, sizeof(path), why, sizeof(why));
+	ret = make_later(c, path, why, sizeof(why));
 	ret = ret ?: bytes_write(path, 0, c->v.size, TAG_OTHER, 0);
 	return expect_ok(c, ret, "the second file", why);
 }
