@@ -87,4 +87,12 @@ def in_ram(memory, wanted):
 
 
 def kernel_arguments(parts):
-    return "".join(f" memmap={size // MIB}M!{start // MIB}M" for start, size in parts)
+    """For parts of RAM that are to be pmem.
+
+    A kernel that chooses its own place keeps clear of the first four of them only,
+    and may lie in another: nokaslr.
+    """
+    if not parts:
+        return ""
+    return " nokaslr" + "".join(f" memmap={size // MIB}M!{start // MIB}M"
+                                for start, size in parts)

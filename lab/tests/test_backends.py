@@ -73,7 +73,7 @@ class Ram(unittest.TestCase):
 
     def test_kernel_s_words(self):
         self.assertEqual(backends.kernel_arguments([(6 * GIB, 128 * MIB)]),
-                         " memmap=128M!6144M")
+                         " nokaslr memmap=128M!6144M")
 
 
 class Options(unittest.TestCase):
