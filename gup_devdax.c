@@ -219,8 +219,12 @@ static const struct scenario scenarios[] = {
 		    "extents shared with another file: a store makes a copy, a pin stays"),
 	SCENARIO_ON(MEMORY_XFS, reflink_pinned, AT_PMD, can_hold_file_sink,
 		    "extents shared with another file: a store makes a copy, a pin stays"),
-	SCENARIO_ON(MEMORY_XFS, reflink_freed, AT_PTE, can_hold_file_lent,
-		    "likewise, and then the other file gives its extents back: it waits"),
+	{
+		.name = "reflink_freed",
+		.what = "likewise, and then the other file gives its extents back: it waits",
+		.on = MEMORY_XFS, .sizes = AT_PTE, .wants = can_hold_file_lent,
+		.run = with_fresh_pages, .body = reflink_freed,
+	},
 	{
 		.name = "reflink_split",
 		.what = "a large entry shared with another file: a store makes a copy, a pin stays",
