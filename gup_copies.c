@@ -565,22 +565,11 @@ void odirect_same_fs(struct cell *c)
 /* made before the body's process is: only the program itself asks for namespaces */
 static char other_path[VICTIM_PATH];
 
-/*
- * Where a block was freed under its pin the count of its page is wrong for good, and
- * the next files that get it fail in ways of their own: a fresh memory map.
- */
 void with_fresh_pages(struct cell *c)
 {
-	int ret;
-
 	run_alone(c);
-	if (c->verdict == VERDICT_PASS)
-		return;
-	c->guard->fs_spoiled = true;
-	ret = guard_unmount(c->guard);
-	ret = ret ?: guard_bind_call(c->guard, action_unbind_pmem);
-	ret = ret ?: guard_bind_call(c->guard, action_bind_pmem);
-	expect_ok(c, ret, "a fresh memory map", "");
+	if (c->verdict != VERDICT_PASS)
+		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
 }
 
 void with_other_fs(struct cell *c)

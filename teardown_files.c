@@ -423,6 +423,8 @@ static void file(struct cell *c, enum use use)
 	if (cell_over(c))
 		c->guard->fs_spoiled = true;
 	scene_finish(&s);
+	if (c->verdict == VERDICT_RETURNED_EARLY)
+		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
 }
 
 void file_kept(struct cell *c)

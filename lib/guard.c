@@ -214,6 +214,15 @@ static int renew_pmem(struct guard *g)
 	return ret ?: guard_bind_call(g, action_bind_pmem);
 }
 
+int guard_fresh_pages(struct guard *g)
+{
+	int ret;
+
+	g->fs_spoiled = true;
+	ret = guard_unmount(g);
+	return ret ?: renew_pmem(g);
+}
+
 /*
  * The file goes with the next cell, and the file system stays, unless its device
  * was taken away: whatever looks at the device's pages, an unmount also, wants

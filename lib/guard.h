@@ -161,6 +161,18 @@ int guard_drop_node(struct guard *g);
  */
 int guard_unmount(struct guard *g);
 
+/**
+ * guard_fresh_pages() - a new memory map under the file system of g->victim
+ * @g: state; nobody holds pins or files any more
+ *
+ * Where a block was taken from its file under a pin the count of its page may be wrong
+ * for good, and the next files that get it fail in ways of their own.  The file system
+ * is unmounted for it and made anew for the next cell.
+ *
+ * Return: 0, -ETIMEDOUT when unmount or unbind are stuck, or another -errno.
+ */
+int guard_fresh_pages(struct guard *g);
+
 /** guard_drop_fs() - unmount and erase the file systems of ours; 0 or the first -errno */
 int guard_drop_fs(struct guard *g);
 
