@@ -46,7 +46,7 @@ class Run:
         self.remarks = []
         self.boots = 0
         self.guest = None       # the boot under way
-        self.stillborn = 0      # boots that never got to the programs
+        self.stillborn = []     # boots that never got to the programs, by number
         self.slipped = set()    # cells that the emulator spoiled once
         # of each boot, what Stream.times has, from "power on" to "power off"
         self.times = []
@@ -128,6 +128,7 @@ class Run:
                  for r in results]
         write_whole(os.path.join(self.out, "results.json"), json.dumps(
             {"kernel": self.kernel.release, "boots": self.boots,
+             "stillborn": self.stillborn,
              "deaths": self.deaths, "cells": cells}, indent=1) + "\n")
 
     # -- booting -------------------------------------------------------
@@ -166,16 +167,16 @@ class Run:
             raise Refusal(f"the guest cannot run the suite: "
                           f"{guest.stream.failure} (see {self.console})")
         if guest.clock:
-            self.stillborn += 1
-            if self.stillborn < IDLE_BOOTS:
+            self.stillborn.append(self.boots)
+            if len(self.stillborn) < IDLE_BOOTS:
                 self.remark(f"boot {self.boots} had a clock that runs "
                             f"{guest.clock:.1f} times too fast, once more")
                 return
             raise Refusal("the guest's clock runs too fast, "
                           f"{IDLE_BOOTS} times: is this machine overloaded?")
         if not guest.stream.started:
-            self.stillborn += 1
-            if self.stillborn < IDLE_BOOTS:
+            self.stillborn.append(self.boots)
+            if len(self.stillborn) < IDLE_BOOTS:
                 self.remark(f"boot {self.boots} never got to the programs, "
                             "once more")
                 return

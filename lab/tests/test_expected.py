@@ -102,11 +102,12 @@ class Comparing(unittest.TestCase):
 
 
 class Boots(unittest.TestCase):
-    def boots(self, last, boots):
+    def boots(self, last, boots, stillborn=()):
         results = full(last)
         results = [r for r in results if r.name != last.name] + [last]
         last.boot = 1
-        return expected.compare_boots(expected.parse(TABLE), "6.12", results, boots)
+        return expected.compare_boots(expected.parse(TABLE), "6.12", results, boots,
+                                      stillborn)
 
     def test_one_is_enough(self):
         self.assertEqual(self.boots(cell(GUP, "skip", program="gup_devdax"), 1), [])
@@ -122,6 +123,10 @@ class Boots(unittest.TestCase):
 
     def test_a_boot_without_a_verdict(self):
         self.assertEqual(len(self.boots(cell(STUCK, "never_returned"), 3)), 1)
+
+    def test_a_boot_that_never_got_to_a_program_is_none(self):
+        self.assertEqual(self.boots(cell(STUCK, "never_returned"), 3, [2]), [])
+        self.assertEqual(len(self.boots(cell("devdax.a.b.c", "panic"), 3, [2])), 1)
 
 
 class Rule(unittest.TestCase):
