@@ -303,7 +303,8 @@ static bool is_old_minus(struct health_log *log, const char *line)
 static bool is_poison(struct health_log *log, const char *line)
 {
 	/* where there is no memory none can be lost: that is somebody's mistake */
-	if (!skip_word(line, "Memory failure: ") || strstr(line, "outside kernel control"))
+	if (!skip_word(line, "Memory failure: ") || strstr(line, "outside kernel control") ||
+	    strstr(line, "non struct page pfn"))
 		return false;
 	if (!log->poisoned++)
 		snprintf(log->poison, sizeof(log->poison), "%.*s", HEALTH_LINE_MAX - 1, line);

@@ -555,6 +555,12 @@ TEST(memory_failure_is_counted_apart)
 	health_log_flush(log);
 	EXPECT_EQ(1u, log->nr);
 	EXPECT_EQ(0u, log->poisoned);
+	health_log_reset(log);
+	feed(log, "3,1,4,-",
+	     "Memory failure: 0x7ffffffffffff: recovery action for non struct page pfn: Ignored");
+	health_log_flush(log);
+	EXPECT_EQ(1u, log->nr);
+	EXPECT_EQ(0u, log->poisoned);
 	free(log);
 }
 
