@@ -226,11 +226,7 @@ static bool call(struct cell *c, int (*run)(const struct victim *v), const char 
 /* file system and memory map as they were: what is marked is marked no more */
 static void renew(struct cell *c)
 {
-	int ret = guard_unmount(c->guard);
-
-	c->guard->fs_spoiled = true;
-	if (expect_done(c, ret, "unmount") && call(c, action_unbind_pmem, "unbind"))
-		call(c, action_bind_pmem, "bind");
+	expect_done(c, guard_fresh_pages(c->guard), "a fresh memory map");
 }
 
 static struct witness *witnesses(void)
