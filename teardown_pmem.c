@@ -86,6 +86,22 @@ static int write_it(const struct victim *v)
 	return ret;
 }
 
+/* a file that nobody has written since it was made, beside the cell's own */
+static void beside(const struct victim *v, char path[VICTIM_PATH])
+{
+	static const char name[] = ".beside";
+
+	snprintf(path, VICTIM_PATH, "%.*s%s", (int)(VICTIM_PATH - sizeof(name)), v->node, name);
+}
+
+static int write_beside(const struct victim *v)
+{
+	struct victim other = *v;
+
+	beside(v, other.node);
+	return write_it(&other);
+}
+
 static int sync_it(const struct victim *v)
 {
 	return bytes_sync(v->node);
@@ -158,6 +174,26 @@ static bool place(struct cell *c)
 	return expect_ok(c, ret ?: at ? 0 : -ENOSPC, "a file in the last allocation group", why);
 }
 
+/*
+ * What a kernel does to an inode that gets dirty on a dead device it does only if the
+ * inode was clean.  That of a file under a thread may be either, so another one is
+ * kept open, and clean, and written when the device is gone.
+ */
+static bool keep_clean(struct scene *s)
+{
+	struct cell *c = s->c;
+	const struct fsdax *f = fs_of(c);
+	char path[VICTIM_PATH], why[VICTIM_WHY] = "";
+	size_t len = daxmap_bytes(DAXMAP_PTE);
+	int ret;
+
+	beside(&c->v, path);
+	unlink(path);
+	ret = fsdax_file(f, path + strlen(f->dir) + 1, len, path, sizeof(path), why, sizeof(why));
+	ret = ret ?: holder_map(&s->h, MAP_AGAIN, path, DAXMAP_PTE, 0, len, PROT_READ);
+	return expect_ok(c, ret, "a file that stays clean", why);
+}
+
 static bool arrange_there(struct cell *c, struct scene *s, enum usage use)
 {
 	/* until the checker has said that it is as it should be */
@@ -168,6 +204,8 @@ static bool arrange_there(struct cell *c, struct scene *s, enum usage use)
 	if (!scene_arrange(c, s))
 		return false;
 	s->usual_ns = PMEM_USUAL_NS;
+	if (runs_thread(use) && !keep_clean(s))
+		return false;
 	if (!expect_ok(c, bytes_sync(s->node), "fsync before the unbind", ""))
 		return false;
 	if (c->method && !scene_pin(s, c->method, 0))
@@ -204,6 +242,8 @@ static void look_at_dead(struct scene *s, enum usage use)
 
 	if (cell_over(c) && c->verdict == VERDICT_NEVER_RETURNED)
 		return;
+	if (runs_thread(use))
+		must_fail(c, write_beside, "write() to a clean file");
 	must_fail(c, read_it, "read()");
 	must_fail(c, write_it, "write()");
 	if (!s->rule.revoke)

@@ -32,6 +32,7 @@ struct worker {
 	enum daxmap_size size;
 	bool reopen;
 	unsigned int io;
+	bool unsynced;
 	int fd;
 	size_t len;
 	uint16_t tag;
@@ -106,15 +107,26 @@ static void *churn_thread(void *arg)
 	return NULL;
 }
 
-/* one transfer; false where it did not get through */
+/*
+ * One transfer; false where it did not get through.  An fsync() that failed is tried
+ * again, and nothing is written before it succeeds: who goes on writing after it has
+ * lost count of what is safe.
+ */
 static bool transfer(struct worker *w, void *buf, size_t off)
 {
 	struct pattern_error err;
 
+	if (w->unsynced) {
+		w->unsynced = fsync(w->fd);
+		return !w->unsynced;
+	}
+
 	if (w->io & HOLDER_WRITE) {
 		pattern_fill(buf, IO_BYTES, w->tag, off);
-		return pwrite(w->fd, buf, IO_BYTES, off) == IO_BYTES &&
-		       !(w->io & HOLDER_SYNC && fsync(w->fd));
+		if (pwrite(w->fd, buf, IO_BYTES, off) != IO_BYTES)
+			return false;
+		w->unsynced = w->io & HOLDER_SYNC && fsync(w->fd);
+		return !w->unsynced;
 	}
 	/* what lies in the page cache says nothing of the device */
 	if (!(w->io & HOLDER_DIRECT))
