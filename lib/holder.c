@@ -212,6 +212,13 @@ int holder_watch(struct holder *h, unsigned int map, size_t off)
 	return ask(h, &c, NULL);
 }
 
+int holder_press(struct holder *h, unsigned int map, size_t off)
+{
+	struct holder_command c = { .op = OP_WATCH, .map = map, .off = off, .restless = true };
+
+	return ask(h, &c, NULL);
+}
+
 int holder_hammer(struct holder *h, unsigned int map)
 {
 	struct holder_command c = { .op = OP_HAMMER, .map = map };

@@ -125,6 +125,16 @@ int holder_sample(struct holder *h, unsigned int map, size_t off, size_t len,
 int holder_watch(struct holder *h, unsigned int map, size_t off);
 
 /**
+ * holder_press() - holder_watch() without a rest between two touches
+ * @h: started
+ * @map: map slot
+ * @off: bytes from the start of the mapping
+ *
+ * Whatever opens a window of a few microseconds meets a touch in it.
+ */
+int holder_press(struct holder *h, unsigned int map, size_t off);
+
+/**
  * holder_hammer() - read and write every page of the slot in a thread
  * @h: started
  * @map: map slot

@@ -31,6 +31,7 @@ struct holder_command {
 	enum daxmap_size size;
 	int prot;
 	bool reopen;
+	bool restless;
 	unsigned int io;
 	size_t off;
 	size_t len;

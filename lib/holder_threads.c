@@ -31,6 +31,7 @@ struct worker {
 	size_t off;
 	enum daxmap_size size;
 	bool reopen;
+	bool restless;
 	unsigned int io;
 	bool unsynced;
 	int fd;
@@ -57,7 +58,8 @@ static void *watch_thread(void *arg)
 			return NULL;
 		}
 		w->rounds++;
-		holder_rest(TOUCH_NS);
+		if (!w->restless)
+			holder_rest(TOUCH_NS);
 	}
 	return NULL;
 }
@@ -184,6 +186,7 @@ int holder_threads_start(const struct holder_command *c, const struct daxmap *ma
 	w->off = c->off;
 	w->size = c->size;
 	w->reopen = c->reopen;
+	w->restless = c->restless;
 	w->io = c->io;
 	w->len = c->len;
 	w->tag = c->tag;
