@@ -104,6 +104,12 @@ static bool can_hold_dmdelay(const struct pin_method *m)
 		.run = fn,							\
 	}
 
+#define POISON_DEVICE(word, text, pin, fn)					\
+	{									\
+		.name = word, .what = text, .sizes = AT_ALL, .wants = pin,	\
+		.ignore = HEALTH_POISON, .run = fn,				\
+	}
+
 static const struct scenario scenarios[] = {
 	{
 		.name = "",
@@ -258,6 +264,12 @@ static const struct scenario scenarios[] = {
 	       NULL, AT_PTE | AT_PMD, poison_two),
 	POISON("poison_pinned", "the same, the page is in a pipe, which keeps it", is_vmsplice,
 	       AT_PTE | AT_PMD, poison_pinned),
+	POISON_DEVICE("soft_offline", "a page is to be taken out of use: refused, nothing stays",
+		      NULL, poison_soft),
+	POISON_DEVICE("poison", "a mapped page is lost: who maps it is told where", NULL, poison),
+	POISON_DEVICE("poison_two", "the same, another process maps it, too", NULL, poison_two),
+	POISON_DEVICE("poison_pinned", "the same, the page is in a pipe, which keeps it",
+		      is_vmsplice, poison_pinned),
 	POISON("badblocks", "a block is in the device's list of lost ones: EIO and SIGBUS",
 	       NULL, AT_PTE, poison_badblocks),
 	{

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory of a file that is said to be lost, by madvise(2) and by the badblocks file
- * of its block device.
+ * Memory of a file or of a device-dax device that is said to be lost, by madvise(2),
+ * and by the badblocks file of a file's block device.
  *
  * Whoever has the page mapped is told by SIGBUS, with the address and the size of
  * its own mapping: 6100e34b2526 ("mm, memory_failure: Teach memory_failure() about
- * dev_pagemap pages").  A pin stays what it is.  The mark on the struct page goes
- * with the memory map, so each cell ends with one round of unbind and bind.
+ * dev_pagemap pages").  With device-dax the address was that of another page where
+ * the mapping began inside a huge page, before 7fcbd9785d4c ("device-dax: correct
+ * pgoff align in dax_set_mapping()"), and the kernel fell over a pagemap without
+ * operations before 65d3440e8d2e ("mm/memory-failure: fix detection of
+ * memory_failure() handlers").  A pin stays what it is.  The mark on the struct page
+ * goes with the memory map, so each cell ends with one round of unbind and bind.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,13 +33,14 @@
 #define MADV_SOFT_OFFLINE	101
 #endif
 
-/* Longest wait for a signal or an answer of a witness. */
+/* Longest wait for an answer of a witness. */
 #define TOLD_NS		(5 * NSEC_PER_SEC)
 
-/* Away from the start of a pmd entry, and not in the middle of it. */
+/* Away from the start of a pmd or pud entry, and not in the middle of it. */
 #define POISON_PMD_OFF	(1536u << 10)
+#define POISON_PUD_OFF	((700u << 20) + POISON_PMD_OFF)
 
-enum step { STEP_OPEN, STEP_MAP, STEP_POISON, STEP_SOFT, STEP_TOUCH, STEP_END };
+enum step { STEP_OPEN, STEP_MAP, STEP_POISON, STEP_SOFT, STEP_TOUCH, STEP_ANSWER, STEP_END };
 
 /**
  * struct witness - a process that has the file mapped, and what it was told
@@ -178,7 +183,7 @@ static bool start_witness(struct cell *c, struct witness *w, enum daxmap_size si
 	ret = ret ?: tell(w, STEP_OPEN);
 	if (prove)
 		ret = ret ?: tell(w, STEP_MAP);
-	return expect(c, VERDICT_FAILED, !ret, "a process maps the file by %s: %s",
+	return expect(c, VERDICT_FAILED, !ret, "a process maps the memory by %s: %s",
 		      daxmap_name(size),
 		      ret == -ERANGE ? "it is mapped otherwise" : strerror(-ret));
 }
@@ -193,18 +198,18 @@ static void end_witness(struct cell *c, struct witness *w)
 	w->pid = 0;
 }
 
-/* what the signal has to say of this process's own mapping */
-static void check_told(struct cell *c, const struct witness *w, const char *who)
+/*
+ * What the signal has to say of this process's own mapping.  The kernel sends it
+ * before madvise() returns, so who answers after that has been told or never will be.
+ */
+static void check_told(struct cell *c, struct witness *w, const char *who)
 {
-	const struct timespec nap = { .tv_nsec = NSEC_PER_MSEC };
-	uint64_t end = timeline_now() + TOLD_NS;
 	size_t entry = daxmap_bytes(w->size);
 	int lsb = __builtin_ctzll(entry);
 	uintptr_t at = (uintptr_t)w->addr;
 
-	while (!atomic_load(&w->signals) && timeline_now() < end)
-		nanosleep(&nap, NULL);
-	if (!expect(c, VERDICT_FAILED, atomic_load(&w->signals),
+	if (!expect_ok(c, tell(w, STEP_ANSWER), "an answer of a process that is told", "") ||
+	    !expect(c, VERDICT_FAILED, atomic_load(&w->signals),
 		    "%s was not told that its page is lost; expected SIGBUS", who))
 		return;
 	note(c, "%s: si_code %d, si_addr_lsb %d, si_addr %+td bytes from the page", who, w->code,
@@ -239,7 +244,28 @@ static struct witness *witnesses(void)
 
 static size_t poison_off(const struct cell *c)
 {
-	return c->size == DAXMAP_PMD ? POISON_PMD_OFF : 3 * (size_t)sysconf(_SC_PAGESIZE);
+	switch (c->size) {
+	case DAXMAP_PUD:
+		return POISON_PUD_OFF;
+	case DAXMAP_PMD:
+		return POISON_PMD_OFF;
+	default:
+		return 3 * (size_t)sysconf(_SC_PAGESIZE);
+	}
+}
+
+static bool is_device(const struct cell *c)
+{
+	return c->memory->bit == MEMORY_DEVDAX;
+}
+
+/* a device's pages are there whatever has been written */
+static bool fill_memory(struct cell *c)
+{
+	int ret = is_device(c) ? 0 : bytes_write(c->v.node, 0, c->v.size, TAG_MEMORY, 0);
+
+	ret = ret ?: is_device(c) ? ret : bytes_sync(c->v.node);
+	return expect_ok(c, ret, "filling the file", "");
 }
 
 static int fill_file(const char *path, size_t len)
@@ -253,8 +279,18 @@ static int read_page(const char *path, size_t off, uint16_t tag)
 	return bytes_check(path, off, sysconf(_SC_PAGESIZE), tag, off, NULL, 0);
 }
 
+/* afterwards the device can be given a new memory map, and be used again */
+static void device_way_back(struct cell *c, struct witness *w, size_t off)
+{
+	if (!call(c, victim_unbind, "unbind of a device with a lost page") ||
+	    !call(c, victim_bind, "bind after it") || !start_witness(c, w, c->size, off, true))
+		return;
+	expect_ok(c, tell(w, STEP_TOUCH), "touching the page once the device has come back", "");
+	end_witness(c, w);
+}
+
 /* afterwards the file can be given other memory, and is what it was */
-static void way_back(struct cell *c, size_t off)
+static void file_way_back(struct cell *c, size_t off)
 {
 	int ret = read_page(c->v.node, off, TAG_MEMORY);
 
@@ -264,26 +300,44 @@ static void way_back(struct cell *c, size_t off)
 	expect_ok(c, fill_file(c->v.node, c->v.size), "writing the file anew", "");
 	expect_ok(c, read_page(c->v.node, off, TAG_MEMORY), "reading it back", "");
 	call(c, action_truncate, "truncating the file");
+	renew(c);
+}
+
+static void way_back(struct cell *c, struct witness *w, size_t off)
+{
+	if (is_device(c))
+		device_way_back(c, w, off);
+	else
+		file_way_back(c, off);
+}
+
+/* a device is mapped by one size, a file by either */
+static enum daxmap_size other_size(const struct cell *c)
+{
+	if (is_device(c))
+		return c->size;
+	return c->size == DAXMAP_PMD ? DAXMAP_PTE : DAXMAP_PMD;
 }
 
 /**
  * hard() - one page is said to be lost by the process that has it mapped
  * @c: the cell
- * @two: another process has it mapped at the other level
+ * @two: another process has it mapped, a file's at the other level
  */
 static void hard(struct cell *c, bool two)
 {
 	/* the larger entry first: where there are small ones it does not fit any more */
-	enum daxmap_size other = c->size == DAXMAP_PMD ? DAXMAP_PTE : DAXMAP_PMD;
+	enum daxmap_size other = other_size(c);
+	bool first = other > c->size;
 	struct witness *w = witnesses();
 	size_t off = poison_off(c);
 	int ret;
 
 	if (!expect(c, VERDICT_FAILED, w, "no shared memory") ||
-	    !expect_ok(c, fill_file(c->v.node, c->v.size), "filling the file", "") ||
-	    (two && other == DAXMAP_PMD && !start_witness(c, &w[1], other, off, true)) ||
+	    !fill_memory(c) ||
+	    (two && first && !start_witness(c, &w[1], other, off, true)) ||
 	    !start_witness(c, &w[0], c->size, off, true) ||
-	    (two && other == DAXMAP_PTE && !start_witness(c, &w[1], other, off, true)))
+	    (two && !first && !start_witness(c, &w[1], other, off, true)))
 		goto out;
 	/* whoever came second has not taken it from the first */
 	if (two)
@@ -302,8 +356,7 @@ static void hard(struct cell *c, bool two)
 	note(c, "touching the lost page again: %s", ret ? "SIGBUS" : "it can be touched");
 	end_witness(c, &w[0]);
 	end_witness(c, &w[1]);
-	way_back(c, off);
-	renew(c);
+	way_back(c, &w[0], off);
 out:
 	if (w) {
 		end_witness(c, &w[0]);
@@ -342,8 +395,7 @@ void poison_pinned(struct cell *c)
 	scene_let_go_all(&s);
 	end_witness(c, &w[0]);
 	expect_ok(c, holder_close(&s.h, MAP_MAIN), "unmapping the lost page", s.h.why);
-	way_back(c, s.off[0]);
-	renew(c);
+	way_back(c, &w[0], s.off[0]);
 out:
 	end_witness(c, &w[0]);
 	munmap(w, 2 * sizeof(*w));
@@ -358,8 +410,7 @@ void poison_soft(struct cell *c)
 	int ret;
 
 	if (!expect(c, VERDICT_FAILED, w, "no shared memory") ||
-	    !expect_ok(c, fill_file(c->v.node, c->v.size), "filling the file", "") ||
-	    !start_witness(c, &w[0], c->size, off, true))
+	    !fill_memory(c) || !start_witness(c, &w[0], c->size, off, true))
 		goto out;
 	ret = tell(&w[0], STEP_SOFT);
 	if (ret == -EINVAL) {
@@ -372,7 +423,12 @@ void poison_soft(struct cell *c)
 	expect(c, VERDICT_FAILED, !atomic_load(&w->signals),
 	       "a refused soft offline raised SIGBUS");
 	expect_ok(c, tell(&w[0], STEP_TOUCH), "touching the page afterwards", "");
-	call(c, action_punch_hole, "punching it out afterwards, which waits for references");
+	if (is_device(c)) {
+		end_witness(c, &w[0]);
+		device_way_back(c, &w[0], off);
+	} else {
+		call(c, action_punch_hole, "punching it out, which waits for references");
+	}
 out:
 	if (w) {
 		end_witness(c, &w[0]);

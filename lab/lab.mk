@@ -9,7 +9,7 @@
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
 
 LAB := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-LAB_GOALS := vm check debug-kernel bench
+LAB_GOALS := vm check debug-kernel bench repeat
 
 KERNEL ?= debian:newest
 MODULES ?=
@@ -87,6 +87,23 @@ bench:
 	@python3 $(LAB)/bench.py $(if $(filter command environment,$(firstword \
 		$(origin CC))),--make 'CC=$(CC)')
 .PHONY: bench
+
+# make repeat [RUNS=20] [what 'make vm' takes]: does any verdict change from run to
+# run?  Results of each in out/repeat/
+repeat: export KERNEL := $(KERNEL)
+repeat: export MODULES := $(MODULES)
+repeat: export TESTS := $(TESTS)
+repeat: export MEM := $(MEM)
+repeat: export CPUS := $(CPUS)
+repeat: export BACKEND := $(BACKEND)
+repeat: export OUT := $(OUT)
+repeat: export CACHE := $(CACHE)
+repeat: export RUNS := $(or $(RUNS),20)
+repeat:
+	@sh $(LAB)/setup.sh vm
+	@python3 $(LAB)/repeat.py $(if $(filter command environment,$(firstword \
+		$(origin CC))),--make 'CC=$(CC)')
+.PHONY: repeat
 
 # Its program links what the suite's programs link, but not the harness
 OUTPUT ?= $(CURDIR)
