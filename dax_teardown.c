@@ -35,6 +35,11 @@ static bool can_hold_file(const struct pin_method *m)
 	return can_hold_on(m) && !(m->flags & PIN_LONGTERM);
 }
 
+static bool is_lost(const struct pin_method *m)
+{
+	return m->flags & PIN_LOST;
+}
+
 static bool is_vmsplice(const struct pin_method *m)
 {
 	return !strcmp(m->name, "vmsplice");
@@ -318,6 +323,15 @@ static const struct scenario scenarios[] = {
 		.name = "control_crash",
 		.what = "control: a machine that dies costs one cell (DAX_TEST_CRASH)",
 		.sizes = AT_PTE, .no_device = true, .destructive = true, .run = control_crash,
+	}, {
+		.name = "given_back",
+		.what = "a pin that was let go is out no more",
+		.sizes = AT_PMD, .wants = is_lost, .destructive = true, .run = given_back,
+	}, {
+		.name = "",
+		.what = "one pin out: the mapping is revoked, the action waits for the pin",
+		.sizes = AT_PTE, .actions = FIRST_ACTION, .wants = is_lost, .destructive = true,
+		.run = pinned,
 	}, {
 		.name = "while_opened",
 		.what = "threads open, map, fault, unmap and close all the while",

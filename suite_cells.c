@@ -60,7 +60,7 @@ static int add_pins(const struct scenario *sc, const struct memory *mem, enum da
 	if (!sc->wants)
 		return add_actions(sc, mem, size, NULL);
 	for (const struct pin_method *m = pin_methods; m->name && !ret; m++)
-		if (sc->wants(m))
+		if (sc->wants(m) && (sc->destructive || !(m->flags & PIN_LOST)))
 			ret = add_actions(sc, mem, size, m);
 	return ret;
 }

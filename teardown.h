@@ -181,6 +181,7 @@ int bytes_check(const char *path, off_t off, size_t len, uint16_t tag, uint64_t 
 bool can_hold_on(const struct pin_method *m);
 
 void pinned(struct cell *c);
+void given_back(struct cell *c);
 void pinned_unmapped(struct cell *c);
 void pinned_by_another(struct cell *c);
 void killed(struct cell *c);

@@ -197,7 +197,35 @@ out:
 
 bool can_hold_on(const struct pin_method *m)
 {
-	return (m->flags & (PIN_HELD | PIN_TIMED)) == PIN_HELD;
+	return (m->flags & (PIN_HELD | PIN_TIMED | PIN_LOST)) == PIN_HELD;
+}
+
+/* what some kernels never give back makes the device unfit for anything to come */
+void given_back(struct cell *c)
+{
+	struct pin_counters before, after;
+	struct scene s;
+	int64_t out;
+	int ret;
+
+	ret = pin_counters_read(&before);
+	if (ret) {
+		skip(c, "this kernel does not count pins: %s", strerror(-ret));
+		return;
+	}
+	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, 0))
+		goto out;
+	scene_let_go_all(&s);
+	ret = pin_counters_read(&after);
+	if (!expect_ok(c, ret, "reading the counters", ""))
+		goto out;
+	out = (after.acquired - after.released) - (before.acquired - before.released);
+	if (!expect(c, VERDICT_UNHEALTHY, !out,
+		    "%lld pages are still pinned after the release; expected none",
+		    (long long)out))
+		guard_set_wedged(c->guard);
+out:
+	scene_finish(&s);
 }
 
 /* xorshift64*: repeatable everywhere, and good enough to pick scenarios with */

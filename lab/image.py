@@ -264,13 +264,14 @@ def passed_on(environment):
                    if re.fullmatch(r"DAX_TEST_[A-Z_]+", name)
                    # the guest has its own devices and list of cells
                    and name not in ("DAX_TEST_DEV", "DAX_TEST_NAMESPACE",
-                                    "DAX_TEST_CELLS"))
+                                    "DAX_TEST_CELLS", "DAX_TEST_VFIO"))
 
 
 def run_archive(programs, cells, backends=pmem.DEFAULT):
     """The archive of one boot: programs, and the cells each is to run."""
     cpio = Cpio()
     cpio.copy("init", os.path.join(GUEST, "init"))
+    cpio.copy("lab/vfio", os.path.join(GUEST, "vfio"))
     cpio.file("lab/namespaces", pmem.table(backends).encode())
     for name, source in programs.items():
         if cells.get(name):

@@ -153,8 +153,10 @@ class Run:
             f.write(f"=== boot {self.boots} of {self.kernel.release} ===\n"
                     .encode())
         power_on = time.monotonic()
+        # an IOMMU is there for those who want one
+        iommu = any(".vfio" in cell for cells in left.values() for cell in cells)
         machine = Machine(self.kernel, (base, overlay), self.console, memory,
-                          cpus, backends)
+                          cpus, backends, iommu)
         guest = self.guest = Guest(self, machine)
         self.times.append(guest.stream.times)
         guest.stream.times.append(("power on", power_on))

@@ -159,6 +159,11 @@ const struct pin_method pin_methods[] = {
 		.max_len = PIN_ARRAY_MAX,
 		FAMILY(pin_rdma),
 	}, {
+		.name = "vfio_dma",
+		.what = "memory mapped for DMA by VFIO (DAX_TEST_VFIO)",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_LOST,
+		FAMILY(pin_vfio),
+	}, {
 		.name = "process_vm_readv",
 		.what = "process_vm_readv() from the memory",
 		.flags = PIN_SOURCE,

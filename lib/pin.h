@@ -4,7 +4,8 @@
  * One table (pin_methods), one entry and one file for each family.
  *
  * Not among them is KVM: it gives a guest page's reference back as soon as the
- * page is mapped into the guest, and relies on the notifier of the mapping.
+ * page is mapped into the guest, and relies on the notifier of the mapping.  Nor is
+ * iommufd, which no kernel of Debian's has.
  */
 #ifndef DAX_LIB_PIN_H
 #define DAX_LIB_PIN_H
@@ -27,6 +28,7 @@ struct pin_targets;
 #define PIN_LONGTERM	0x10u	/* FOLL_LONGTERM: fsdax must refuse it */
 #define PIN_OUTLIVES	0x20u	/* a child of fork keeps it out when the taker is gone */
 #define PIN_ELABORATE	0x40u	/* milliseconds for each: a thousand are worth it once */
+#define PIN_LOST	0x80u	/* a faulty kernel never gives it back: destructive cells */
 
 /**
  * struct pin_method - one way to pin

@@ -37,6 +37,7 @@ PIN_FAMILY(pin_splice);
 PIN_FAMILY(pin_zerocopy);
 PIN_FAMILY(pin_xdp);
 PIN_FAMILY(pin_rdma);
+PIN_FAMILY(pin_vfio);
 PIN_FAMILY(pin_process_vm);
 PIN_FAMILY(pin_proc_mem);
 PIN_FAMILY(pin_gup_test);
