@@ -10,7 +10,8 @@ The last line that matches a cell speaks for it; a cell without one has to pass.
 An OUTCOME is the kind of a failure (returned_early, ...), 'pass' or 'skip'.
 PAGE is lab/findings/PAGE.md with PAGE.c beside it, or '-' for cells that only
 skip or pass; a skip's REMARK is a pattern that its reason must match.  Several
-outcomes are for races in the kernel, and need a REMARK that says why.  A finding
+outcomes are for races in the kernel, and need a REMARK that says why.  A failure
+after which the machine is started anew says in it that it costs a boot.  A finding
 that no cell shows has '-' in the three columns before PAGE, and the same need.
 """
 import fnmatch
@@ -25,8 +26,10 @@ Known = namedtuple("Known", "number series glob outcomes page remark")
 KINDS = ("returned_early", "never_returned", "waited", "not_revoked", "wrong_data",
          "unhealthy", "failed", "unproven", "panic")
 
-# What may be the end of a boot, where the list says so: an early return may not
+# What may be the end of a boot, where the list says so: an early return may not, and
+# what else may is said in the remark
 COST_A_BOOT = ("never_returned", "panic")
+COSTS_A_BOOT = "it costs a boot"
 
 
 class Malformed(Exception):
@@ -128,7 +131,8 @@ def compare_boots(table, series, results, boots, stillborn=()):
         last = cells[-1]
         known = speaks.get(last.full_name)
         if known is None or outcome_of(last) not in known.outcomes or \
-                outcome_of(last) not in COST_A_BOOT:
+                (outcome_of(last) not in COST_A_BOOT and
+                 COSTS_A_BOOT not in known.remark):
             wrong.append(f"boot {boot} ended with {last.full_name}, which is not "
                          f"known to cost one: {outcome_of(last)}: {last.sentence}")
     return wrong
@@ -138,11 +142,11 @@ def compare_boots(table, series, results, boots, stillborn=()):
 
 # Files have rules of their own, each action another.  Cells of the map=dev
 # namespace are a matter of their own: on 5.10 its unbind warns, which is that
-# kernel's own fault
+# kernel's own fault.  What VFIO has pinned no kernel gives back (vfio-pin-leak)
 def is_pinned_unbind(result):
     parts = result.name.split(".")
     return (result.program == "dax_teardown" and len(parts) == 4 and
-            parts[0] == "devdax" and parts[2] != "none" and
+            parts[0] == "devdax" and parts[2] not in ("none", "vfio_dma") and
             parts[3].startswith(("unbind_device_dax", "disable_libdaxctl")) and
             not parts[3].endswith("map_dev"))
 

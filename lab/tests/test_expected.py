@@ -115,6 +115,15 @@ class Boots(unittest.TestCase):
     def test_a_finding_may_cost_one(self):
         self.assertEqual(self.boots(cell(STUCK, "never_returned"), 2), [])
 
+    def test_another_failure_may_where_the_remark_says_so(self):
+        table = "6.12  dax_teardown.a.b.c.d  unhealthy  page"
+        result = cell("a.b.c.d", "unhealthy")
+        result.boot = 1
+        for remark, wrong in (("", 1), ("  it costs a boot", 0)):
+            found = expected.compare_boots(expected.parse(table + remark), "6.12",
+                                           [result], 2)
+            self.assertEqual(len(found), wrong)
+
     def test_nothing_else_may(self):
         self.assertEqual(len(self.boots(cell(STUCK, "panic"), 2)), 1)
         self.assertEqual(len(self.boots(cell(EARLY, "returned_early"), 2)), 1)
@@ -137,6 +146,7 @@ class Rule(unittest.TestCase):
                 ("devdax.pmd.vmsplice.unbind_device_dax_map_dev",
                  "dax_teardown", False),
                 ("devdax.pmd.vmsplice.disable_libdaxctl", "dax_teardown", True),
+                ("devdax.pte.vfio_dma.unbind_device_dax", "dax_teardown", False),
                 ("devdax.pmd.vmsplice.soft_offline", "dax_teardown", False),
                 ("ext4.pmd.vmsplice.truncate", "dax_teardown", False),
                 ("xfs.pmd.vmsplice.unbind_nd_pmem", "dax_teardown", False)):
