@@ -44,6 +44,7 @@ OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard suite*.c lib/*.c))
 # the files of one program besides PROGRAM.c
 gup_devdax_SRCS := $(filter-out gup_devdax.c,$(wildcard gup_*.c))
 dax_teardown_SRCS := $(wildcard teardown_*.c)
+pmem_io_SRCS := $(wildcard io_*.c)
 parts = $(patsubst %.c,$(OUTPUT)/%.o,$($(notdir $(1))_SRCS))
 PARTS := $(foreach prog,$(TEST_GEN_PROGS),$(call parts,$(prog)))
 

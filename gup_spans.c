@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "gup.h"
+#include "lib/random.h"
 
 #define THOUSAND	1000
 
@@ -128,15 +129,6 @@ void spans_sync(struct cell *c)
 	both(c, MAP_SHARED_VALIDATE | MAP_SYNC);
 }
 
-/* xorshift64*: repeatable everywhere, and good enough to shuffle with */
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dull;
-}
-
 /*
  * The first pins taken are released forwards, the last ones backwards, and those
  * of the middle shuffled: each third lets go around the others.
@@ -156,7 +148,7 @@ static void make_order(unsigned int *order, unsigned int nr, uint64_t seed)
 	for (i = 3 * third; i < nr; i++)
 		order[i] = 2 * third + i - 3 * third;
 	for (i = third; i > 1; i--) {
-		j = next_random(&rnd) % i;
+		j = random_next(&rnd) % i;
 		swap = order[3 * i - 1];
 		order[3 * i - 1] = order[3 * j + 2];
 		order[3 * j + 2] = swap;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "gup.h"
+#include "lib/random.h"
 
 /* DAX_TEST_TIME asks for more */
 #define SECONDS		1.0
@@ -62,14 +63,6 @@ struct worker {
 	int strange;
 	const char *method;
 };
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dull;
-}
 
 static bool go_on(const struct worker *w)
 {
@@ -128,7 +121,7 @@ static void *pinner(void *arg)
 	struct worker *w = arg;
 
 	while (go_on(w) && !w->strange) {
-		pin_once(w, w->crowd->methods[next_random(&w->rnd) % w->crowd->nr]);
+		pin_once(w, w->crowd->methods[random_next(&w->rnd) % w->crowd->nr]);
 		w->rounds++;
 	}
 	return NULL;
@@ -142,10 +135,10 @@ static void *faulter(void *arg)
 	struct ground *g = &crowd->g;
 
 	while (go_on(w)) {
-		size_t off = next_random(&w->rnd) % (crowd->arena / g->page) * g->page;
+		size_t off = random_next(&w->rnd) % (crowd->arena / g->page) * g->page;
 		uint64_t *at = (uint64_t *)((char *)g->m.addr + off);
 
-		if (next_random(&w->rnd) % 2)
+		if (random_next(&w->rnd) % 2)
 			w->pins += pwrite(crowd->file, at, sizeof(*at), 64) == sizeof(*at);
 		else
 			/* into the last word of a page that no pin lies on */
@@ -162,7 +155,7 @@ static void *unmapper(void *arg)
 	size_t len = w->crowd->arena;
 
 	while (go_on(w)) {
-		bool hole = next_random(&w->rnd) % 3;
+		bool hole = random_next(&w->rnd) % 3;
 		int how = hole ? MAP_FIXED_NOREPLACE : MAP_FIXED;
 
 		/*
@@ -174,8 +167,8 @@ static void *unmapper(void *arg)
 			munmap(g->m.addr, len);
 		else
 			madvise(g->m.addr, len, MADV_DONTNEED);
-		if (hole && next_random(&w->rnd) % 2)
-			usleep(next_random(&w->rnd) % 500);
+		if (hole && random_next(&w->rnd) % 2)
+			usleep(random_next(&w->rnd) % 500);
 		if (mmap(g->m.addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, g->m.fd,
 			 g->m.off) == MAP_FAILED) {
 			w->strange = -errno;
@@ -183,7 +176,7 @@ static void *unmapper(void *arg)
 			break;
 		}
 		w->rounds++;
-		usleep(next_random(&w->rnd) % 2000);
+		usleep(random_next(&w->rnd) % 2000);
 	}
 	return NULL;
 }

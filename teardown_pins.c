@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/random.h"
 #include "teardown.h"
 
 /*
@@ -228,25 +229,16 @@ out:
 	scene_finish(&s);
 }
 
-/* xorshift64*: repeatable everywhere, and good enough to pick scenarios with */
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1dull;
-}
-
 static bool random_round(struct cell *c, uint64_t *rnd)
 {
-	unsigned int want = next_random(rnd) % 4;
+	unsigned int want = random_next(rnd) % 4;
 	struct scene s;
 	bool go_on;
 
 	timeline_reset(&c->guard->tl);
 	if (!scene_arrange(c, &s))
 		goto out;
-	if (next_random(rnd) % 2) {
+	if (random_next(rnd) % 2) {
 		if (!scene_watch_mapping(&s))
 			goto out;
 	} else {
@@ -258,7 +250,7 @@ static bool random_round(struct cell *c, uint64_t *rnd)
 
 		for (m = pin_methods; m->name; m++)
 			nr += can_hold_on(m);
-		pick = next_random(rnd) % nr;
+		pick = random_next(rnd) % nr;
 		for (m = pin_methods; !can_hold_on(m) || pick--; m++)
 			;
 		scene_pin(&s, m, 0);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of pmem_io have in common.
+ */
+#ifndef DAX_IO_H
+#define DAX_IO_H
+
+#include "lib/iopath.h"
+#include "suite.h"
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
+/* no more ways than this are in the table */
+#define IO_PATHS	24
+
+/* Of a file or block device that is read and written, bytes. */
+#define IO_BYTES	(8u << 20)
+
+/**
+ * struct ways - every way to one file or device
+ * @c: the cell
+ * @beside: path of a file for bytes on their way
+ * @nr: how many
+ * @path: those that can be had here
+ */
+struct ways {
+	struct cell *c;
+	char beside[VICTIM_PATH];
+	unsigned int nr;
+	struct iopath path[IO_PATHS];
+};
+
+/**
+ * ways_open() - open all that this memory and kernel have
+ * @w: filled; until ways_close(), also when it failed
+ * @c: the cell
+ * @bytes: that a mapping shows
+ *
+ * Return: true, or false with the cell failed.
+ */
+bool ways_open(struct ways *w, struct cell *c, size_t bytes);
+
+/** ways_close() - give all back */
+void ways_close(struct ways *w);
+
+/**
+ * ways_find() - one of them by name
+ * @w: open
+ * @name: as in iopath_methods
+ *
+ * Return: it, or NULL with the cell skipped.
+ */
+struct iopath *ways_find(struct ways *w, const char *name);
+
+/** io_byte() - the byte that a store called @round leaves at @off */
+unsigned char io_byte(size_t off, unsigned int round);
+
+/** io_fill() - @len bytes of a store at @off */
+void io_fill(unsigned char *to, size_t off, size_t len, unsigned int round);
+
+/** io_wrong() - offset of the first byte that is none of the store, or -1 */
+ssize_t io_wrong(const unsigned char *bytes, size_t off, size_t len, unsigned int round);
+
+/** io_buffer() - memory for @bytes, aligned to a page; or NULL with the cell failed */
+unsigned char *io_buffer(struct cell *c, size_t bytes);
+
+/* io_store.c */
+void store_load(struct cell *c);
+void store_write(struct cell *c);
+
+/* io_paths.c */
+void every_path(struct cell *c);
+void control_wrong_byte(struct cell *c);
+
+/* io_gaps.c */
+void gaps(struct cell *c);
+
+/* io_model.c */
+void model(struct cell *c);
+
+#endif
