@@ -199,7 +199,8 @@ static void find_methods(struct crowd *crowd)
 		struct pin pin;
 		int ret;
 
-		if (by_command(m))
+		/* and what may never be given back belongs into cells of its own */
+		if (by_command(m) || m->flags & PIN_LOST)
 			continue;
 		memset(&pin, 0, sizeof(pin));
 		doing("trying %s", m->name);
