@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -30,6 +32,13 @@
 
 /* A file of a cell has one or a few. */
 #define MANY_EXTENTS	64
+
+/*
+ * The kernel lets go of a file after its last user has: io_uring's rings end in a
+ * work item (5.10, io_ring_exit_work()), and nothing tells when.  Load makes it late.
+ */
+#define LATE_NS		2000000000ULL
+#define LATE_NAP_NS	2000000L
 
 static const char *const check_ext4[] = { "e2fsck", "-f", "-n", NULL };
 static const char *const check_xfs[] = { "xfs_repair", "-n", NULL };
@@ -188,8 +197,22 @@ int fsdax_make(struct fsdax *f, const char *type, const struct victim *v, char *
 	return ret;
 }
 
+int fsdax_umount(const char *dir)
+{
+	struct timespec nap = { .tv_nsec = LATE_NAP_NS };
+	int ret;
+
+	for (uint64_t waited = 0;; waited += LATE_NAP_NS) {
+		ret = umount2(dir, UMOUNT_NOFOLLOW) ? -errno : 0;
+		if (ret != -EBUSY || waited >= LATE_NS)
+			return ret;
+		nanosleep(&nap, NULL);
+	}
+}
+
 int fsdax_unmount(struct fsdax *f)
 {
+	int ret;
 	int fd;
 
 	if (!f->mounted)
@@ -200,9 +223,10 @@ int fsdax_unmount(struct fsdax *f)
 		ioctl(fd, FITHAW, 0);
 		close(fd);
 	}
+	ret = fsdax_umount(f->dir);
 	/* EINVAL: somebody has unmounted it before */
-	if (umount2(f->dir, UMOUNT_NOFOLLOW) && errno != EINVAL)
-		return -errno;
+	if (ret && ret != -EINVAL)
+		return ret;
 	f->mounted = false;
 	f->v.mount[0] = '\0';
 	return 0;

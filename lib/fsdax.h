@@ -71,6 +71,17 @@ int fsdax_make(struct fsdax *f, const char *type, const struct victim *v, char *
 int fsdax_mount(struct fsdax *f);
 
 /**
+ * fsdax_umount() - unmount what nobody uses any more
+ * @dir: where it is mounted
+ *
+ * Waits up to two seconds for files that their users have closed, and the kernel
+ * not yet: fput() and io_uring leave that to a work item.
+ *
+ * Return: 0 or -errno of umount2(2), -EBUSY while a file is open or mapped.
+ */
+int fsdax_umount(const char *dir);
+
+/**
  * fsdax_unmount() - unmount, thaw first where it is frozen
  * @f: made
  *

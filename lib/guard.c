@@ -195,9 +195,14 @@ static bool is_bound(const struct victim *v)
 	return !victim_driver(v, driver, sizeof(driver)) && driver[0];
 }
 
+static int unmount(const struct victim *v)
+{
+	return fsdax_umount(v->mount);
+}
+
 int guard_unmount(struct guard *g)
 {
-	int ret = guard_bind_call(g, action_unmount);
+	int ret = guard_bind_call(g, unmount);
 
 	if (ret)
 		return ret;

@@ -30,6 +30,7 @@ struct uring {
 	struct io_uring ring;
 	bool ready;
 	char *fixed;
+	bool files;
 };
 
 static bool is(const struct iopath *p, unsigned int variant)
@@ -47,7 +48,9 @@ static int register_all(struct iopath *p, struct uring *u)
 		return -ENOMEM;
 	iov = (struct iovec){ u->fixed, FIXED_BYTES };
 	ret = io_uring_register_buffers(&u->ring, &iov, 1);
-	return ret ?: io_uring_register_files(&u->ring, &p->fd, 1);
+	ret = ret ?: io_uring_register_files(&u->ring, &p->fd, 1);
+	u->files = !ret;
+	return ret;
 }
 
 int iopath_uring_open(struct iopath *p)
@@ -184,6 +187,9 @@ void iopath_uring_close(struct iopath *p)
 {
 	struct uring *u = p->priv;
 
+	/* a ring that still has the file gives it back some time after its end */
+	if (u && u->files)
+		io_uring_unregister_files(&u->ring);
 	if (u && u->ready)
 		io_uring_queue_exit(&u->ring);
 	if (u)

@@ -37,11 +37,15 @@ static int get_devdax(struct guard *g, const struct memory_want *want, struct vi
 /* whoever still has a file of it open will not let go any more: -EBUSY */
 static int drop_fs(struct guard *g, char *why, size_t len)
 {
-	if (!guard_drop_fs(g))
+	int ret = guard_drop_fs(g);
+
+	if (!ret)
 		return 0;
 	g->victim = g->fs[0].mounted ? g->fs[0].v : g->fs[1].v;
 	guard_set_wedged(g);
-	return say_wedged(&g->victim, why, len);
+	snprintf(why, len, "%s is wedged by an earlier cell: giving its file system back: %s",
+		 victim_key(&g->victim), strerror(-ret));
+	return -EBUSY;
 }
 
 static int take_devdax(const struct memory *m, struct guard *g, const struct memory_want *want,
