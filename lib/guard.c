@@ -23,6 +23,9 @@
  */
 #define GUARD_EXIT_NS	(8 * NSEC_PER_SEC)
 
+/* An action that was overdue with its holders alive may have waited for their end. */
+#define GUARD_OVERDUE_NS (2 * NSEC_PER_SEC)
+
 /* Between two looks whether a process is gone. */
 #define GUARD_POLL_NS	(500 * 1000)
 
@@ -264,6 +267,14 @@ static int settle_file(struct guard *g)
 	return 0;
 }
 
+/* has the action had all the time it may take after the release? */
+static bool overdue(const struct guard *g)
+{
+	uint64_t released = timeline_at(&g->tl, TL_RELEASED);
+
+	return released && timeline_now() - released >= ACTOR_DEADLINE_NS;
+}
+
 int guard_settle(struct guard *g)
 {
 	int ret = 0;
@@ -273,13 +284,14 @@ int guard_settle(struct guard *g)
 	if (guard_is_wedged(g, victim_key(&g->victim)))
 		return -EBUSY;
 	if (proc_alive(&g->actor) && !timeline_at(&g->tl, TL_RETURNED)) {
+		uint64_t patience = overdue(g) ? GUARD_OVERDUE_NS : ACTOR_DEADLINE_NS;
 		/* it waits, as it should: its holders may go at once */
 		int stuck = end_holders(g);
 
 		/* what waits for a file's pages may be interrupted; it has been judged */
 		if (!g->victim.dax[0])
 			kill(g->actor.pid, SIGKILL);
-		if (stuck || wait_gone(&g->actor, ACTOR_DEADLINE_NS)) {
+		if (stuck || wait_gone(&g->actor, patience)) {
 			guard_set_wedged(g);
 			return -EBUSY;
 		}
