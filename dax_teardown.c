@@ -40,6 +40,12 @@ static bool is_lost(const struct pin_method *m)
 	return m->flags & PIN_LOST;
 }
 
+/* no clock ends it: what is above takes its time to come back */
+static bool can_hold_long(const struct pin_method *m)
+{
+	return can_hold(m) && !(m->flags & PIN_TIMED);
+}
+
 static bool is_vmsplice(const struct pin_method *m)
 {
 	return !strcmp(m->name, "vmsplice");
@@ -278,6 +284,21 @@ static const struct scenario scenarios[] = {
 	POISON("badblocks", "a block is in the device's list of lost ones: EIO and SIGBUS",
 	       NULL, AT_PTE, poison_badblocks),
 	{
+		.name = "",
+		.what = "mapped, a driver further up goes: all below goes first, and comes back",
+		.sizes = AT_ALL, .actions = EVERY_LEVEL, .ignore = HEALTH_NUMBERS,
+		.run = level_mapped,
+	}, {
+		.name = "",
+		.what = "one pin out, a driver further up goes: it waits for the pin",
+		.sizes = AT_PMD, .actions = EVERY_LEVEL, .wants = can_hold_long,
+		.ignore = HEALTH_NUMBERS, .run = level_pinned,
+	}, {
+		.name = "several_devices",
+		.what = "pins on several devices of one region: it waits for the last",
+		.sizes = AT_PMD, .actions = EVERY_PARENT, .wants = is_vmsplice,
+		.ignore = HEALTH_NUMBERS, .run = level_several,
+	}, {
 		.name = "control_log",
 		.what = "control: a fault in the kernel's log is found",
 		.sizes = AT_PTE, .no_device = true, .ignore = HEALTH_LOG, .run = control_log,

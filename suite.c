@@ -327,6 +327,7 @@ static bool take_memory(struct cell *c)
 		return false;
 	}
 	guard->victim = c->v;
+	guard->undo = NULL;
 	guard->busy = true;
 	tell_provider(c);
 	return true;

@@ -38,9 +38,11 @@ struct cell;
  * enum scenario_actions - which actions a scenario is crossed with
  * @NO_ACTION: none; the cell's last word is the scenario's name
  * @FIRST_ACTION: only the first of the table
- * @EVERY_ACTION: each of them
+ * @EVERY_ACTION: each of them, but those of drivers further up
+ * @EVERY_LEVEL: each of a driver above device_dax
+ * @EVERY_PARENT: each of these that has several dax devices below
  */
-enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION };
+enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION, EVERY_LEVEL, EVERY_PARENT };
 
 /**
  * struct scenario - one thing that is tried, at several page sizes and pins

@@ -36,6 +36,17 @@ static int add_cell(const struct scenario *sc, const struct memory *mem, enum da
 	return 0;
 }
 
+static bool takes(const struct scenario *sc, const struct action *a)
+{
+	if (sc->act)
+		return !strcmp(a->name, sc->act);
+	if (sc->actions == EVERY_LEVEL)
+		return a->level != LEVEL_NONE;
+	if (sc->actions == EVERY_PARENT)
+		return a->level > LEVEL_DAX_PMEM;
+	return !a->named && a->level == LEVEL_NONE;
+}
+
 static int add_actions(const struct scenario *sc, const struct memory *mem,
 		       enum daxmap_size size, const struct pin_method *m)
 {
@@ -44,7 +55,7 @@ static int add_actions(const struct scenario *sc, const struct memory *mem,
 	if (sc->actions == NO_ACTION && !sc->act)
 		return add_cell(sc, mem, size, m, NULL);
 	for (const struct action *a = actions; a->name && !ret; a++) {
-		if (!(a->on & mem->bit) || (sc->act ? strcmp(a->name, sc->act) : a->named))
+		if (!(a->on & mem->bit) || !takes(sc, a))
 			continue;
 		ret = add_cell(sc, mem, size, m, a);
 		if (sc->actions == FIRST_ACTION)

@@ -133,6 +133,13 @@ void scene_check_again(struct scene *s);
 void scene_refill(struct scene *s);
 
 /**
+ * scene_act_on() - from the last pin's release to the device bound and checked
+ *
+ * Return: the verdict on the order of events.
+ */
+enum verdict_kind scene_act_on(struct scene *s);
+
+/**
  * scene_act() - from the start of the action to the device bound and checked
  * @s: arranged
  *
@@ -223,6 +230,11 @@ void block_read(struct cell *c);
 void block_read_direct(struct cell *c);
 void block_written(struct cell *c);
 void block_written_direct(struct cell *c);
+
+/* teardown_levels.c: drivers further up taken away */
+void level_mapped(struct cell *c);
+void level_pinned(struct cell *c);
+void level_several(struct cell *c);
 
 /* teardown_poison.c: memory that is said to be lost */
 void poison(struct cell *c);

@@ -185,13 +185,8 @@ void several(struct cell *c)
 		}
 		scene_let_go(&s, i);
 	}
-	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
-	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+	if (scene_act_on(&s) == VERDICT_NEVER_RETURNED)
 		return;
-	guard_set_actor(c->guard, 0);
-	scene_check_dead(&s);
-	if (scene_bind_again(&s))
-		scene_check_again(&s);
 out:
 	scene_finish(&s);
 }

@@ -273,6 +273,22 @@ void scene_let_go_late(struct scene *s)
 	}
 }
 
+/* whatever was taken away is back, under the names it has now */
+static int undo(struct cell *c)
+{
+	char why[VICTIM_WHY] = "";
+	int ret = guard_bind_call(c->guard, c->action->undo);
+
+	if (ret || c->action->level == LEVEL_NONE)
+		return ret;
+	ret = guard_again(c->guard, why, sizeof(why));
+	if (ret)
+		note(c, "what was offered is not all back: %s", why);
+	else
+		c->v = c->guard->victim;
+	return ret;
+}
+
 /*
  * No descriptor or mapping from before may be there when the device is bound
  * again: probing initialises the same struct cdev once more, whoever still holds
@@ -309,7 +325,7 @@ void scene_defuse(struct scene *s)
 	c->guard->dirty = true;
 	scene_drop_mappings(s);
 	if (strcmp(how, "raw"))
-		guard_bind_call(c->guard, c->action->undo);
+		undo(c);
 	/* no time was to be lost before */
 	tell(s);
 	scene_let_go_late(s);
@@ -371,6 +387,17 @@ void scene_check_dead(struct scene *s)
 		       s->rule.action);
 }
 
+/* nothing is left of what was below */
+static void check_left(struct scene *s)
+{
+	char what[160];
+
+	if (s->c->action->level != LEVEL_NONE &&
+	    expect_ok(s->c, level_left(&s->c->v, s->c->action->level, what, sizeof(what)),
+		      "looking what is left", ""))
+		expect(s->c, VERDICT_FAILED, !what[0], "after %s %s", s->rule.action, what);
+}
+
 bool expect_done(struct cell *c, int ret, const char *what)
 {
 	return expect(c, ret == -ETIMEDOUT || ret == -ECHILD ? VERDICT_NEVER_RETURNED :
@@ -380,7 +407,7 @@ bool expect_done(struct cell *c, int ret, const char *what)
 
 bool scene_bind(struct scene *s)
 {
-	int ret = guard_bind_call(s->c->guard, s->c->action->undo);
+	int ret = undo(s->c);
 
 	return expect(s->c, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED, !ret,
 		      "bind: %s", strerror(-ret));
@@ -390,6 +417,23 @@ bool scene_bind_again(struct scene *s)
 {
 	scene_drop_mappings(s);
 	return scene_bind(s);
+}
+
+enum verdict_kind scene_act_on(struct scene *s)
+{
+	enum verdict_kind kind;
+
+	actor_wait(&s->actor, ACTOR_DEADLINE_NS);
+	scene_await_revocation(s);
+	kind = scene_judge(s);
+	if (kind == VERDICT_NEVER_RETURNED)
+		return kind;
+	guard_set_actor(s->c->guard, 0);
+	scene_check_dead(s);
+	check_left(s);
+	if (scene_bind_again(s))
+		scene_check_again(s);
+	return kind;
 }
 
 /*
@@ -413,16 +457,7 @@ enum verdict_kind scene_act(struct scene *s)
 		return kind;
 	}
 	scene_let_go_all(s);
-	actor_wait(&s->actor, ACTOR_DEADLINE_NS);
-	scene_await_revocation(s);
-	kind = scene_judge(s);
-	if (kind == VERDICT_NEVER_RETURNED)
-		return kind;
-	guard_set_actor(s->c->guard, 0);
-	scene_check_dead(s);
-	if (scene_bind_again(s))
-		scene_check_again(s);
-	return kind;
+	return scene_act_on(s);
 }
 
 void scene_finish(struct scene *s)

@@ -136,6 +136,30 @@ const struct action actions[] = {
 		.on = MEMORY_FILES | MEMORY_BLOCKS, .named = true,
 		.run = action_unbind_pmem,
 		.undo = action_bind_pmem,
+	}, {
+		.name = "unbind_dax_pmem",
+		.verb = "unbind",
+		.what = "the namespace's dax device is unbound from dax_pmem through sysfs",
+		.level = LEVEL_DAX_PMEM,
+		.on = MEMORY_DEVDAX,
+		.run = level_unbind,
+		.undo = level_bind,
+	}, {
+		.name = "unbind_nd_region",
+		.verb = "unbind",
+		.what = "the region with all its namespaces is unbound from nd_region",
+		.level = LEVEL_ND_REGION,
+		.on = MEMORY_DEVDAX,
+		.run = level_unbind,
+		.undo = level_bind,
+	}, {
+		.name = "unbind_nd_bus",
+		.verb = "unbind",
+		.what = "the bus is unbound from what provides it: nfit, e820_pmem, virtio_pmem",
+		.level = LEVEL_ND_BUS,
+		.on = MEMORY_DEVDAX,
+		.run = level_unbind,
+		.undo = level_bind,
 	},
 	{ 0 }
 };

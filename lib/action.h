@@ -6,6 +6,7 @@
 #define DAX_LIB_ACTION_H
 
 #include "victim.h"
+#include "victim_level.h"
 
 /**
  * enum action_frees - when an action takes memory away that a file had
@@ -43,6 +44,7 @@ enum action_leaves {
  * @verb: the word in sentences: "unbind"
  * @what: one sentence for -h
  * @lacks: why it cannot be carried out by this build; NULL when it can
+ * @level: of a driver above device_dax that is unbound; LEVEL_NONE otherwise
  * @on: MEMORY_* bits: what it can be done to
  * @frees: for files: when the memory goes
  * @leaves: for files: what is seen afterwards
@@ -61,6 +63,7 @@ struct action {
 	const char *verb;
 	const char *what;
 	const char *lacks;
+	enum level level;
 	unsigned int on;
 	enum action_frees frees;
 	enum action_leaves leaves;

@@ -275,6 +275,29 @@ static bool overdue(const struct guard *g)
 	return released && timeline_now() - released >= ACTOR_DEADLINE_NS;
 }
 
+int guard_again(struct guard *g, char *why, size_t len)
+{
+	int ret = victim_set_again(&g->set, why, len);
+
+	for (int i = 0; i < 2 * DAXMAP_NR && !ret; i++)
+		if (g->chosen[i].dax[0] && !guard_is_wedged(g, g->chosen[i].dax))
+			ret = victim_again(&g->chosen[i], &g->chosen[i], why, len);
+	return ret ?: victim_again(&g->victim, &g->victim, why, len);
+}
+
+static int bind_dax(struct guard *g)
+{
+	char why[VICTIM_WHY];
+	int ret = guard_bind_call(g, g->undo ?: victim_bind);
+
+	if (ret || !g->undo)
+		return ret;
+	ret = guard_again(g, why, sizeof(why));
+	if (!ret)
+		g->undo = NULL;
+	return ret;
+}
+
 int guard_settle(struct guard *g)
 {
 	int ret = 0;
@@ -302,7 +325,7 @@ int guard_settle(struct guard *g)
 	if (!is_bound(&g->victim)) {
 		if (holders_alive(g))
 			g->dirty = true;
-		ret = guard_bind_call(g, victim_bind);
+		ret = bind_dax(g);
 	}
 	if (ret)
 		return ret == -ETIMEDOUT ? -EBUSY : ret;

@@ -40,6 +40,7 @@ struct guard_proc {
  * @tl: record of the cell under way
  * @bind_tl: record of the actions that put things right again
  * @victim: device of the cell under way
+ * @undo: brings @victim back where a driver above device_dax is taken away; else NULL
  * @busy: @victim may have been left unbound
  * @dirty: it came back under live pins: its page state needs another round
  * @actor: the action's task
@@ -67,6 +68,7 @@ struct guard {
 	struct timeline tl;
 	struct timeline bind_tl;
 	struct victim victim;
+	int (*undo)(const struct victim *v);
 	atomic_bool busy;
 	atomic_bool dirty;
 	struct guard_proc actor;
@@ -152,6 +154,16 @@ int guard_make_node(struct guard *g);
 
 /** guard_drop_node() - remove it, unless it is damaged; 0 or -errno */
 int guard_drop_node(struct guard *g);
+
+/**
+ * guard_again() - all devices by the names they have now
+ * @g: state; g->undo, if any, has been carried out
+ * @why: what is not as it was
+ * @len: bytes in @why
+ *
+ * Return: 0, or -errno of victim_set_again().
+ */
+int guard_again(struct guard *g, char *why, size_t len);
 
 /**
  * guard_unmount() - unmount the file system of g->victim in a task of its own

@@ -310,6 +310,12 @@ static unsigned int judge_state(struct health *h, unsigned int oracles)
 	return found;
 }
 
+static void forget_numbers(struct health_state *s)
+{
+	health_snapshot_anonymous(&s->iomem, true);
+	health_snapshot_anonymous(&s->devices, false);
+}
+
 int health_end(struct health *h, unsigned int oracles, unsigned int *found)
 {
 	unsigned int ask = oracles & h->was.has;
@@ -326,6 +332,10 @@ int health_end(struct health *h, unsigned int oracles, unsigned int *found)
 		err = ret;
 	}
 	ask &= h->now.has;
+	if (!(oracles & HEALTH_NUMBERS)) {
+		forget_numbers(&h->was);
+		forget_numbers(&h->now);
+	}
 
 	/* last, so that what the other looks made the kernel say is in it */
 	if (oracles & (HEALTH_LOG | HEALTH_OVERRUN | HEALTH_POISON)) {

@@ -19,6 +19,8 @@
 #define HEALTH_DEVICES	0x20u	/* devices under /sys/bus/{dax,nd} differ */
 #define HEALTH_THP_SPLIT 0x40u	/* thp_split_pud moved although nobody looked */
 #define HEALTH_POISON	0x80u	/* a line of the log that tells of memory failure */
+/* without it, what a listing names by number may have another number */
+#define HEALTH_NUMBERS	0x100u
 
 /*
  * How long pin counters may take to come back.  io_uring lets go of a fixed

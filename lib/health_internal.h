@@ -47,6 +47,11 @@ struct health_snapshot {
 void health_snapshot_free(struct health_snapshot *s);
 int health_snapshot_file(struct health_snapshot *s, int fd);
 int health_snapshot_devices(struct health_snapshot *s);
+/*
+ * names of devices without their numbers, "dax0.1" as "dax#".  Where @addresses come
+ * first in a line they make the order; else the lines are sorted anew.
+ */
+void health_snapshot_anonymous(struct health_snapshot *s, bool addresses);
 bool health_snapshot_same(const struct health_snapshot *a,
 			  const struct health_snapshot *b);
 /* the lines that are only in one of the two, each as "@what: gone: ..." */

@@ -8,6 +8,7 @@
  * bound to what, which is the very thing that is looked at.
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -177,6 +178,40 @@ int health_snapshot_devices(struct health_snapshot *s)
 	for (i = 0; !err && i < sizeof(buses) / sizeof(*buses); i++)
 		err = add_bus(s, buses[i], &nr);
 	return err ? err : sort_lines(s, nr);
+}
+
+/* a number behind a letter, and what belongs to it: "region0", "dax0.1" */
+static bool numbers(const char *text, size_t i)
+{
+	return i && isdigit((unsigned char)text[i]) && isalpha((unsigned char)text[i - 1]);
+}
+
+void health_snapshot_anonymous(struct health_snapshot *s, bool addresses)
+{
+	bool names = !addresses;
+	unsigned int nr = 0;
+	size_t to = 0;
+
+	for (size_t i = 0; i < s->len; to++) {
+		bool number = names && numbers(s->text, i);
+
+		s->text[to] = number ? '#' : s->text[i++];
+		while (number && i < s->len && strchr("0123456789.", s->text[i]))
+			i++;
+		if (s->text[to] == ':')
+			names = true;
+		if (s->text[to] != '\n')
+			continue;
+		names = !addresses;
+		if (!addresses)
+			s->text[to] = '\0';
+		nr++;
+	}
+	s->len = to;
+	if (s->text)
+		s->text[to] = '\0';
+	if (!addresses)
+		sort_lines(s, nr);
 }
 
 bool health_snapshot_same(const struct health_snapshot *a,

@@ -20,6 +20,16 @@
 #define VICTIM_PATH	96
 
 /**
+ * struct victim_above - a device that others are below of
+ * @name: "region0"
+ * @driver: directory of the driver it is bound to
+ */
+struct victim_above {
+	char name[48];
+	char driver[112];
+};
+
+/**
  * struct victim - one device-dax device, or namespace that can become one, or file
  * @ndns: namespace, "namespace0.1"; "" for a device without one
  * @region: "region0"
@@ -41,6 +51,7 @@
  * @rdev: device number of @dax's node
  * @block: "pmem0.1" in other modes than devdax
  * @mount: where a file system of ours lies that @node is a file of; else ""
+ * @above: a device that it is below of, see level_find() in victim_level.h
  *
  * Plain data, so that it can lie in shared memory.
  */
@@ -65,6 +76,7 @@ struct victim {
 	dev_t rdev;
 	char block[32];
 	char mount[VICTIM_DIR];
+	struct victim_above above;
 };
 
 /**
@@ -195,6 +207,33 @@ int victim_disable(const struct victim *v);
 
 /** victim_enable() - bind device_dax through libdaxctl */
 int victim_enable(const struct victim *v);
+
+/**
+ * victim_again() - the same device, by whatever name it has now
+ * @was: as remembered
+ * @now: filled when it is there; @was is fine
+ * @why: says what is missing, or differs
+ * @len: bytes in @why
+ *
+ * By the label's uuid: when a region comes back its devices may be numbered anew.
+ * It is there with the same mode, size and alignment, bound to the same driver, and
+ * with its node.
+ *
+ * Return: 0, -ENODEV while something is missing, -ESTALE when something differs.
+ */
+int victim_again(const struct victim *was, struct victim *now, char *why, size_t len);
+
+/**
+ * victim_set_again() - victim_again() for all that was offered
+ * @set: @now of each is as it is afterwards
+ * @why: the first that is not as it was
+ * @len: bytes in @why
+ *
+ * Waits up to ten seconds for those that are still to come.
+ *
+ * Return: as victim_again(), for the first that is not there.
+ */
+int victim_set_again(struct victim_set *set, char *why, size_t len);
 
 /**
  * victim_same() - is it still the device it was?
