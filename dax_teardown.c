@@ -107,6 +107,18 @@ static bool can_hold_dmdelay(const struct pin_method *m)
 		.bytes = FILE_BYTES, .run = fn,				\
 	}
 
+/* a module is removed: nothing is open, or a page is in a pipe */
+#define MODULE(module)								\
+	{									\
+		.name = "", .what = "nothing is open: the module goes, and comes back",	\
+		.sizes = AT_PMD, .act = module, .ignore = HEALTH_NUMBERS,	\
+		.run = module_removed,						\
+	}, {									\
+		.name = "", .what = "a page is in a pipe, nothing is open: it waits",	\
+		.sizes = AT_PMD, .act = module, .wants = is_vmsplice,		\
+		.ignore = HEALTH_NUMBERS, .run = module_pinned,			\
+	}
+
 /* memory that is said to be lost: the kernel says so, too */
 #define POISON(word, text, pin, where, fn)					\
 	{									\
@@ -298,6 +310,32 @@ static const struct scenario scenarios[] = {
 		.what = "pins on several devices of one region: it waits for the last",
 		.sizes = AT_PMD, .actions = EVERY_PARENT, .wants = is_vmsplice,
 		.ignore = HEALTH_NUMBERS, .run = level_several,
+	},
+	MODULE("rmmod_device_dax"),
+	MODULE("rmmod_dax_pmem"),
+	MODULE("rmmod_in_order"),
+	{
+		.name = "mapped",
+		.what = "the device is mapped: its module is in use, and stays",
+		.sizes = AT_PMD, .act = "rmmod_device_dax", .run = module_mapped,
+	}, {
+		.name = "mapped",
+		.what = "the device is mapped: that uses no module but its own",
+		.sizes = AT_PMD, .act = "rmmod_dax_pmem", .ignore = HEALTH_NUMBERS,
+		.run = level_mapped,
+	}, {
+		.name = "mapped",
+		.what = "the device is mapped: that uses no module but its own",
+		.sizes = AT_PMD, .act = "rmmod_in_order", .ignore = HEALTH_NUMBERS,
+		.run = level_mapped,
+	}, {
+		.name = "",
+		.what = "devices are bound that use it: it stays",
+		.sizes = AT_PMD, .act = "rmmod_nd_bus", .run = module_needed,
+	}, {
+		.name = "",
+		.what = "other modules need it: it stays",
+		.sizes = AT_PMD, .act = "rmmod_libnvdimm", .run = module_needed,
 	}, {
 		.name = "control_log",
 		.what = "control: a fault in the kernel's log is found",

@@ -40,11 +40,13 @@ static bool takes(const struct scenario *sc, const struct action *a)
 {
 	if (sc->act)
 		return !strcmp(a->name, sc->act);
+	if (a->named)
+		return false;
 	if (sc->actions == EVERY_LEVEL)
 		return a->level != LEVEL_NONE;
 	if (sc->actions == EVERY_PARENT)
 		return a->level > LEVEL_DAX_PMEM;
-	return !a->named && a->level == LEVEL_NONE;
+	return a->level == LEVEL_NONE;
 }
 
 static int add_actions(const struct scenario *sc, const struct memory *mem,

@@ -117,6 +117,9 @@ void scene_drop_mappings(struct scene *s);
 /** scene_check_dead() - the mapping from before raises SIGBUS */
 void scene_check_dead(struct scene *s);
 
+/** scene_undo() - whatever was taken away is back, under its new names; 0 or -errno */
+int scene_undo(struct cell *c);
+
 /** expect_done() - expect 0 of a call in a task of its own, and that the task came back */
 bool expect_done(struct cell *c, int ret, const char *what);
 
@@ -235,6 +238,10 @@ void block_written_direct(struct cell *c);
 void level_mapped(struct cell *c);
 void level_pinned(struct cell *c);
 void level_several(struct cell *c);
+void module_removed(struct cell *c);
+void module_mapped(struct cell *c);
+void module_needed(struct cell *c);
+void module_pinned(struct cell *c);
 
 /* teardown_poison.c: memory that is said to be lost */
 void poison(struct cell *c);

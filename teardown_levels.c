@@ -27,6 +27,8 @@ static bool begin(struct cell *c)
 	int ret = level_find(&c->v, level, why, sizeof(why));
 
 	ret = ret ?: level_offered(&c->guard->set, &c->v, level, why, sizeof(why));
+	if (!ret && c->action->undo == level_modprobe)
+		ret = level_module_offered(&c->guard->set, &c->v, level, why, sizeof(why));
 	if (ret) {
 		skip(c, "%s", why[0] ? why : strerror(-ret));
 		return false;
@@ -35,7 +37,8 @@ static bool begin(struct cell *c)
 	if (level > LEVEL_DAX_PMEM &&
 	    !expect_ok(c, guard_drop_fs(c->guard), "unmounting what is mounted", ""))
 		return false;
-	note(c, "%s is unbound from %s", c->v.above.name, strrchr(c->v.above.driver, '/') + 1);
+	note(c, "%s: %s of %s %s", c->action->verb, c->v.above.name,
+	     strrchr(c->v.above.driver, '/') + 1, c->v.above.module);
 	c->guard->victim = c->v;
 	c->guard->undo = c->action->undo;
 	return true;
@@ -129,5 +132,75 @@ void level_several(struct cell *c)
 	if (scene_act_on(&s) == VERDICT_NEVER_RETURNED)
 		return;
 out:
+	scene_finish(&s);
+}
+
+/*
+ * A module goes when nobody uses it, and takes its driver along, which is unbound from
+ * all its devices.  Whoever has a device of device_dax open or mapped uses its module:
+ * that is what struct cdev's owner is for.  A pin uses none.
+ */
+void module_removed(struct cell *c)
+{
+	struct scene s;
+
+	if (!begin(c))
+		return;
+	if (scene_arrange(c, &s)) {
+		scene_drop_mappings(&s);
+		s.rule.revoke = false;
+		scene_act(&s);
+	}
+	scene_finish(&s);
+}
+
+/* refused, with nothing changed */
+static void refused(struct scene *s, const char *because)
+{
+	struct cell *c = s->c;
+	int ret = guard_bind_call(c->guard, c->action->run);
+
+	if (!expect(c, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED,
+		    ret == -EAGAIN, "rmmod %s: %s; expected %s, %s", c->v.above.module,
+		    ret ? strerror(-ret) : "done", strerror(EAGAIN), because))
+		return;
+	expect(c, VERDICT_FAILED, !holder_touch(&s->h, MAP_MAIN, 0),
+	       "the mapping is gone although the module stayed");
+}
+
+void module_mapped(struct cell *c)
+{
+	struct scene s;
+
+	if (!begin(c))
+		return;
+	if (scene_arrange(c, &s))
+		refused(&s, "the device is mapped");
+	scene_finish(&s);
+}
+
+void module_needed(struct cell *c)
+{
+	struct scene s;
+
+	if (!begin(c))
+		return;
+	if (scene_arrange(c, &s))
+		refused(&s, "it is in use");
+	scene_finish(&s);
+}
+
+/* neither a descriptor nor a mapping is left, but a pin is */
+void module_pinned(struct cell *c)
+{
+	struct scene s;
+
+	if (!begin(c))
+		return;
+	if (scene_arrange(c, &s) && scene_pin(&s, c->method, 0)) {
+		scene_drop_mappings(&s);
+		s.rule.revoke = false;
+		scene_act(&s);
+	}
 	scene_finish(&s);
 }

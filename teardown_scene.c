@@ -273,8 +273,7 @@ void scene_let_go_late(struct scene *s)
 	}
 }
 
-/* whatever was taken away is back, under the names it has now */
-static int undo(struct cell *c)
+int scene_undo(struct cell *c)
 {
 	char why[VICTIM_WHY] = "";
 	int ret = guard_bind_call(c->guard, c->action->undo);
@@ -325,7 +324,7 @@ void scene_defuse(struct scene *s)
 	c->guard->dirty = true;
 	scene_drop_mappings(s);
 	if (strcmp(how, "raw"))
-		undo(c);
+		scene_undo(c);
 	/* no time was to be lost before */
 	tell(s);
 	scene_let_go_late(s);
@@ -407,7 +406,7 @@ bool expect_done(struct cell *c, int ret, const char *what)
 
 bool scene_bind(struct scene *s)
 {
-	int ret = undo(s->c);
+	int ret = scene_undo(s->c);
 
 	return expect(s->c, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED, !ret,
 		      "bind: %s", strerror(-ret));

@@ -44,7 +44,8 @@ enum action_leaves {
  * @verb: the word in sentences: "unbind"
  * @what: one sentence for -h
  * @lacks: why it cannot be carried out by this build; NULL when it can
- * @level: of a driver above device_dax that is unbound; LEVEL_NONE otherwise
+ * @level: of the driver above it that is unbound, or whose module is removed;
+ *	LEVEL_NONE for the rest
  * @on: MEMORY_* bits: what it can be done to
  * @frees: for files: when the memory goes
  * @leaves: for files: what is seen afterwards

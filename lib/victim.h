@@ -23,10 +23,12 @@
  * struct victim_above - a device that others are below of
  * @name: "region0"
  * @driver: directory of the driver it is bound to
+ * @module: the driver's; "" when it is built into the kernel
  */
 struct victim_above {
 	char name[48];
 	char driver[112];
+	char module[32];
 };
 
 /**

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "victim_level.h"
+#include "command.h"
 #include "timeline.h"
+#include "victim_level.h"
 #include "victim_internal.h"
 
 #define ND_DEVICES	"/sys/bus/nd/devices"
@@ -25,7 +28,9 @@ static int directory(const struct victim *v, enum level level, char *path)
 {
 	char name[128] = "";
 
-	if (level == LEVEL_DAX_PMEM)
+	if (level == LEVEL_DEVICE_DAX)
+		snprintf(name, sizeof(name), DAX_DEVICES "/%s", v->dax);
+	else if (level == LEVEL_DAX_PMEM)
 		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->holder);
 	else if (level == LEVEL_ND_REGION)
 		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->region);
@@ -50,6 +55,15 @@ int level_find(struct victim *v, enum level level, char *why, size_t len)
 		return victim_say(-ENODEV, why, len, "%s is not bound to a driver", path);
 	victim_copy(v->above.name, sizeof(v->above.name), strrchr(path, '/') + 1);
 	victim_copy(v->above.driver, sizeof(v->above.driver), real);
+	snprintf(driver, sizeof(driver), "%.*s/module", PATH_MAX - 8, v->above.driver);
+	/* struct acpi_driver of old has no owner; nfit's module has its driver's name */
+	if (!realpath(driver, real)) {
+		snprintf(driver, sizeof(driver), "/sys/module%s", strrchr(v->above.driver, '/'));
+		snprintf(path, sizeof(path), "%.100s/initstate", driver);
+		if (access(path, F_OK) || !realpath(driver, real))
+			return 0;
+	}
+	victim_copy(v->above.module, sizeof(v->above.module), strrchr(real, '/') + 1);
 	return 0;
 }
 
@@ -59,6 +73,42 @@ static bool is_offered(const struct victim_set *set, const char *ndns)
 		if (!strcmp(set->now[i].ndns, ndns) && !set->avoid[i])
 			return true;
 	return false;
+}
+
+/* by the name a driver of dax devices knows it by */
+static bool is_offered_dax(const struct victim_set *set, const char *name)
+{
+	for (unsigned int i = 0; i < set->nr; i++)
+		if ((!strcmp(set->now[i].dax, name) || !strcmp(set->now[i].holder, name)) &&
+		    !set->avoid[i])
+			return true;
+	return false;
+}
+
+int level_module_offered(const struct victim_set *set, const struct victim *v,
+			 enum level level, char *why, size_t len)
+{
+	struct dirent *d;
+	int ret = 0;
+	DIR *dir;
+
+	if (!v->above.module[0])
+		return victim_say(-EOPNOTSUPP, why, len, "%s is built into this kernel",
+				  strrchr(v->above.driver, '/') + 1);
+	dir = opendir(v->above.driver);
+	if (!dir)
+		return -errno;
+	while (!ret && (d = readdir(dir))) {
+		bool ours = level <= LEVEL_DAX_PMEM ? is_offered_dax(set, d->d_name) :
+						      !strcmp(d->d_name, v->above.name);
+
+		if (d->d_type == DT_LNK && strcmp(d->d_name, "module") && !ours)
+			ret = victim_say(-EPERM, why, len,
+					 "%s is bound to %s, too, and is not offered: offer all, or none",
+					 d->d_name, v->above.module);
+	}
+	closedir(dir);
+	return ret;
 }
 
 static bool is_namespace(const char *name)
@@ -73,7 +123,7 @@ int level_offered(const struct victim_set *set, const struct victim *v, enum lev
 	int ret = directory(v, level, above), nr;
 
 	/* one namespace only, which is ours */
-	if (ret || level == LEVEL_DAX_PMEM)
+	if (ret || level <= LEVEL_DAX_PMEM)
 		return ret;
 	nr = victim_list(&victim_machine, "bus/nd/devices", is_namespace, &names);
 	if (nr < 0)
@@ -139,21 +189,26 @@ int level_left(const struct victim *v, enum level level, char *what, size_t len)
 	return 0;
 }
 
+static int write_name(const char *path, const char *name)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, name, strlen(name)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 static int write_driver(const struct victim *v, const char *file)
 {
 	char path[sizeof(v->above.driver) + 16];
-	int fd, ret = 0;
 
 	if (!v->above.name[0])
 		return -ENODEV;
 	snprintf(path, sizeof(path), "%s/%s", v->above.driver, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, v->above.name, strlen(v->above.name)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
+	return write_name(path, v->above.name);
 }
 
 int level_unbind(const struct victim *v)
@@ -169,20 +224,58 @@ static bool is_bound(const struct victim *v)
 	return !access(path, F_OK);
 }
 
-int level_bind(const struct victim *v)
+static int await_back(const struct victim *v)
 {
 	const struct timespec nap = { .tv_nsec = BACK_NAP_NS };
 	uint64_t end = timeline_now() + BACK_NS;
 	struct victim now;
 	char why[VICTIM_WHY];
-	int ret = 0;
 
-	if (!is_bound(v))
-		ret = write_driver(v, "bind");
-	while (!ret && victim_again(v, &now, why, sizeof(why))) {
+	while (victim_again(v, &now, why, sizeof(why))) {
 		if (timeline_now() >= end)
-			ret = -ENXIO;
+			return -ENXIO;
 		nanosleep(&nap, NULL);
 	}
-	return ret;
+	return 0;
+}
+
+int level_bind(const struct victim *v)
+{
+	int ret = is_bound(v) ? 0 : write_driver(v, "bind");
+
+	return ret ?: await_back(v);
+}
+
+int level_rmmod(const struct victim *v)
+{
+	if (!v->above.module[0])
+		return -EOPNOTSUPP;
+	return syscall(SYS_delete_module, v->above.module, O_NONBLOCK) ? -errno : 0;
+}
+
+int level_rmmod_in_order(const struct victim *v)
+{
+	char bus[64], path[160], **names;
+	int ret = 0, nr;
+
+	snprintf(bus, sizeof(bus), "bus/nd/devices/%s/..", v->region);
+	nr = victim_list(&victim_machine, bus, NULL, &names);
+	if (nr < 0)
+		return nr;
+	for (int i = 0; i < nr && !ret; i++) {
+		snprintf(path, sizeof(path), "/sys/%s/%.40s/driver/unbind", bus, names[i]);
+		if (!access(path, F_OK))
+			ret = write_name(path, names[i]);
+	}
+	victim_list_free(names, nr);
+	return ret ?: level_rmmod(v);
+}
+
+int level_modprobe(const struct victim *v)
+{
+	const char *const argv[] = { "modprobe", v->above.module, NULL };
+	char why[VICTIM_WHY];
+	int ret = command_run(argv, NULL, why, sizeof(why));
+
+	return ret ?: await_back(v);
 }

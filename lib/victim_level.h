@@ -13,12 +13,13 @@
 
 /**
  * enum level - which of them
- * @LEVEL_NONE: device_dax itself, or no driver at all
+ * @LEVEL_NONE: none
+ * @LEVEL_DEVICE_DAX: device_dax itself
  * @LEVEL_DAX_PMEM: dax_pmem, of the namespace's own device ("dax0.1" on the nd bus)
  * @LEVEL_ND_REGION: nd_region, of all namespaces of a region
  * @LEVEL_ND_BUS: what provides the bus: nfit, e820_pmem, virtio_pmem
  */
-enum level { LEVEL_NONE, LEVEL_DAX_PMEM, LEVEL_ND_REGION, LEVEL_ND_BUS };
+enum level { LEVEL_NONE, LEVEL_DEVICE_DAX, LEVEL_DAX_PMEM, LEVEL_ND_REGION, LEVEL_ND_BUS };
 
 /**
  * level_find() - the device of a level and its driver
@@ -49,6 +50,20 @@ int level_offered(const struct victim_set *set, const struct victim *v, enum lev
 		  char *why, size_t len);
 
 /**
+ * level_module_offered() - is everything that a driver is bound to ours to unbind?
+ * @set: what was offered
+ * @v: with @v->above from level_find()
+ * @level: which
+ * @why: says which device is not, or that there is no module
+ * @len: bytes in @why
+ *
+ * Return: 0, -EPERM when something is not, -EOPNOTSUPP when the driver is built into
+ * the kernel, or -errno.
+ */
+int level_module_offered(const struct victim_set *set, const struct victim *v,
+			 enum level level, char *why, size_t len);
+
+/**
  * level_left() - what is still there of a device although a level is unbound
  * @v: as it was before
  * @level: which
@@ -72,5 +87,30 @@ int level_unbind(const struct victim *v);
  * Return: 0, -ENXIO when no device comes within ten seconds, or another -errno.
  */
 int level_bind(const struct victim *v);
+
+/**
+ * level_rmmod() - remove the module of @v->above's driver, delete_module(2)
+ * @v: with @v->above from level_find()
+ *
+ * Its devices are unbound.  Without O_TRUNC: a module in use stays.
+ *
+ * Return: 0; -EAGAIN while somebody uses the module; -EWOULDBLOCK likewise while
+ * another module needs it; or another -errno.
+ */
+int level_rmmod(const struct victim *v);
+
+/**
+ * level_rmmod_in_order() - first unbind all that is on the bus, then level_rmmod()
+ * @v: with @v->above of LEVEL_ND_BUS
+ *
+ * libnvdimm takes a reference to the module of the bus for each device that it binds
+ * (nvdimm_bus_probe()).
+ *
+ * Return: 0 or -errno; blocks as long as the kernel does.
+ */
+int level_rmmod_in_order(const struct victim *v);
+
+/** level_modprobe() - load it again and wait, as level_bind() does */
+int level_modprobe(const struct victim *v);
 
 #endif
