@@ -119,6 +119,23 @@ static bool can_hold_dmdelay(const struct pin_method *m)
 		.ignore = HEALTH_NUMBERS, .run = module_pinned,			\
 	}
 
+static bool is_owner_pin(const struct pin_method *m)
+{
+	return is_vmsplice(m) || is_file_sink(m);
+}
+
+/* a namespace destroyed and created again, alone and with a pin from before */
+#define OWNER(action)								\
+	{									\
+		.name = "", .what = "nobody uses it: it changes its owner, and comes back", \
+		.sizes = AT_PMD, .act = action, .ignore = HEALTH_NUMBERS,	\
+		.run = owner_alone,						\
+	}, {									\
+		.name = "", .what = "a pin from before is out: the change waits for it",	\
+		.sizes = AT_PMD, .act = action, .wants = is_owner_pin,		\
+		.ignore = HEALTH_NUMBERS, .run = owner_pinned,			\
+	}
+
 /* memory that is said to be lost: the kernel says so, too */
 #define POISON(word, text, pin, where, fn)					\
 	{									\
@@ -310,6 +327,14 @@ static const struct scenario scenarios[] = {
 		.what = "pins on several devices of one region: it waits for the last",
 		.sizes = AT_PMD, .actions = EVERY_PARENT, .wants = is_vmsplice,
 		.ignore = HEALTH_NUMBERS, .run = level_several,
+	},
+	OWNER("recreate_same"),
+	OWNER("recreate_fsdax"),
+	OWNER("recreate_raw"),
+	{
+		.name = "in_use",
+		.what = "a namespace that is in use is not destroyed",
+		.sizes = AT_PMD, .act = "recreate_same", .run = owner_refused,
 	},
 	MODULE("rmmod_device_dax"),
 	MODULE("rmmod_dax_pmem"),

@@ -188,6 +188,20 @@ bool expect_ok(struct cell *c, int ret, const char *what, const char *why)
 		      "%s: %s%s%s", what, strerror(-ret), why[0] ? ": " : "", why);
 }
 
+void cell_adds(struct cell *c, const char *fmt, ...)
+{
+	size_t n = strlen(c->why);
+	va_list ap;
+
+	if (c->verdict == VERDICT_PASS || n + 3 >= sizeof(c->why))
+		return;
+	memcpy(c->why + n, "; ", 3);
+	va_start(ap, fmt);
+	vsnprintf(c->why + n + 2, sizeof(c->why) - n - 2, fmt, ap);
+	va_end(ap);
+	say("# VERDICT %s %s: %s\n", c->name, verdict_name(c->verdict), c->why);
+}
+
 void skip(struct cell *c, const char *fmt, ...)
 {
 	va_list ap;

@@ -192,6 +192,13 @@ bool expect(struct cell *c, enum verdict_kind kind, bool cond, const char *fmt, 
 /** expect_ok() - expect a return of 0; @why may be "" */
 bool expect_ok(struct cell *c, int ret, const char *what, const char *why);
 
+/**
+ * cell_adds() - what else was seen of a failure, as part of its sentence
+ * @c: a failed cell
+ * @fmt: a clause, as printf(3) has it
+ */
+void cell_adds(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /** skip() - cannot be built here, with the reason */
 void skip(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

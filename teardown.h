@@ -39,6 +39,7 @@ enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
  * @heir: process that inherited them, 0 when there is none
  * @len: bytes of one pin
  * @map_len: bytes mapped by h in MAP_MAIN
+ * @data: physical address of the device's memory, where a scenario asks for it
  * @usual_ns: what the action takes when nothing is in its way; 0 where the kind of
  *	memory says it
  */
@@ -59,6 +60,7 @@ struct scene {
 	size_t len;
 	size_t map_len;
 	uint64_t usual_ns;
+	unsigned long long data;
 };
 
 /* what a scenario does to the scene between the pin and the action */
@@ -242,6 +244,11 @@ void module_removed(struct cell *c);
 void module_mapped(struct cell *c);
 void module_needed(struct cell *c);
 void module_pinned(struct cell *c);
+
+/* teardown_owner.c: memory that changes its owner */
+void owner_alone(struct cell *c);
+void owner_pinned(struct cell *c);
+void owner_refused(struct cell *c);
 
 /* teardown_poison.c: memory that is said to be lost */
 void poison(struct cell *c);

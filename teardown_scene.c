@@ -278,7 +278,7 @@ int scene_undo(struct cell *c)
 	char why[VICTIM_WHY] = "";
 	int ret = guard_bind_call(c->guard, c->action->undo);
 
-	if (ret || c->action->level == LEVEL_NONE)
+	if (ret || !c->guard->undo)
 		return ret;
 	ret = guard_again(c->guard, why, sizeof(why));
 	if (ret)

@@ -122,8 +122,12 @@ class Stream:
             # A program that can do no more on this wreck; its cells can
             self.reboot = reboot[1]
         elif verdict:
-            # The first word on a cell stands: what follows may be its echo
-            self.verdicts.setdefault(verdict[1], Verdict(verdict[2], verdict[3]))
+            # The first word on a cell stands, unless another says the same and
+            # more: what follows may be its echo
+            word = Verdict(verdict[2], verdict[3])
+            first = self.verdicts.setdefault(verdict[1], word)
+            if word.kind == first.kind and word.sentence.startswith(first.sentence):
+                self.verdicts[verdict[1]] = word
         elif line.strip() and not self.NOISE.match(line):
             text = re.sub(r"^# ?", "", line)
             self.diagnostics.append(text.rstrip())

@@ -200,6 +200,36 @@ const struct action actions[] = {
 		.on = MEMORY_DEVDAX, .named = true,
 		.run = level_rmmod_in_order,
 		.undo = level_modprobe,
+	}, {
+		.name = "recreate_same",
+		.verb = "destroying the namespace",
+		.what = "the namespace is destroyed, and created again as it was",
+#ifndef HAVE_LIBNDCTL
+		.lacks = "built without libndctl",
+#endif
+		.on = MEMORY_DEVDAX, .named = true,
+		.run = action_recreate_same,
+		.undo = action_recreate_back,
+	}, {
+		.name = "recreate_fsdax",
+		.verb = "destroying the namespace",
+		.what = "the namespace is destroyed, and created again for files with DAX",
+#ifndef HAVE_LIBNDCTL
+		.lacks = "built without libndctl",
+#endif
+		.on = MEMORY_DEVDAX, .named = true,
+		.run = action_recreate_fsdax,
+		.undo = action_recreate_back,
+	}, {
+		.name = "recreate_raw",
+		.verb = "destroying the namespace",
+		.what = "the namespace is destroyed, and created again as a bare block device",
+#ifndef HAVE_LIBNDCTL
+		.lacks = "built without libndctl",
+#endif
+		.on = MEMORY_DEVDAX, .named = true,
+		.run = action_recreate_raw,
+		.undo = action_recreate_back,
 	},
 	{ 0 }
 };

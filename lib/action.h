@@ -113,6 +113,12 @@ int action_remount_rw(const struct victim *v);
 int action_unmount(const struct victim *v);
 int action_shutdown(const struct victim *v);
 
+/* action_owner.c: a namespace destroyed, and created again with its uuid */
+int action_recreate_same(const struct victim *v);
+int action_recreate_fsdax(const struct victim *v);
+int action_recreate_raw(const struct victim *v);
+int action_recreate_back(const struct victim *v);
+
 /* action_pmem.c: of the block device that a file or a cell of blocks lies on */
 int action_unbind_pmem(const struct victim *v);
 int action_bind_pmem(const struct victim *v);

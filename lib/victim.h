@@ -207,6 +207,9 @@ int victim_unbind(const struct victim *v);
 /** victim_disable() - the same through libdaxctl: daxctl_dev_disable() */
 int victim_disable(const struct victim *v);
 
+/** victim_destroy_enabled() - ndctl_namespace_delete() without disabling it first */
+int victim_destroy_enabled(const struct victim *v);
+
 /** victim_enable() - bind device_dax through libdaxctl */
 int victim_enable(const struct victim *v);
 
@@ -224,6 +227,9 @@ int victim_enable(const struct victim *v);
  * Return: 0, -ENODEV while something is missing, -ESTALE when something differs.
  */
 int victim_again(const struct victim *was, struct victim *now, char *why, size_t len);
+
+/** victim_present() - the namespace by its uuid, whatever it is now; 0 or -ENODEV */
+int victim_present(const struct victim *was, struct victim *now);
 
 /**
  * victim_set_again() - victim_again() for all that was offered

@@ -49,15 +49,29 @@ static int compare(const struct victim *was, const struct victim *now, const cha
 	return 0;
 }
 
+static int present(const struct victim *was, struct victim *now, char *mode, size_t len)
+{
+	char name[32];
+	int ret = victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
+
+	ret = ret ?: victim_read_namespace(&victim_machine, name, now, mode, len);
+	return ret ? -ENODEV : 0;
+}
+
+int victim_present(const struct victim *was, struct victim *now)
+{
+	char mode[16];
+
+	return present(was, now, mode, sizeof(mode));
+}
+
 int victim_again(const struct victim *was, struct victim *now, char *why, size_t len)
 {
 	struct victim found = { 0 };
-	char name[32], mode[16];
+	char mode[16];
 	int ret;
 
-	ret = victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
-	ret = ret ?: victim_read_namespace(&victim_machine, name, &found, mode, sizeof(mode));
-	if (ret)
+	if (present(was, &found, mode, sizeof(mode)))
 		return victim_say(-ENODEV, why, len, "no namespace has the uuid of %s", was->ndns);
 	ret = compare(was, &found, mode, why, len);
 	if (ret)

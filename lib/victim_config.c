@@ -406,6 +406,15 @@ static int configure(struct work *w, const struct victim *to, const char *mode)
 	return make_btt(w, to, uuid);
 }
 
+static int finish(struct work *w, int rc, char *why, size_t len)
+{
+	if (rc)
+		victim_say(rc, why, len, "%s: %s%s%s%s", w->step, strerror(-rc),
+			   w->said[0] ? " (" : "", w->said, w->said[0] ? ")" : "");
+	end(w);
+	return rc;
+}
+
 int victim_configure(const struct victim *to, const char *mode, char *why,
 		     size_t len)
 {
@@ -415,9 +424,84 @@ int victim_configure(const struct victim *to, const char *mode, char *why,
 	rc = begin(&w, to);
 	if (!rc)
 		rc = configure(&w, to, mode);
+	return finish(&w, rc, why, len);
+}
+
+static int destroy(struct work *w)
+{
+	int rc = release(w);
+
 	if (rc)
-		victim_say(rc, why, len, "%s: %s%s%s%s", w.step, strerror(-rc),
-			   w.said[0] ? " (" : "", w.said, w.said[0] ? ")" : "");
+		return rc;
+	w->step = "destroying the namespace";
+	return ndctl_namespace_delete(w->ndns);
+}
+
+/* the region's seed becomes what the namespace was; it takes the first room there is */
+static int create(struct work *w, const struct victim *to)
+{
+	uuid_t uuid;
+	int rc;
+
+	w->step = "creating a namespace";
+	w->ndns = ndctl_region_get_namespace_seed(w->region);
+	if (!w->ndns)
+		return -ENXIO;
+	rc = uuid_of(to->uuid, uuid);
+	if (!rc)
+		rc = ndctl_namespace_set_uuid(w->ndns, uuid);
+	if (!rc)
+		rc = ndctl_namespace_set_alt_name(w->ndns, to->label);
+	return rc ? rc : ndctl_namespace_set_size(w->ndns, to->capacity);
+}
+
+/* whoever destroyed it may not have come to create it */
+static int find_region(struct work *w, const struct victim *to)
+{
+	struct ndctl_region *region;
+	struct ndctl_bus *bus;
+
+	ndctl_bus_foreach(w->ctx, bus)
+		ndctl_region_foreach(bus, region)
+			if (!strcmp(ndctl_region_get_devname(region), to->region)) {
+				w->region = region;
+				return 0;
+			}
+	return -ENODEV;
+}
+
+int victim_recreate(const struct victim *to, const char *mode, char *why, size_t len)
+{
+	struct victim anew = *to;
+	struct work w;
+	int rc;
+
+	rc = begin(&w, to);
+	/* without labels there is but one namespace, for ever */
+	if (!to->uuid[0])
+		return finish(&w, rc ? rc : configure(&w, to, mode), why, len);
+	if (!rc)
+		rc = destroy(&w);
+	else if (rc == -ENODEV)
+		rc = find_region(&w, to);
+	if (!rc)
+		rc = create(&w, to);
+	if (rc)
+		return finish(&w, rc, why, len);
+	/* the library does not see what became of its seed but by a new look */
+	end(&w);
+	rc = begin(&w, &anew);
+	return finish(&w, rc ? rc : configure(&w, &anew, mode), why, len);
+}
+
+int victim_destroy_enabled(const struct victim *v)
+{
+	struct work w;
+	int rc;
+
+	rc = begin(&w, v);
+	if (!rc)
+		rc = ndctl_namespace_delete(w.ndns);
 	end(&w);
 	return rc;
 }
@@ -458,6 +542,17 @@ int victim_configure(const struct victim *to, const char *mode, char *why,
 	(void)to;
 	(void)mode;
 	return victim_say(-EOPNOTSUPP, why, len, "built without libndctl and libdaxctl");
+}
+
+int victim_recreate(const struct victim *to, const char *mode, char *why, size_t len)
+{
+	return victim_configure(to, mode, why, len);
+}
+
+int victim_destroy_enabled(const struct victim *v)
+{
+	(void)v;
+	return -EOPNOTSUPP;
 }
 
 int victim_disable(const struct victim *v)

@@ -218,4 +218,19 @@ int victim_restore_one(struct victim_set *set, unsigned int i);
 int victim_configure(const struct victim *to, const char *mode, char *why,
 		     size_t len);
 
+/**
+ * victim_recreate() - destroy a namespace and create it again
+ * @to: as for victim_configure(), and @capacity, bytes; @region where there is none
+ *	of this @uuid any more
+ * @mode: mode wanted
+ * @why: as for victim_configure()
+ * @len: bytes in @why
+ *
+ * It has the same uuid and label name afterwards, and a new number.  Where labels
+ * have no uuid it is victim_configure().
+ *
+ * Return: as victim_configure().
+ */
+int victim_recreate(const struct victim *to, const char *mode, char *why, size_t len);
+
 #endif

@@ -189,6 +189,14 @@ int level_left(const struct victim *v, enum level level, char *what, size_t len)
 	return 0;
 }
 
+unsigned long long level_data(const struct victim *v)
+{
+	unsigned long long start = 0;
+
+	victim_attr_number(&victim_machine, &start, "bus/nd/devices/%s/resource", v->holder);
+	return start;
+}
+
 static int write_name(const char *path, const char *name)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;

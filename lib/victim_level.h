@@ -74,6 +74,9 @@ int level_module_offered(const struct victim_set *set, const struct victim *v,
  */
 int level_left(const struct victim *v, enum level level, char *what, size_t len);
 
+/** level_data() - physical address at which a device-dax namespace's memory starts; 0 */
+unsigned long long level_data(const struct victim *v);
+
 /** level_unbind() - unbind @v->above; 0 or -errno; blocks as long as the kernel does */
 int level_unbind(const struct victim *v);
 

@@ -79,6 +79,11 @@ static int restore_namespace(const struct victim *was, const char *mode,
 	int rc;
 
 	rc = victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
+	if (rc == -ENODEV && was->uuid[0]) {
+		/* destroyed, and its destroyer killed before it was created again */
+		rc = victim_recreate(was, mode, why, sizeof(why));
+		rc = rc ?: victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
+	}
 	if (!rc)
 		rc = victim_read_namespace(&victim_machine, name, &found, now_mode,
 					   sizeof(now_mode));

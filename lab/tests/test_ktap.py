@@ -41,6 +41,14 @@ class Outcomes(unittest.TestCase):
         self.assertEqual((result.verdict, result.kind, result.sentence),
                          (ktap.FAIL, "returned_early", EARLY))
 
+    def test_the_same_verdict_may_become_longer(self):
+        longer = f"{EARLY}; a hole"
+        _, (result,) = follow("@@ begin p", f"#  RUN           {CELL} ...",
+                              f"# VERDICT {CELL} returned_early: {EARLY}",
+                              f"# VERDICT {CELL} returned_early: {longer}",
+                              f"not ok 1 {CELL}")
+        self.assertEqual(result.sentence, longer)
+
     def test_failure_without_verdict_line_takes_the_last_diagnostic(self):
         _, (result,) = follow("@@ begin p", f"#  RUN           {CELL} ...",
                               "# a.c:12:x:Expected 1 (1) == 2 (2)",
