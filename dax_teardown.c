@@ -124,6 +124,19 @@ static bool is_owner_pin(const struct pin_method *m)
 	return is_vmsplice(m) || is_file_sink(m);
 }
 
+/* a page in a pipe, and one that can be reached without letting go of it */
+static bool is_ram_pin(const struct pin_method *m)
+{
+	return is_vmsplice(m) || m->reach;
+}
+
+/* what cannot be taken offline again is memory until reboot */
+#define RAM(word, text, action, pin, fn)					\
+	{									\
+		.name = word, .what = text, .sizes = AT_PUD, .act = action,	\
+		.wants = pin, .destructive = true, .run = fn,			\
+	}
+
 /* a namespace destroyed and created again, alone and with a pin from before */
 #define OWNER(action)								\
 	{									\
@@ -407,7 +420,16 @@ static const struct scenario scenarios[] = {
 		.name = "control_crash",
 		.what = "control: a machine that dies costs one cell (DAX_TEST_CRASH)",
 		.sizes = AT_PTE, .no_device = true, .destructive = true, .run = control_crash,
-	}, {
+	},
+	RAM("", "it becomes memory, which a process uses, and a device again", "become_ram",
+	    NULL, ram_alone),
+	RAM("", "a pin from before is out: becoming memory waits for it", "become_ram",
+	    is_ram_pin, ram_pinned),
+	RAM("", "a pin in the memory that it has become holds up offlining", "offline_ram",
+	    is_vmsplice, ram_offline),
+	RAM("again_and_again", "bound to kmem a hundred times: no memory is lost",
+	    "become_ram", NULL, ram_again_and_again),
+	{
 		.name = "given_back",
 		.what = "a pin that was let go is out no more",
 		.sizes = AT_PMD, .wants = is_lost, .destructive = true, .run = given_back,

@@ -32,6 +32,7 @@ enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
  * @rule: what the order has to be
  * @nr_pins: pins taken
  * @sink: the pin has brought a pattern of its own
+ * @base: where the first begins at the earliest, bytes from the device's start
  * @off: where each begins, bytes from the device's start
  * @method: how each was taken
  * @undone: the action has been undone
@@ -51,6 +52,7 @@ struct scene {
 	struct actor actor;
 	struct timeline_rule rule;
 	unsigned int nr_pins;
+	size_t base;
 	size_t off[HOLDER_PINS];
 	bool sink[HOLDER_PINS];
 	const struct pin_method *method[HOLDER_PINS];
@@ -249,6 +251,12 @@ void module_pinned(struct cell *c);
 void owner_alone(struct cell *c);
 void owner_pinned(struct cell *c);
 void owner_refused(struct cell *c);
+
+/* teardown_ram.c: a device turned into ordinary memory */
+void ram_alone(struct cell *c);
+void ram_pinned(struct cell *c);
+void ram_offline(struct cell *c);
+void ram_again_and_again(struct cell *c);
 
 /* teardown_poison.c: memory that is said to be lost */
 void poison(struct cell *c);

@@ -111,7 +111,7 @@ bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold)
 {
 	struct pin_counters before = { 0 }, after = { 0 };
 	unsigned int slot = s->nr_pins;
-	size_t off = (3 + 2 * slot) * page();
+	size_t off = s->base + (3 + 2 * slot) * page();
 	bool counted = !pin_counters_read(&before);
 	int ret;
 

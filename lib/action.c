@@ -230,6 +230,26 @@ const struct action actions[] = {
 		.on = MEMORY_DEVDAX, .named = true,
 		.run = action_recreate_raw,
 		.undo = action_recreate_back,
+	}, {
+		.name = "become_ram",
+		.verb = "becoming memory",
+		.what = "the device is bound to kmem, and a block of it onlined",
+#ifndef HAVE_LIBNDCTL
+		.lacks = "built without libdaxctl",
+#endif
+		.on = MEMORY_DEVDAX, .named = true,
+		.run = action_ram_become,
+		.undo = action_ram_back,
+	}, {
+		.name = "offline_ram",
+		.verb = "offlining",
+		.what = "the device's memory, which is online, is offlined",
+#ifndef HAVE_LIBNDCTL
+		.lacks = "built without libdaxctl",
+#endif
+		.on = MEMORY_DEVDAX, .named = true,
+		.run = action_ram_offline,
+		.undo = action_ram_back,
 	},
 	{ 0 }
 };

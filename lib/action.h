@@ -119,6 +119,16 @@ int action_recreate_fsdax(const struct victim *v);
 int action_recreate_raw(const struct victim *v);
 int action_recreate_back(const struct victim *v);
 
+/* action_ram.c: bound to kmem, with its first block of memory online or none */
+
+/** action_ram_block() - bytes of a block of memory that goes online; 0 without any */
+size_t action_ram_block(void);
+int action_ram_bind(const struct victim *v);
+int action_ram_become(const struct victim *v);
+int action_ram_online(const struct victim *v);
+int action_ram_offline(const struct victim *v);
+int action_ram_back(const struct victim *v);
+
 /* action_pmem.c: of the block device that a file or a cell of blocks lies on */
 int action_unbind_pmem(const struct victim *v);
 int action_bind_pmem(const struct victim *v);

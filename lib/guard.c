@@ -195,7 +195,7 @@ static bool is_bound(const struct victim *v)
 {
 	char driver[32];
 
-	return !victim_driver(v, driver, sizeof(driver)) && driver[0];
+	return !victim_driver(v, driver, sizeof(driver)) && !strcmp(driver, "device_dax");
 }
 
 static int unmount(const struct victim *v)

@@ -283,6 +283,13 @@ int holder_release(struct holder *h, unsigned int pin)
 	return ask(h, &c, NULL);
 }
 
+int holder_reach(struct holder *h, unsigned int pin, uint16_t tag, unsigned long *seen)
+{
+	struct holder_command c = { .op = OP_REACH, .pin = pin, .tag = tag };
+
+	return ask(h, &c, seen);
+}
+
 int holder_heir(struct holder *h, pid_t *heir)
 {
 	struct holder_command c = { .op = OP_HEIR };

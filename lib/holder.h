@@ -221,6 +221,18 @@ int holder_live(struct holder *h, unsigned int pin);
  */
 int holder_release(struct holder *h, unsigned int pin);
 
+/**
+ * holder_reach() - read or write what is pinned, and leave it pinned
+ * @h: started
+ * @pin: pin slot, of a method that can, of a page at most
+ * @tag: of the pattern that is written; 0 to read
+ * @seen: whose pattern was read, by its first word; may be NULL
+ *
+ * Return: 0; -EILSEQ when there are other bytes than the memory's, with a sentence
+ * in @h->why; -EOPNOTSUPP; or another -errno.
+ */
+int holder_reach(struct holder *h, unsigned int pin, uint16_t tag, unsigned long *seen);
+
 /** holder_heir() - fork; the child keeps the pins, drops the mappings, sleeps */
 int holder_heir(struct holder *h, pid_t *heir);
 

@@ -15,6 +15,9 @@
 #include "holder_internal.h"
 #include "pattern.h"
 
+/* What is read or written through a pin that stays out: a page. */
+#define REACH_BYTES	4096
+
 /* the process's own state; it exists in the holder only */
 static struct {
 	struct timeline *tl;
@@ -155,6 +158,24 @@ static int do_release(const struct holder_command *c, struct holder_reply *r)
 	return ret;
 }
 
+static int do_reach(const struct holder_command *c, struct holder_reply *r)
+{
+	struct pin *pin = &me.pin[c->pin];
+	uint64_t bytes[REACH_BYTES / sizeof(uint64_t)];
+	int ret;
+
+	if (!pin->method || !pin->method->reach || pin->len > sizeof(bytes))
+		return -EOPNOTSUPP;
+	if (c->tag)
+		pattern_fill(bytes, pin->len, c->tag, me.off[c->pin]);
+	ret = pin->method->reach(pin, bytes, c->tag);
+	if (ret || c->tag)
+		return ret;
+	r->value = pattern_tag(bytes[0]);
+	return check_bytes(bytes, pin->len, me.tag[c->pin], me.off[c->pin], r->why,
+			   sizeof(r->why));
+}
+
 static void drop_mappings(void)
 {
 	for (int i = 0; i < HOLDER_MAPS; i++)
@@ -227,6 +248,8 @@ static int execute(const struct holder_command *c, struct holder_reply *r)
 		return me.pin[c->pin].method ? pin_live(&me.pin[c->pin]) : 0;
 	case OP_RELEASE:
 		return do_release(c, r);
+	case OP_REACH:
+		return do_reach(c, r);
 	case OP_HEIR:
 		return do_heir(r);
 	case OP_END:

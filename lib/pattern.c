@@ -27,7 +27,7 @@ uint64_t pattern_word(uint16_t tag, uint64_t off)
 	return (uint64_t)tag << WORD_INDEX_BITS | ((off / 8) & WORD_INDEX_MASK);
 }
 
-static uint16_t word_tag(uint64_t word)
+uint16_t pattern_tag(uint64_t word)
 {
 	return word >> WORD_INDEX_BITS;
 }
@@ -76,7 +76,7 @@ void pattern_explain(const struct pattern_error *err, char *buf, size_t len)
 {
 	uint64_t home = word_off(err->seen);
 	uint64_t want = word_off(err->want);
-	bool same_tag = word_tag(err->seen) == word_tag(err->want);
+	bool same_tag = pattern_tag(err->seen) == pattern_tag(err->want);
 	bool up = home > want;
 	uint64_t distance = up ? home - want : want - home;
 	int n;
@@ -96,10 +96,10 @@ void pattern_explain(const struct pattern_error *err, char *buf, size_t len)
 			 " bytes further %s", home, distance, up ? "up" : "down");
 	else if (home == want)
 		snprintf(buf, len, "holds the right offset of another writer, tag 0x%x",
-			 word_tag(err->seen));
-	else if (word_tag(err->seen) && home < PLAUSIBLE_OFFSET)
+			 pattern_tag(err->seen));
+	else if (pattern_tag(err->seen) && home < PLAUSIBLE_OFFSET)
 		snprintf(buf, len, "holds the word of offset 0x%" PRIx64
-			 " of another writer, tag 0x%x", home, word_tag(err->seen));
+			 " of another writer, tag 0x%x", home, pattern_tag(err->seen));
 	else
 		snprintf(buf, len, "holds foreign data 0x%016" PRIx64, err->seen);
 }

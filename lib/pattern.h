@@ -31,6 +31,9 @@ struct pattern_error {
  */
 uint64_t pattern_word(uint16_t tag, uint64_t off);
 
+/** pattern_tag() - who wrote this word, if it is one of a pattern */
+uint16_t pattern_tag(uint64_t word);
+
 /**
  * pattern_fill() - write the pattern
  * @buf: 8-byte aligned memory

@@ -106,6 +106,7 @@ const struct pin_method pin_methods[] = {
 		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
 		.variant = PIN_IO_FIXED,
 		FAMILY(pin_uring),
+		.reach = pin_uring_reach,
 	}, {
 		.name = "uring_write_fixed",
 		.what = "io_uring registered buffer and a write from it in flight",

@@ -48,6 +48,8 @@ struct pin_targets;
  * @release: lets go (or, if TIMED, waits until it is let go).  A SOURCE
  *	method's bytes are in pin->peer afterwards
  * @close: frees; never fails, also after a failed @take
+ * @reach: reads what is pinned into a buffer, or writes it, without a further
+ *	reference: whoever's memory it is by now.  NULL where that cannot be done
  */
 struct pin_method {
 	const char *name;
@@ -60,6 +62,7 @@ struct pin_method {
 	int (*live)(struct pin *pin);
 	int (*release)(struct pin *pin);
 	void (*close)(struct pin *pin);
+	int (*reach)(struct pin *pin, void *buf, bool write);
 };
 
 /* all methods, in the order of the cells; ends with an entry without a name */

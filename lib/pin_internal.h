@@ -32,6 +32,7 @@
 PIN_FAMILY(pin_odirect);
 PIN_FAMILY(pin_aio);
 PIN_FAMILY(pin_uring);
+int pin_uring_reach(struct pin *pin, void *buf, bool write);
 PIN_FAMILY(pin_vmsplice);
 PIN_FAMILY(pin_splice);
 PIN_FAMILY(pin_zerocopy);

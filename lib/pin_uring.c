@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "pin_internal.h"
 
@@ -276,6 +278,51 @@ void pin_uring_close(struct pin *pin)
 	pin->priv = NULL;
 }
 
+/* one request on a registered buffer, to its end */
+static int one(struct uring *u, int fd, void *addr, unsigned int len, bool write)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (!sqe)
+		return -EBUSY;
+	/* "write" is into the memory, which is the file's reader then */
+	if (write)
+		io_uring_prep_read_fixed(sqe, fd, addr, len, 0, 0);
+	else
+		io_uring_prep_write_fixed(sqe, fd, addr, len, 0, 0);
+	ret = io_uring_submit_and_wait(&u->ring, 1);
+	if (ret < 0)
+		return ret;
+	ret = io_uring_wait_cqe(&u->ring, &cqe);
+	if (ret)
+		return ret;
+	ret = cqe->res;
+	io_uring_cqe_seen(&u->ring, cqe);
+	return ret < 0 ? ret : (unsigned int)ret == len ? 0 : -EIO;
+}
+
+/* the table of buffers has the reference: a transfer takes none (io_import_fixed()) */
+int pin_uring_reach(struct pin *pin, void *buf, bool write)
+{
+	struct uring *u = pin->priv;
+	int fd, ret = 0;
+
+	if (!is_fixed(pin) || does_io(pin) || !u->registered)
+		return -EOPNOTSUPP;
+	fd = memfd_create("ksft-dax-reach", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write && pwrite(fd, buf, pin->len, 0) != (ssize_t)pin->len)
+		ret = -EIO;
+	ret = ret ?: one(u, fd, pin->addr, pin->len, write);
+	if (!ret && !write && pread(fd, buf, pin->len, 0) != (ssize_t)pin->len)
+		ret = -EIO;
+	close(fd);
+	return ret;
+}
+
 #else /* HAVE_LIBURING */
 
 int pin_uring_open(struct pin *pin)
@@ -304,6 +351,14 @@ int pin_uring_release(struct pin *pin)
 void pin_uring_close(struct pin *pin)
 {
 	(void)pin;
+}
+
+int pin_uring_reach(struct pin *pin, void *buf, bool write)
+{
+	(void)pin;
+	(void)buf;
+	(void)write;
+	return -EOPNOTSUPP;
 }
 
 #endif

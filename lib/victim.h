@@ -213,6 +213,9 @@ int victim_destroy_enabled(const struct victim *v);
 /** victim_enable() - bind device_dax through libdaxctl */
 int victim_enable(const struct victim *v);
 
+/** victim_to_ram() - unbind device_dax, which may block, and bind kmem; 0 or -errno */
+int victim_to_ram(const struct victim *v);
+
 /**
  * victim_again() - the same device, by whatever name it has now
  * @was: as remembered

@@ -535,6 +535,13 @@ int victim_enable(const struct victim *v)
 {
 	return with_daxctl(v, daxctl_dev_enable_devdax);
 }
+
+int victim_to_ram(const struct victim *v)
+{
+	int rc = with_daxctl(v, daxctl_dev_disable);
+
+	return rc ? rc : with_daxctl(v, daxctl_dev_enable_ram);
+}
 #else
 int victim_configure(const struct victim *to, const char *mode, char *why,
 		     size_t len)
@@ -562,6 +569,12 @@ int victim_disable(const struct victim *v)
 }
 
 int victim_enable(const struct victim *v)
+{
+	(void)v;
+	return -EOPNOTSUPP;
+}
+
+int victim_to_ram(const struct victim *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;
