@@ -113,7 +113,10 @@ static bool can_hold_dmdelay(const struct pin_method *m)
 		.name = "", .what = "nothing is open: the module goes, and comes back",	\
 		.sizes = AT_PMD, .act = module, .ignore = HEALTH_NUMBERS,	\
 		.run = module_removed,						\
-	}, {									\
+	}
+
+#define MODULE_PINNED(module)							\
+	{									\
 		.name = "", .what = "a page is in a pipe, nothing is open: it waits",	\
 		.sizes = AT_PMD, .act = module, .wants = is_vmsplice,		\
 		.ignore = HEALTH_NUMBERS, .run = module_pinned,			\
@@ -143,7 +146,10 @@ static bool is_ram_pin(const struct pin_method *m)
 		.name = "", .what = "nobody uses it: it changes its owner, and comes back", \
 		.sizes = AT_PMD, .act = action, .ignore = HEALTH_NUMBERS,	\
 		.run = owner_alone,						\
-	}, {									\
+	}
+
+#define OWNER_PINNED(action)							\
+	{									\
 		.name = "", .what = "a pin from before is out: the change waits for it",	\
 		.sizes = AT_PMD, .act = action, .wants = is_owner_pin,		\
 		.ignore = HEALTH_NUMBERS, .run = owner_pinned,			\
@@ -342,16 +348,22 @@ static const struct scenario scenarios[] = {
 		.ignore = HEALTH_NUMBERS, .run = level_several,
 	},
 	OWNER("recreate_same"),
+	OWNER_PINNED("recreate_same"),
 	OWNER("recreate_fsdax"),
+	OWNER_PINNED("recreate_fsdax"),
 	OWNER("recreate_raw"),
+	OWNER_PINNED("recreate_raw"),
 	{
 		.name = "in_use",
 		.what = "a namespace that is in use is not destroyed",
 		.sizes = AT_PMD, .act = "recreate_same", .run = owner_refused,
 	},
 	MODULE("rmmod_device_dax"),
+	MODULE_PINNED("rmmod_device_dax"),
 	MODULE("rmmod_dax_pmem"),
+	MODULE_PINNED("rmmod_dax_pmem"),
 	MODULE("rmmod_in_order"),
+	MODULE_PINNED("rmmod_in_order"),
 	{
 		.name = "mapped",
 		.what = "the device is mapped: its module is in use, and stays",

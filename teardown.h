@@ -141,6 +141,7 @@ void scene_refill(struct scene *s);
 
 /**
  * scene_act_on() - from the last pin's release to the device bound and checked
+ * @s: with the action started and no pin out
  *
  * Return: the verdict on the order of events.
  */

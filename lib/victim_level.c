@@ -24,17 +24,17 @@
 #define BACK_NAP_NS	(2 * NSEC_PER_MSEC)
 
 /* the directory of a level's device, without symbolic links */
-static int directory(const struct victim *v, enum level level, char *path)
+static int directory(const struct victim *v, enum level which, char *path)
 {
 	char name[128] = "";
 
-	if (level == LEVEL_DEVICE_DAX)
+	if (which == LEVEL_DEVICE_DAX)
 		snprintf(name, sizeof(name), DAX_DEVICES "/%s", v->dax);
-	else if (level == LEVEL_DAX_PMEM)
+	else if (which == LEVEL_DAX_PMEM)
 		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->holder);
-	else if (level == LEVEL_ND_REGION)
+	else if (which == LEVEL_ND_REGION)
 		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->region);
-	else if (level == LEVEL_ND_BUS)
+	else if (which == LEVEL_ND_BUS)
 		/* below it ndbus0, and below that the region */
 		snprintf(name, sizeof(name), ND_DEVICES "/%s/../..", v->region);
 	if (!v->holder[0] || !v->region[0] || !realpath(name, path))
@@ -42,12 +42,12 @@ static int directory(const struct victim *v, enum level level, char *path)
 	return 0;
 }
 
-int level_find(struct victim *v, enum level level, char *why, size_t len)
+int level_find(struct victim *v, enum level which, char *why, size_t len)
 {
 	char path[PATH_MAX], driver[PATH_MAX + 8], real[PATH_MAX];
 
 	memset(&v->above, 0, sizeof(v->above));
-	if (directory(v, level, path))
+	if (directory(v, which, path))
 		return victim_say(-ENODEV, why, len, "%s has no namespace below a region",
 				  victim_key(v));
 	snprintf(driver, sizeof(driver), "%s/driver", path);
@@ -86,7 +86,7 @@ static bool is_offered_dax(const struct victim_set *set, const char *name)
 }
 
 int level_module_offered(const struct victim_set *set, const struct victim *v,
-			 enum level level, char *why, size_t len)
+			 enum level which, char *why, size_t len)
 {
 	struct dirent *d;
 	int ret = 0;
@@ -99,7 +99,7 @@ int level_module_offered(const struct victim_set *set, const struct victim *v,
 	if (!dir)
 		return -errno;
 	while (!ret && (d = readdir(dir))) {
-		bool ours = level <= LEVEL_DAX_PMEM ? is_offered_dax(set, d->d_name) :
+		bool ours = which <= LEVEL_DAX_PMEM ? is_offered_dax(set, d->d_name) :
 						      !strcmp(d->d_name, v->above.name);
 
 		if (d->d_type == DT_LNK && strcmp(d->d_name, "module") && !ours)
@@ -116,14 +116,14 @@ static bool is_namespace(const char *name)
 	return !strncmp(name, "namespace", 9);
 }
 
-int level_offered(const struct victim_set *set, const struct victim *v, enum level level,
+int level_offered(const struct victim_set *set, const struct victim *v, enum level which,
 		  char *why, size_t len)
 {
 	char above[PATH_MAX], path[PATH_MAX], link[64], **names;
-	int ret = directory(v, level, above), nr;
+	int ret = directory(v, which, above), nr;
 
 	/* one namespace only, which is ours */
-	if (ret || level <= LEVEL_DAX_PMEM)
+	if (ret || which <= LEVEL_DAX_PMEM)
 		return ret;
 	nr = victim_list(&victim_machine, "bus/nd/devices", is_namespace, &names);
 	if (nr < 0)
@@ -161,7 +161,7 @@ static bool owns_memory(FILE *iomem, const char *name)
 	return false;
 }
 
-int level_left(const struct victim *v, enum level level, char *what, size_t len)
+int level_left(const struct victim *v, enum level which, char *what, size_t len)
 {
 	const struct { const char *dir, *name; enum level from; } device[] = {
 		{ DAX_DEVICES, v->dax, LEVEL_DAX_PMEM },
@@ -176,7 +176,7 @@ int level_left(const struct victim *v, enum level level, char *what, size_t len)
 	if (!iomem)
 		return -errno;
 	for (unsigned int i = 0; i < sizeof(device) / sizeof(*device); i++) {
-		if (level < device[i].from)
+		if (which < device[i].from)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", device[i].dir, device[i].name);
 		if (!access(path, F_OK))

@@ -24,7 +24,7 @@ enum level { LEVEL_NONE, LEVEL_DEVICE_DAX, LEVEL_DAX_PMEM, LEVEL_ND_REGION, LEVE
 /**
  * level_find() - the device of a level and its driver
  * @v: a device with a namespace; @v->above is filled
- * @level: which
+ * @which: which
  * @why: a sentence when it fails
  * @len: bytes in @why
  *
@@ -32,13 +32,13 @@ enum level { LEVEL_NONE, LEVEL_DEVICE_DAX, LEVEL_DAX_PMEM, LEVEL_ND_REGION, LEVE
  *
  * Return: 0, or -ENODEV where there is none or it is not bound.
  */
-int level_find(struct victim *v, enum level level, char *why, size_t len);
+int level_find(struct victim *v, enum level which, char *why, size_t len);
 
 /**
  * level_offered() - does everything below a level belong to what was offered?
  * @set: what was offered
  * @v: with @v->above from level_find()
- * @level: which
+ * @which: which
  * @why: says which namespace does not
  * @len: bytes in @why
  *
@@ -46,14 +46,14 @@ int level_find(struct victim *v, enum level level, char *why, size_t len);
  *
  * Return: 0, -EPERM when something does not belong to it, or -errno.
  */
-int level_offered(const struct victim_set *set, const struct victim *v, enum level level,
+int level_offered(const struct victim_set *set, const struct victim *v, enum level which,
 		  char *why, size_t len);
 
 /**
  * level_module_offered() - is everything that a driver is bound to ours to unbind?
  * @set: what was offered
  * @v: with @v->above from level_find()
- * @level: which
+ * @which: which
  * @why: says which device is not, or that there is no module
  * @len: bytes in @why
  *
@@ -61,18 +61,18 @@ int level_offered(const struct victim_set *set, const struct victim *v, enum lev
  * the kernel, or -errno.
  */
 int level_module_offered(const struct victim_set *set, const struct victim *v,
-			 enum level level, char *why, size_t len);
+			 enum level which, char *why, size_t len);
 
 /**
  * level_left() - what is still there of a device although a level is unbound
  * @v: as it was before
- * @level: which
+ * @which: which
  * @what: a sentence: a device on its bus, or a range of /proc/iomem; "" for nothing
  * @len: bytes in @what
  *
  * Return: 0, or -errno.
  */
-int level_left(const struct victim *v, enum level level, char *what, size_t len);
+int level_left(const struct victim *v, enum level which, char *what, size_t len);
 
 /** level_data() - physical address at which a device-dax namespace's memory starts; 0 */
 unsigned long long level_data(const struct victim *v);
