@@ -115,6 +115,14 @@ static bool can_hold_dmdelay(const struct pin_method *m)
 		.run = module_removed,						\
 	}
 
+/* the same unbinds as libndctl carries them out, mapped and with a page in a pipe */
+#define LIBRARY(action, pin, fn)						\
+	{									\
+		.name = "", .what = "disabled through libndctl: as an unbind is",	\
+		.sizes = AT_PMD, .act = action, .wants = pin,			\
+		.ignore = HEALTH_NUMBERS, .run = fn,				\
+	}
+
 #define MODULE_PINNED(module)							\
 	{									\
 		.name = "", .what = "a page is in a pipe, nothing is open: it waits",	\
@@ -347,6 +355,10 @@ static const struct scenario scenarios[] = {
 		.sizes = AT_PMD, .actions = EVERY_PARENT, .wants = is_vmsplice,
 		.ignore = HEALTH_NUMBERS, .run = level_several,
 	},
+	LIBRARY("disable_namespace", NULL, level_mapped),
+	LIBRARY("disable_namespace", is_vmsplice, level_pinned),
+	LIBRARY("disable_region", NULL, level_mapped),
+	LIBRARY("disable_region", is_vmsplice, level_pinned),
 	OWNER("recreate_same"),
 	OWNER_PINNED("recreate_same"),
 	OWNER("recreate_fsdax"),

@@ -250,6 +250,28 @@ const struct action actions[] = {
 		.on = MEMORY_DEVDAX, .named = true,
 		.run = action_ram_offline,
 		.undo = action_ram_back,
+	}, {
+		.name = "disable_namespace",
+		.verb = "ndctl_namespace_disable_safe",
+		.what = "the namespace is disabled through libndctl",
+#ifndef HAVE_LIBNDCTL
+		.lacks = "built without libndctl",
+#endif
+		.level = LEVEL_DAX_PMEM,
+		.on = MEMORY_DEVDAX, .named = true,
+		.run = victim_disable_namespace,
+		.undo = level_enable_namespace,
+	}, {
+		.name = "disable_region",
+		.verb = "ndctl_region_disable_preserve",
+		.what = "the region is disabled through libndctl",
+#ifndef HAVE_LIBNDCTL
+		.lacks = "built without libndctl",
+#endif
+		.level = LEVEL_ND_REGION,
+		.on = MEMORY_DEVDAX, .named = true,
+		.run = victim_disable_region,
+		.undo = level_enable_region,
 	},
 	{ 0 }
 };

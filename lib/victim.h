@@ -207,6 +207,18 @@ int victim_unbind(const struct victim *v);
 /** victim_disable() - the same through libdaxctl: daxctl_dev_disable() */
 int victim_disable(const struct victim *v);
 
+/** victim_disable_namespace() - ndctl_namespace_disable_safe(); may block; 0 or -errno */
+int victim_disable_namespace(const struct victim *v);
+
+/** victim_enable_namespace() - ndctl_namespace_enable(); 0 or -errno */
+int victim_enable_namespace(const struct victim *v);
+
+/** victim_disable_region() - ndctl_region_disable_preserve(); may block; 0 or -errno */
+int victim_disable_region(const struct victim *v);
+
+/** victim_enable_region() - ndctl_region_enable(); its devices come some time later */
+int victim_enable_region(const struct victim *v);
+
 /** victim_destroy_enabled() - ndctl_namespace_delete() without disabling it first */
 int victim_destroy_enabled(const struct victim *v);
 

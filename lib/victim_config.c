@@ -506,6 +506,52 @@ int victim_destroy_enabled(const struct victim *v)
 	return rc;
 }
 
+static int with_region(const struct victim *v, int (*act)(struct ndctl_region *region))
+{
+	struct work w = { .lock = -1 };
+	int rc = ndctl_new(&w.ctx);
+
+	if (rc)
+		return rc;
+	ndctl_set_userdata(w.ctx, &w);
+	ndctl_set_log_fn(w.ctx, keep_ndctl);
+	rc = find_region(&w, v);
+	rc = rc ? rc : act(w.region);
+	end(&w);
+	return rc;
+}
+
+int victim_disable_region(const struct victim *v)
+{
+	return with_region(v, ndctl_region_disable_preserve);
+}
+
+int victim_enable_region(const struct victim *v)
+{
+	return with_region(v, ndctl_region_enable);
+}
+
+int victim_disable_namespace(const struct victim *v)
+{
+	struct work w;
+	int rc = begin(&w, v);
+
+	rc = rc ? rc : ndctl_namespace_disable_safe(w.ndns);
+	end(&w);
+	/* 1: nothing on it had been in use */
+	return rc < 0 ? rc : 0;
+}
+
+int victim_enable_namespace(const struct victim *v)
+{
+	struct work w;
+	int rc = begin(&w, v);
+
+	rc = rc ? rc : ndctl_namespace_enable(w.ndns);
+	end(&w);
+	return rc < 0 ? rc : 0;
+}
+
 static int with_daxctl(const struct victim *v, int (*act)(struct daxctl_dev *dev))
 {
 	struct daxctl_region *region;
@@ -557,6 +603,30 @@ int victim_recreate(const struct victim *to, const char *mode, char *why, size_t
 }
 
 int victim_destroy_enabled(const struct victim *v)
+{
+	(void)v;
+	return -EOPNOTSUPP;
+}
+
+int victim_disable_region(const struct victim *v)
+{
+	(void)v;
+	return -EOPNOTSUPP;
+}
+
+int victim_enable_region(const struct victim *v)
+{
+	(void)v;
+	return -EOPNOTSUPP;
+}
+
+int victim_disable_namespace(const struct victim *v)
+{
+	(void)v;
+	return -EOPNOTSUPP;
+}
+
+int victim_enable_namespace(const struct victim *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;

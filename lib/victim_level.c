@@ -254,6 +254,16 @@ int level_bind(const struct victim *v)
 	return ret ?: await_back(v);
 }
 
+int level_enable_namespace(const struct victim *v)
+{
+	return victim_enable_namespace(v) ?: await_back(v);
+}
+
+int level_enable_region(const struct victim *v)
+{
+	return victim_enable_region(v) ?: await_back(v);
+}
+
 int level_rmmod(const struct victim *v)
 {
 	if (!v->above.module[0])

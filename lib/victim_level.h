@@ -91,6 +91,12 @@ int level_unbind(const struct victim *v);
  */
 int level_bind(const struct victim *v);
 
+/** level_enable_namespace() - victim_enable_namespace(), and wait as level_bind() does */
+int level_enable_namespace(const struct victim *v);
+
+/** level_enable_region() - victim_enable_region(), and wait as level_bind() does */
+int level_enable_region(const struct victim *v);
+
 /**
  * level_rmmod() - remove the module of @v->above's driver, delete_module(2)
  * @v: with @v->above from level_find()
