@@ -565,8 +565,14 @@ void odirect_same_fs(struct cell *c)
 /* made before the body's process is: only the program itself asks for namespaces */
 static char other_path[VICTIM_PATH];
 
+/*
+ * What becomes of a page that was shared depends on the kernel, and on what became of
+ * it before: nobody has had these, and nobody gets them.
+ */
 void with_fresh_pages(struct cell *c)
 {
+	if (!cell_fresh_pages(c))
+		return;
 	run_alone(c);
 	if (c->verdict != VERDICT_PASS)
 		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");

@@ -347,6 +347,11 @@ static bool take_memory(struct cell *c)
 	return true;
 }
 
+bool cell_fresh_pages(struct cell *c)
+{
+	return expect_ok(c, guard_fresh_pages(guard), "a fresh memory map", "") && take_memory(c);
+}
+
 static void clock_of(uint64_t wanted)
 {
 	struct pin_targets *t = &guard->targets;

@@ -229,6 +229,17 @@ void note(const struct cell *c, const char *fmt, ...)
 /** note_lines() - several, from a text of lines */
 void note_lines(const struct cell *c, const char *what, const char *text);
 
+/**
+ * cell_fresh_pages() - the cell's file anew, on pages that nobody has had before
+ * @c: the cell, its file not open
+ *
+ * For what some kernels leave behind on the pages: the file system is unmounted, its
+ * device given a new memory map, and both are made again.
+ *
+ * Return: true, or false with the cell failed or skipped.
+ */
+bool cell_fresh_pages(struct cell *c);
+
 /** cell_failed() - has anything failed or been skipped so far? */
 bool cell_over(const struct cell *c);
 
