@@ -226,6 +226,7 @@ void private_pinned(struct cell *c);
 void private_race(struct cell *c);
 void reflink_pinned(struct cell *c);
 void reflink_freed(struct cell *c);
+void copy_removed(struct cell *c);
 void with_fresh_pages(struct cell *c);
 void odirect_self(struct cell *c);
 void odirect_same_fs(struct cell *c);

@@ -565,6 +565,53 @@ void odirect_same_fs(struct cell *c)
 /* made before the body's process is: only the program itself asks for namespaces */
 static char other_path[VICTIM_PATH];
 
+/* a page in each entry is shared, stored to, and so a copy */
+static bool copy_parts(struct cell *c, struct daxmap *m, int twin)
+{
+	size_t page = sysconf(_SC_PAGESIZE), entry = daxmap_bytes(c->size);
+
+	for (size_t off = 0; off < m->len; off += entry > page ? entry : m->len / 2) {
+		loff_t from = off, to = off;
+		volatile char *at = (char *)m->addr + off;
+
+		*at = 'o';
+		if (copy_file_range(m->fd, &from, twin, &to, page, 0) != (ssize_t)page) {
+			expect(c, VERDICT_FAILED, false, "copy_file_range(): %s", strerror(errno));
+			return false;
+		}
+		*at = 'n';
+	}
+	return true;
+}
+
+/*
+ * A part of an entry becomes a copy, and the file is removed.  Whatever the file system
+ * counts for a large entry it has to count for what takes its place: clear_inode() is
+ * sure that nothing is left, with BUG_ON().
+ */
+void copy_removed(struct cell *c)
+{
+	struct ground g = { .c = c };
+	struct daxmap m;
+	int twin = -1, ret;
+
+	if (!cell_fresh_pages(c) || !make_twin(&g, &twin))
+		return;
+	ret = daxmap_open(&m, c->v.node, c->size, 0, c->v.size, rw);
+	if (expect_ok(c, ret, "mapping the file", "") && copy_parts(c, &m, twin)) {
+		daxmap_close(&m);
+		close(twin);
+		ret = guard_bind_call(c->guard, action_unlink);
+		if (!expect(c, VERDICT_NEVER_RETURNED, ret != -ECHILD && ret != -ETIMEDOUT,
+			    "removing the file: %s",
+			    ret == -ECHILD ? "its task died" : strerror(-ret)))
+			guard_set_wedged(c->guard);
+		return;
+	}
+	daxmap_close(&m);
+	close(twin);
+}
+
 /*
  * What becomes of a page that was shared depends on the kernel, and on what became of
  * it before: nobody has had these, and nobody gets them.

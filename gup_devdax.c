@@ -239,6 +239,11 @@ static const struct scenario scenarios[] = {
 		.on = MEMORY_XFS, .sizes = AT_PMD, .wants = can_hold_file_lent,
 		.destructive = true, .run = with_fresh_pages, .body = reflink_pinned,
 	},
+	{
+		.name = "copy_removed",
+		.what = "a part of an entry is shared, stored to, and the file removed",
+		.on = MEMORY_XFS, .sizes = AT_FILE, .destructive = true, .run = copy_removed,
+	},
 	FILES(odirect_self, NULL, "O_DIRECT from and to the mapping of the very same file"),
 	FILES(odirect_same_fs, NULL, "the same, of another file of this file system"),
 	{
