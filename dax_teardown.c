@@ -123,6 +123,14 @@ static bool can_hold_dmdelay(const struct pin_method *m)
 		.ignore = HEALTH_NUMBERS, .run = fn,				\
 	}
 
+/* one operation beside itself, and beside each that comes after it */
+#define ORDERS(operation)							\
+	{									\
+		.name = operation, .what = "in all orders with every operation after it", \
+		.sizes = AT_PMD, .pin_word = "orders", .ignore = HEALTH_NUMBERS,	\
+		.bytes = FILE_BYTES, .seconds = ORDERS_SECONDS, .run = orders,	\
+	}
+
 #define MODULE_PINNED(module)							\
 	{									\
 		.name = "", .what = "a page is in a pipe, nothing is open: it waits",	\
@@ -162,6 +170,9 @@ static bool is_ram_pin(const struct pin_method *m)
 		.sizes = AT_PMD, .act = action, .wants = is_owner_pin,		\
 		.ignore = HEALTH_NUMBERS, .run = owner_pinned,			\
 	}
+
+/* A cell of orders takes seconds; one that finds a wait without end, a minute more. */
+#define ORDERS_SECONDS	600
 
 /* memory that is said to be lost: the kernel says so, too */
 #define POISON(word, text, pin, where, fn)					\
@@ -354,6 +365,22 @@ static const struct scenario scenarios[] = {
 		.what = "pins on several devices of one region: it waits for the last",
 		.sizes = AT_PMD, .actions = EVERY_PARENT, .wants = is_vmsplice,
 		.ignore = HEALTH_NUMBERS, .run = level_several,
+	},
+	ORDERS("fault"),
+	ORDERS("pin"),
+	ORDERS("unpin"),
+	ORDERS("fork"),
+	ORDERS("munmap"),
+	ORDERS("mremap"),
+	ORDERS("sysfs"),
+	ORDERS("unbind"),
+	ORDERS("recreate"),
+	ORDERS("reconfigure"),
+	{
+		.name = "random",
+		.what = "any two operations in any order, for DAX_TEST_TIME, by DAX_TEST_SEED",
+		.sizes = AT_PMD, .pin_word = "orders", .ignore = HEALTH_NUMBERS,
+		.bytes = FILE_BYTES, .seconds = ORDERS_SECONDS, .run = orders_random,
 	},
 	LIBRARY("disable_namespace", NULL, level_mapped),
 	LIBRARY("disable_namespace", is_vmsplice, level_pinned),

@@ -259,6 +259,10 @@ void ram_pinned(struct cell *c);
 void ram_offline(struct cell *c);
 void ram_again_and_again(struct cell *c);
 
+/* teardown_orders.c: two operations, in every order of their steps */
+void orders(struct cell *c);
+void orders_random(struct cell *c);
+
 /* teardown_poison.c: memory that is said to be lost */
 void poison(struct cell *c);
 void poison_two(struct cell *c);

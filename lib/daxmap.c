@@ -175,6 +175,30 @@ int daxmap_remap(struct daxmap *m, int prot)
 	return m->fd < 0 || m->addr ? -EINVAL : map_placed(m, prot);
 }
 
+int daxmap_move(struct daxmap *m)
+{
+	struct daxmap to = *m;
+	void *p;
+	int err;
+
+	if (!m->addr)
+		return -EINVAL;
+	/* room of the right alignment, which the move takes the place of */
+	to.fd = -1;
+	to.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	err = map_placed(&to, PROT_NONE);
+	if (err)
+		return err;
+	p = mremap(m->addr, m->len, m->len, MREMAP_MAYMOVE | MREMAP_FIXED, to.addr);
+	if (p == MAP_FAILED) {
+		err = -errno;
+		munmap(to.addr, to.len);
+		return err;
+	}
+	m->addr = p;
+	return 0;
+}
+
 int daxmap_unmap(struct daxmap *m)
 {
 	if (!m->addr)

@@ -96,6 +96,14 @@ int daxmap_unmap(struct daxmap *m);
 /** daxmap_remap() - map again after daxmap_unmap(); 0 or -errno of mmap(2) */
 int daxmap_remap(struct daxmap *m, int prot);
 
+/**
+ * daxmap_move() - mremap(2) all of it to another place of the same alignment
+ * @m: mapped
+ *
+ * Return: 0, or -errno of mmap(2) or mremap(2): then it is where it was.
+ */
+int daxmap_move(struct daxmap *m);
+
 /** daxmap_close() - unmap what is mapped and close; safe to call twice */
 void daxmap_close(struct daxmap *m);
 

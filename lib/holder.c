@@ -122,6 +122,13 @@ int holder_map(struct holder *h, unsigned int map, const char *path,
 	return ask(h, &c, NULL);
 }
 
+int holder_move(struct holder *h, unsigned int map)
+{
+	struct holder_command c = { .op = OP_MOVE, .map = map };
+
+	return ask(h, &c, NULL);
+}
+
 int holder_unmap(struct holder *h, unsigned int map)
 {
 	struct holder_command c = { .op = OP_UNMAP, .map = map };

@@ -56,6 +56,9 @@ int holder_start(struct holder *h, struct timeline *tl,
 int holder_map(struct holder *h, unsigned int map, const char *path,
 	       enum daxmap_size size, off_t off, size_t len, int prot);
 
+/** holder_move() - mremap() of the slot to another address */
+int holder_move(struct holder *h, unsigned int map);
+
 /** holder_unmap() - munmap() of the slot, its descriptor stays open */
 int holder_unmap(struct holder *h, unsigned int map);
 

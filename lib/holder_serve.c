@@ -206,6 +206,8 @@ static int execute(const struct holder_command *c, struct holder_reply *r)
 	switch (c->op) {
 	case OP_MAP:
 		return daxmap_open(m, c->path, c->size, c->off, c->len, c->prot);
+	case OP_MOVE:
+		return daxmap_move(m);
 	case OP_UNMAP:
 		return daxmap_unmap(m);
 	case OP_CLOSE:
