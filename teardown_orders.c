@@ -361,7 +361,8 @@ static enum fate step_read_nd(struct world *w, unsigned int who)
 }
 
 static const struct operation operations[] = {
-	{ "fault", true, { { "map", step_map }, { "fault", step_fault }, { "unmap", step_unmap } } },
+	{ "fault", true, { { "map", step_map }, { "fault", step_fault },
+			   { "unmap", step_unmap } } },
 	{ "pin", true, { { "map", step_map }, { "pin", step_pin }, { "unpin", step_unpin },
 		   { "unmap", step_unmap } } },
 	{ "unpin", true, { { "map", step_map }, { "pin", step_pin }, { "unmap", step_unmap },

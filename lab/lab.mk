@@ -9,7 +9,7 @@
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
 
 LAB := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-LAB_GOALS := vm check debug-kernel bench repeat
+LAB_GOALS := vm check debug-kernel bench repeat soak
 
 KERNEL ?= debian:newest
 MODULES ?=
@@ -104,6 +104,23 @@ repeat:
 	@python3 $(LAB)/repeat.py $(if $(filter command environment,$(firstword \
 		$(origin CC))),--make 'CC=$(CC)')
 .PHONY: repeat
+
+# make soak [TIME=3600] [what 'make vm' takes]: random orders, boot after boot.
+# Results of each in out/soak/
+soak: export KERNEL := $(KERNEL)
+soak: export MODULES := $(MODULES)
+soak: export TESTS := $(TESTS)
+soak: export MEM := $(MEM)
+soak: export CPUS := $(CPUS)
+soak: export BACKEND := $(BACKEND)
+soak: export OUT := $(OUT)
+soak: export CACHE := $(CACHE)
+soak: export TIME := $(or $(TIME),3600)
+soak:
+	@sh $(LAB)/setup.sh vm
+	@python3 $(LAB)/soak.py $(if $(filter command environment,$(firstword \
+		$(origin CC))),--make 'CC=$(CC)')
+.PHONY: soak
 
 # Its program links what the suite's programs link, but not the harness
 OUTPUT ?= $(CURDIR)

@@ -41,6 +41,7 @@ struct health_state {
  * @iomem_fd: /proc/iomem
  * @vmstat_fd: /proc/vmstat
  * @vmstat: last text of it
+ * @renumbered: see health_renumbered()
  * @was: at health_begin()
  * @now: at health_end()
  * @text: findings
@@ -53,6 +54,7 @@ struct health {
 	int iomem_fd;
 	int vmstat_fd;
 	struct health_snapshot vmstat;
+	bool renumbered;
 	struct health_state was;
 	struct health_state now;
 	struct health_lines text;
@@ -196,6 +198,7 @@ int health_begin(struct health *h)
 {
 	int err = 0, ret;
 
+	h->renumbered = false;
 	health_lines_clear(&h->text);
 	health_lines_clear(&h->stray);
 	health_log_reset(&h->log);
@@ -310,6 +313,11 @@ static unsigned int judge_state(struct health *h, unsigned int oracles)
 	return found;
 }
 
+void health_renumbered(struct health *h)
+{
+	h->renumbered = true;
+}
+
 static void forget_numbers(struct health_state *s)
 {
 	health_snapshot_anonymous(&s->iomem, true);
@@ -332,7 +340,7 @@ int health_end(struct health *h, unsigned int oracles, unsigned int *found)
 		err = ret;
 	}
 	ask &= h->now.has;
-	if (!(oracles & HEALTH_NUMBERS)) {
+	if (h->renumbered) {
 		forget_numbers(&h->was);
 		forget_numbers(&h->now);
 	}

@@ -19,7 +19,7 @@
 #define HEALTH_DEVICES	0x20u	/* devices under /sys/bus/{dax,nd} differ */
 #define HEALTH_THP_SPLIT 0x40u	/* thp_split_pud moved although nobody looked */
 #define HEALTH_POISON	0x80u	/* a line of the log that tells of memory failure */
-/* without it, what a listing names by number may have another number */
+/* no oracle: what a listing names by number has another one, see health_renumbered() */
 #define HEALTH_NUMBERS	0x100u
 
 /*
@@ -58,6 +58,14 @@ void health_close(struct health *h);
  * Return: 0 or -errno; an oracle this kernel lacks is left out, not an error.
  */
 int health_begin(struct health *h);
+
+/**
+ * health_renumbered() - until the next health_begin(), numbers in names do not count
+ * @h: opened
+ *
+ * For what takes devices away that come back as others: "dax0.1" as "dax0.4".
+ */
+void health_renumbered(struct health *h);
 
 /**
  * health_end() - compare with health_begin()

@@ -194,13 +194,14 @@ void health_snapshot_anonymous(struct health_snapshot *s, bool addresses)
 
 	for (size_t i = 0; i < s->len; to++) {
 		bool number = names && numbers(s->text, i);
+		char c = s->text[i++];
 
-		s->text[to] = number ? '#' : s->text[i++];
 		while (number && i < s->len && strchr("0123456789.", s->text[i]))
 			i++;
-		if (s->text[to] == ':')
+		if (c == ':')
 			names = true;
-		if (s->text[to] != '\n')
+		s->text[to] = number ? '#' : c;
+		if (c != '\n')
 			continue;
 		names = !addresses;
 		if (!addresses)

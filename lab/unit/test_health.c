@@ -593,6 +593,33 @@ TEST(same)
 	EXPECT_FALSE(health_snapshot_same(&a, &empty));
 }
 
+static void snapshot_of(struct health_snapshot *s, const char *text)
+{
+	s->text = strdup(text);
+	s->len = strlen(text);
+	s->size = s->len + 1;
+}
+
+TEST(names_without_numbers)
+{
+	struct health_snapshot devices = { 0 }, iomem = { 0 };
+
+	snapshot_of(&devices, "dax dax0.1: device_dax\nnd dax0.3: dax_pmem\nnd dax0.10: dax_pmem\n"
+		    "nd namespace0.2: no driver\nnd region0: nd_region\n");
+	health_snapshot_anonymous(&devices, false);
+	EXPECT_STREQ("dax dax#: device_dax\nnd dax#: dax_pmem\nnd dax#: dax_pmem\n"
+		     "nd namespace#: no driver\nnd region#: nd_region\n", devices.text);
+	/* a driver that is missing is seen all the same */
+	snapshot_of(&iomem, "1f0000000-1f3ffffff : Persistent Memory\n"
+		    "  1f0000000-1f00fffff : namespace0.1\n  1f0200000-1f3ffffff : dax0.12\n");
+	health_snapshot_anonymous(&iomem, true);
+	EXPECT_STREQ("1f0000000-1f3ffffff : Persistent Memory\n"
+		     "  1f0000000-1f00fffff : namespace#\n  1f0200000-1f3ffffff : dax#\n",
+		     iomem.text);
+	health_snapshot_free(&devices);
+	health_snapshot_free(&iomem);
+}
+
 TEST(this_machine_twice)
 {
 	struct health_snapshot a = { 0 }, b = { 0 };
