@@ -121,6 +121,23 @@ def speed(times, first_after_command):
             "first_verdict_after_command": round(first_after_command, 2)}
 
 
+ORDERS = re.compile(r"(\d+) orders, (\d+) visited, (\d+) left out, (\d+) not possible; "
+                    r"(\d+) failed")
+
+
+def orders_of(results):
+    """{cell: what it said of the orders it went through}."""
+    found = {}
+    for result in results:
+        for text in result.diagnostics:
+            match = ORDERS.search(text)
+            if match:
+                names = ("all", "visited", "left_out", "not_possible", "failed")
+                found[result.full_name] = {**dict(zip(names, map(int, match.groups()))),
+                                           "seconds": result.seconds}
+    return found
+
+
 def collect(run):
     cells = {result.name: measured(result) for result in run.in_order()
              if result.program == BENCH}
@@ -135,6 +152,7 @@ def collect(run):
             "accelerator": "kvm" if qemu.kvm_works() else "tcg", "goals": GOALS,
             "cycle": cycle, "register": register,
             "frame": cells.get("bench.pmd.frame", {}),
+            "orders": orders_of(run.in_order()),
             "speed": speed(run.times, run.first_verdict)}
 
 
@@ -223,6 +241,18 @@ def speed_table(found):
     return columns(rows)
 
 
+def orders_table(found):
+    """Of the steered ones the share that a run visits, and how fast it goes."""
+    if not found:
+        return ["  no cell of orders was run"]
+    rows = [["", "orders", "visited", "share", "a second"]]
+    for name, each in found.items():
+        share = f"{100 * each['visited'] / each['all']:.0f} %" if each["all"] else "-"
+        rows.append([name, str(each["all"] or "-"), str(each["visited"]), share,
+                     f"{each['visited'] / max(each['seconds'], 0.001):.1f}"])
+    return columns(rows)
+
+
 def page(found):
     boots = f"{found['boots']} boot" + ("s" if found["boots"] != 1 else "")
     return "\n".join([
@@ -234,6 +264,8 @@ def page(found):
         "registering and releasing memory, scaled to 1 GiB; ratio to anonymous memory",
         *register_table(found["register"]), "",
         "the frame around a cell", *frame_table(found["frame"]), "",
+        "orders of two operations (DAX_TEST_ORDERS=all visits all)",
+        *orders_table(found["orders"]), "",
         "the suite", *speed_table(found["speed"])])
 
 

@@ -125,11 +125,11 @@ bool guard_is_wedged(const struct guard *g, const char *key)
 	return false;
 }
 
-void guard_set_wedged(struct guard *g)
+static void mark_wedged(struct guard *g, const struct victim *v)
 {
-	const char *key = victim_key(&g->victim);
+	const char *key = victim_key(v);
 
-	victim_avoid(&g->set, &g->victim);
+	victim_avoid(&g->set, v);
 	for (int i = 0; i < VICTIM_MAX; i++) {
 		if (!strcmp(g->wedged[i], key))
 			return;
@@ -138,6 +138,24 @@ void guard_set_wedged(struct guard *g)
 			return;
 		}
 	}
+}
+
+/* is it a parent of several that is being taken away? */
+static bool takes_region(const struct guard *g)
+{
+	const struct victim *v = &g->victim;
+
+	return g->undo && v->above.name[0] && strcmp(v->above.name, v->holder) &&
+	       strcmp(v->above.name, v->dax);
+}
+
+void guard_set_wedged(struct guard *g)
+{
+	mark_wedged(g, &g->victim);
+	/* whoever is stuck there holds all that is below */
+	for (unsigned int i = 0; i < g->set.nr && takes_region(g); i++)
+		if (!strcmp(g->set.now[i].region, g->victim.region))
+			mark_wedged(g, &g->set.now[i]);
 }
 
 static bool holders_alive(const struct guard *g)

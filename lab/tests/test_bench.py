@@ -40,6 +40,22 @@ class Samples(unittest.TestCase):
         self.assertIn("pud: no device", text)
 
 
+class Orders(unittest.TestCase):
+    def test_share_and_speed(self):
+        found = bench.orders_of([
+            cell("pin", ["120 orders, 30 visited, 2 left out, 1 not possible; 0 failed"]),
+            cell("random", ["0 orders, 7 visited, 0 left out, 0 not possible; 1 failed"]),
+            cell("other", ["nothing"])])
+        self.assertEqual(list(found), ["dax_bench.pin", "dax_bench.random"])
+        self.assertEqual(found["dax_bench.random"]["failed"], 1)
+        text = "\n".join(bench.orders_table(found))
+        self.assertIn("25 %", text)
+        self.assertIn("30.0", text)
+
+    def test_none(self):
+        self.assertIn("no cell", "".join(bench.orders_table({})))
+
+
 class Speed(unittest.TestCase):
     def test_cells_a_second_is_the_suite_s_alone(self):
         boot = [("power on", 10.0), ("up", 14.0), ("begin gup_devdax", 16.0),
