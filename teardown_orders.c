@@ -33,7 +33,7 @@
 #define MAP_BYTES	(4u << 20)
 
 /* Orders of a pair in each run; DAX_TEST_ORDERS= asks for more, "all" for all. */
-#define PAIR_ORDERS	12
+#define PAIR_ORDERS	8
 
 /* Random orders: so long, or DAX_TEST_TIME. */
 #define RANDOM_SECONDS	5.0
