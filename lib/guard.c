@@ -433,6 +433,17 @@ int guard_restore(struct guard *g)
 	return first ?: ret;
 }
 
+/* what the owner has asked for goes on without it, and must not be crossed */
+static void await_mate(const struct guard *g)
+{
+	uint64_t end = timeline_now() + ACTOR_DEADLINE_NS;
+	struct timespec ts = { .tv_nsec = GUARD_POLL_NS };
+	struct guard_proc mate = proc_of(g->mate.pid);
+
+	while (g->mate.busy && proc_alive(&mate) && timeline_now() < end)
+		nanosleep(&ts, NULL);
+}
+
 static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 {
 	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
@@ -448,8 +459,10 @@ static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 		if (n > 0 || (n < 0 && errno != EINTR))
 			break;
 	}
-	if (!g->done)
+	if (!g->done) {
+		await_mate(g);
 		guard_restore(g);
+	}
 	_exit(0);
 }
 
