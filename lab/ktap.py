@@ -186,6 +186,12 @@ def last_words(console):
     return ""
 
 
+def panic_of(console):
+    """The words of a panic, which is the last of a boot; or ''."""
+    at = console.rfind("Kernel panic - not syncing")
+    return last_words(console[console.rfind("\n", 0, at) + 1:]) if at >= 0 else ""
+
+
 def function_of(lines):
     """The kernel function that a report speaks of, or ''."""
     in_trace = False

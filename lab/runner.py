@@ -284,7 +284,9 @@ class Guest:
                             f"{stream.last.full_name if stream.last else '-'}: "
                             f"{stream.reboot}")
             return
-        words = ktap.last_words(read_from(self.run.console, self.mark))
+        # On a loaded machine the cell's first line may be read when all is over
+        words = (ktap.last_words(read_from(self.run.console, self.mark))
+                 or ktap.panic_of(read_from(self.run.console, self.start)))
         if self.hung:
             cause = (f"the guest hung: no output for {self.run.hang_limit:.0f} s"
                      + (f" after {words}" if words else ""))

@@ -137,6 +137,16 @@ class LastWords(unittest.TestCase):
     def test_none(self):
         self.assertEqual(ktap.last_words("[ 1.0] all is well\n"), "")
 
+    def test_a_panic_is_found_wherever_it_is(self):
+        console = ("[ 1.0] BUG: something else\n[ 2.0] sysrq: Trigger a crash\n"
+                   "[ 2.1] Kernel panic - not syncing: sysrq triggered crash\n"
+                   "[ 2.2] Call Trace:\n[ 2.3]  panic+0x114/0x2f1\n"
+                   "[ 2.3]  sysrq_handle_crash+0x16/0x20\n")
+        words = ktap.panic_of(console)
+        self.assertIn("sysrq triggered crash", words)
+        self.assertIn("sysrq_handle_crash", words)
+        self.assertEqual(ktap.panic_of("[ 1.0] BUG: something else\n"), "")
+
 
 class Files(unittest.TestCase):
     RESULTS = [
