@@ -7,7 +7,6 @@ prints is in OUT/repeat/NUMBER/<kernel>/run.log, with its results beside it.
 
 Exit status: 0 all runs said the same, 1 they did not, 2 it could not run.
 """
-import contextlib
 import os
 import sys
 import time
@@ -30,18 +29,7 @@ def parse_runs(text):
 
 def one_run(args, number):
     """{cell's full name: outcome}, and the run."""
-    args.out = os.path.join(args.home, str(number))
-    args.started = time.time()
-    run, machine = vm.prepare(args)
-    # What is built for the first run is what all of them are about
-    args.programs = args.programs or args.output or vm.ROOT
-    os.makedirs(run.out, exist_ok=True)
-    with open(os.path.join(run.out, "run.log"), "w", encoding="utf-8") as log, \
-            contextlib.redirect_stdout(log):
-        try:
-            run.run(*machine)
-        finally:
-            run.save()
+    run = vm.run_aside(args, os.path.join(args.home, str(number)))
     return {result.full_name: expected.outcome_of(result)
             for result in run.in_order()}, run
 

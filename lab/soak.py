@@ -8,7 +8,6 @@ repeats it.  Ctrl-C ends it, and the sums are printed all the same.
 
 Exit status: 0 no cell failed, 1 some did, 2 it could not run.
 """
-import contextlib
 import os
 import re
 import sys
@@ -58,20 +57,12 @@ def repeats(result):
 
 
 def one_boot(args, number, left):
-    args.out = os.path.join(args.home, str(number))
-    args.started = time.time()
-    run, machine = vm.prepare(args)
-    args.programs = args.programs or args.output or vm.ROOT
-    cells = sum(len(picked) for _, picked in run.plan.values())
-    os.environ["DAX_TEST_TIME"] = str(max(1, int(min(BOOT_SECONDS, left) / cells)))
-    os.makedirs(run.out, exist_ok=True)
-    with open(os.path.join(run.out, "run.log"), "w", encoding="utf-8") as log, \
-            contextlib.redirect_stdout(log):
-        try:
-            run.run(*machine)
-        finally:
-            run.save()
-    return run.in_order()
+    def share(run):
+        """The boot's time, between its cells."""
+        cells = sum(len(picked) for _, picked in run.plan.values())
+        os.environ["DAX_TEST_TIME"] = str(max(1, int(min(BOOT_SECONDS, left) / cells)))
+
+    return vm.run_aside(args, os.path.join(args.home, str(number)), share).in_order()
 
 
 def line(number, seconds, done):

@@ -158,6 +158,23 @@ def prepare(args, programs=PROGRAMS, targets=("all",)):
     return run, (base, memory, cpus, backends)
 
 
+def run_aside(args, out, before=lambda run: None):
+    """One run of several: its results are in out, and what it prints, in run.log."""
+    args.out, args.started = out, time.time()
+    run, machine = prepare(args)
+    # What is built for the first run is what all of them are about
+    args.programs = args.programs or args.output or ROOT
+    before(run)
+    os.makedirs(run.out, exist_ok=True)
+    with open(os.path.join(run.out, "run.log"), "w", encoding="utf-8") as log, \
+            contextlib.redirect_stdout(log):
+        try:
+            run.run(*machine)
+        finally:
+            run.save()
+    return run
+
+
 def run_suite(args):
     run, machine = prepare(args)
     try:
