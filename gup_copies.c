@@ -601,11 +601,7 @@ void copy_removed(struct cell *c)
 	if (expect_ok(c, ret, "mapping the file", "") && copy_parts(c, &m, twin)) {
 		daxmap_close(&m);
 		close(twin);
-		ret = guard_bind_call(c->guard, action_unlink);
-		if (!expect(c, VERDICT_NEVER_RETURNED, ret != -ECHILD && ret != -ETIMEDOUT,
-			    "removing the file: %s",
-			    ret == -ECHILD ? "its task died" : strerror(-ret)))
-			guard_set_wedged(c->guard);
+		cell_remove_file(c);
 		return;
 	}
 	daxmap_close(&m);

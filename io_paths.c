@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <string.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -171,23 +170,6 @@ void control_wrong_byte(struct cell *c)
 	free(buf);
 }
 
-/*
- * Bytes that are right are not all: whoever removes a file whose entries were miscounted
- * dies of it, with the inode half gone.
- */
-static void remove_file(struct cell *c)
-{
-	int ret;
-
-	if (!(c->memory->bit & MEMORY_FILES))
-		return;
-	ret = guard_bind_call(c->guard, action_unlink);
-	if (!expect(c, VERDICT_NEVER_RETURNED, ret != -ECHILD && ret != -ETIMEDOUT,
-		    "removing the file: %s", ret == -ECHILD ? "its task died" : strerror(-ret)))
-		guard_set_wedged(c->guard);
-	expect_ok(c, ret == -ECHILD || ret == -ETIMEDOUT ? 0 : ret, "removing the file", "");
-}
-
 void every_path(struct cell *c)
 {
 	struct iopath *p, *ground;
@@ -200,5 +182,6 @@ void every_path(struct cell *c)
 			all_trials(&w, p, ground);
 	}
 	ways_close(&w);
-	remove_file(c);
+	if (c->memory->bit & MEMORY_FILES)
+		cell_remove_file(c);
 }

@@ -352,6 +352,17 @@ bool cell_fresh_pages(struct cell *c)
 	return expect_ok(c, guard_fresh_pages(guard), "a fresh memory map", "") && take_memory(c);
 }
 
+bool cell_remove_file(struct cell *c)
+{
+	int ret = guard_bind_call(guard, action_unlink);
+	bool lost = ret == -ECHILD || ret == -ETIMEDOUT;
+
+	if (lost)
+		guard_set_wedged(guard);
+	return expect(c, lost ? VERDICT_NEVER_RETURNED : VERDICT_FAILED, !ret,
+		      "removing the file: %s", ret == -ECHILD ? "its task died" : strerror(-ret));
+}
+
 static void clock_of(uint64_t wanted)
 {
 	struct pin_targets *t = &guard->targets;

@@ -240,6 +240,17 @@ void note_lines(const struct cell *c, const char *what, const char *text);
  */
 bool cell_fresh_pages(struct cell *c);
 
+/**
+ * cell_remove_file() - remove the cell's file, in a task that may not survive it
+ * @c: the cell, its file not open
+ *
+ * Bytes that are right are not all: whoever removes a file whose entries were
+ * miscounted dies of it, and its device is lost until reboot.
+ *
+ * Return: true, or false with the cell failed.
+ */
+bool cell_remove_file(struct cell *c);
+
 /** cell_failed() - has anything failed or been skipped so far? */
 bool cell_over(const struct cell *c);
 

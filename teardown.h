@@ -8,6 +8,7 @@
 #include "suite.h"
 
 #define TAG_SINK	0x5000	/* what a pin brings into the memory, plus its slot */
+#define TAG_OWNER	0x4f57	/* bytes of whoever has the memory next */
 #define TAG_ANY		0	/* for bytes_check(): whatever it is */
 
 #define FILE_BYTES	(4u << 20)	/* of a file whose ground is taken away */

@@ -14,8 +14,6 @@
 
 #include "teardown.h"
 
-#define TAG_OWNER	0x4f57	/* bytes of whoever has the memory next */
-
 /* What the change takes under emulation when nothing is in its way. */
 #define OWNER_USUAL_NS	(300 * NSEC_PER_MSEC)
 

@@ -19,8 +19,6 @@
 
 #include "teardown.h"
 
-#define TAG_OWNER	0x4f57	/* bytes of the process that gets the memory */
-
 /* An unbind, and hot-adding of a gigabyte under emulation. */
 #define RAM_USUAL_NS	(500 * NSEC_PER_MSEC)
 
