@@ -103,6 +103,13 @@ static void judge_reach(struct scene *s)
 	s->method[0] = NULL;
 	if (sink)
 		ret = holder_check(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
+	/* wrong bytes of any other kind are told, and are not called a hole */
+	if (ret == -EILSEQ && (sink ? !!holder_check(&s->viewer, MAP_MAIN, s->off[0], s->len,
+						     TAG_SINK) : s->h.seen != TAG_OWNER)) {
+		cell_adds(c, "wrong bytes by the old pin: %s",
+			  sink ? s->viewer.why : s->h.why);
+		return;
+	}
 	if (!ret || ret == -EILSEQ)
 		cell_adds(c, ret ? "a hole: the old pin %s the next owner's bytes" :
 				   "the old pin never %s the next owner's bytes",

@@ -287,7 +287,7 @@ int holder_release(struct holder *h, unsigned int pin)
 {
 	struct holder_command c = { .op = OP_RELEASE, .pin = pin };
 
-	return ask(h, &c, NULL);
+	return ask(h, &c, &h->seen);
 }
 
 int holder_reach(struct holder *h, unsigned int pin, uint16_t tag, unsigned long *seen)

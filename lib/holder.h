@@ -25,6 +25,7 @@
  * @pid: the process; 0 when there is none; in its own session
  * @sock: commands and replies
  * @stuck: it has left a command unanswered and is not asked again
+ * @seen: whose pattern the bytes of the last SOURCE pin were, by their first word
  * @off: offset in the device or file that each map slot begins at
  * @why: a sentence about the last command that failed
  */
@@ -32,6 +33,7 @@ struct holder {
 	pid_t pid;
 	int sock;
 	bool stuck;
+	unsigned long seen;
 	off_t off[HOLDER_MAPS];
 	char why[192];
 };

@@ -148,11 +148,13 @@ static int do_release(const struct holder_command *c, struct holder_reply *r)
 	timeline_mark(me.tl, TL_RELEASING);
 	ret = pin_release(pin);
 	timeline_mark(me.tl, TL_RELEASED);
-	if (ret)
+	if (ret) {
 		snprintf(r->why, sizeof(r->why), "%s", pin->why);
-	else if (pin->method->flags & PIN_SOURCE)
+	} else if (pin->method->flags & PIN_SOURCE) {
+		r->value = pattern_tag(*(uint64_t *)pin->peer);
 		ret = check_bytes(pin->peer, pin->len, me.tag[c->pin],
 				  me.off[c->pin], r->why, sizeof(r->why));
+	}
 	pin_close(pin);
 	pin->method = NULL;
 	return ret;
