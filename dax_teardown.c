@@ -156,6 +156,13 @@ static bool is_ram_pin(const struct pin_method *m)
 		.wants = pin, .destructive = true, .run = fn,			\
 	}
 
+/* a device of a region that can be divided */
+#define DYNAMIC(word, text, action, pin, fn)					\
+	{									\
+		.name = word, .what = text, .on = MEMORY_DYNAMIC, .sizes = AT_PMD, \
+		.act = action, .wants = pin, .ignore = HEALTH_NUMBERS, .run = fn, \
+	}
+
 /* a namespace destroyed and created again, alone and with a pin from before */
 #define OWNER(action)								\
 	{									\
@@ -396,6 +403,43 @@ static const struct scenario scenarios[] = {
 		.name = "in_use",
 		.what = "a namespace that is in use is not destroyed",
 		.sizes = AT_PMD, .act = "recreate_same", .run = owner_refused,
+	},
+	{
+		.name = "",
+		.what = "mapped, no pin: returns; touching is SIGBUS until the next bind",
+		.on = MEMORY_DYNAMIC, .sizes = AT_PTE | AT_PMD, .act = "unbind_device_dax",
+		.run = mapping_only,
+	}, {
+		.name = "",
+		.what = "one pin out: the mapping is revoked, the action waits for the pin",
+		.on = MEMORY_DYNAMIC, .sizes = AT_PTE | AT_PMD, .act = "unbind_device_dax",
+		.wants = is_vmsplice, .run = pinned,
+	},
+	DYNAMIC("", "mapped, no pin: it is destroyed, and made again", "destroy_device", NULL,
+		dynamic_mapped),
+	DYNAMIC("", "one pin out: destroying the device waits for it", "destroy_device",
+		can_hold_long, dynamic_pinned),
+	DYNAMIC("", "mapped, the region's driver goes, and comes back", "unbind_dax_region",
+		NULL, level_mapped),
+	DYNAMIC("", "one pin out, the region's driver goes: it waits", "unbind_dax_region",
+		can_hold_long, level_pinned),
+	DYNAMIC("", "nobody uses it: the next device is made of its memory", "recreate_device",
+		NULL, owner_alone),
+	DYNAMIC("", "a pin from before is out: the next device has to wait for it",
+		"recreate_device", is_owner_pin, owner_pinned),
+	DYNAMIC("two_ranges", "mapped, the device is of two ranges of memory",
+		"unbind_device_dax", NULL, dynamic_ranges),
+	DYNAMIC("two_ranges", "one pin out, in the second of two ranges of memory",
+		"unbind_device_dax", is_vmsplice, dynamic_ranges),
+	DYNAMIC("resized", "grown and shrunk between binds: what stays keeps its bytes", NULL,
+		NULL, dynamic_resized),
+	DYNAMIC("refused", "what is in use, or impossible, is refused, and nothing changes",
+		NULL, NULL, dynamic_refused),
+	DYNAMIC("again_and_again", "made, bound and destroyed: nothing is left of it", NULL,
+		NULL, dynamic_rounds),
+	{
+		.name = "static", .what = "a namespace's region cannot be divided",
+		.sizes = AT_PMD, .run = dynamic_static,
 	},
 	MODULE("rmmod_device_dax"),
 	MODULE_PINNED("rmmod_device_dax"),

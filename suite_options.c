@@ -29,6 +29,7 @@ static void usage(FILE *f)
 		"  DAX_TEST_NAMESPACE  namespaces that may be destroyed, e.g. namespace0.1\n"
 		"  DAX_TEST_DEV        device-dax devices that may be used, e.g. /dev/dax0.1\n"
 		"                      (else: namespaces whose label name begins with ksft-dax)\n"
+		"  DAX_TEST_REGION     a dynamic dax region that may be divided, by its id\n"
 		"  DAX_TEST_VFIO       a group in /dev/vfio that may be attached to the IOMMU\n"
 		"  DAX_TEST_CELLS      like -t, several separated by blanks\n"
 		"  DAX_TEST_RELEASE    after an early return: defuse (default: bind again, then\n"

@@ -260,6 +260,15 @@ void ram_pinned(struct cell *c);
 void ram_offline(struct cell *c);
 void ram_again_and_again(struct cell *c);
 
+/* teardown_dynamic.c: devices made in a region, resized and destroyed */
+void dynamic_mapped(struct cell *c);
+void dynamic_pinned(struct cell *c);
+void dynamic_ranges(struct cell *c);
+void dynamic_resized(struct cell *c);
+void dynamic_refused(struct cell *c);
+void dynamic_rounds(struct cell *c);
+void dynamic_static(struct cell *c);
+
 /* teardown_orders.c: two operations, in every order of their steps */
 void orders(struct cell *c);
 void orders_random(struct cell *c);

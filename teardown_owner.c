@@ -20,8 +20,10 @@
 static bool begin(struct cell *c, struct scene *s)
 {
 	char why[VICTIM_WHY] = "";
-	int ret = level_find(&c->v, LEVEL_DAX_PMEM, why, sizeof(why));
+	int ret = 0;
 
+	if (c->memory->bit == MEMORY_DEVDAX)
+		ret = level_find(&c->v, LEVEL_DAX_PMEM, why, sizeof(why));
 	if (ret) {
 		skip(c, "%s", why);
 		return false;
@@ -67,6 +69,13 @@ static int block_of(struct scene *s, char *path, size_t len, off_t *off)
 	return now.block[0] ? 0 : -ENODEV;
 }
 
+/* is what comes next a device that is mapped, too? */
+static bool is_device_again(const struct cell *c)
+{
+	return c->action->run == action_recreate_same ||
+	       c->action->run == action_dynamic_recreate;
+}
+
 /* the next owner's bytes, where the pin is */
 static int settle_in(struct scene *s)
 {
@@ -74,7 +83,7 @@ static int settle_in(struct scene *s)
 	off_t off;
 	int ret;
 
-	if (s->c->action->run == action_recreate_same)
+	if (is_device_again(s->c))
 		return 0;
 	ret = block_of(s, path, sizeof(path), &off);
 	ret = ret ?: bytes_write(path, off, s->len, TAG_OWNER, s->off[0]);
@@ -88,7 +97,7 @@ static int settle_in_dax(struct scene *s)
 
 	ret = ret ?: holder_map(&s->viewer, MAP_MAIN, s->c->v.node, s->c->size, 0, 0,
 				PROT_READ | PROT_WRITE);
-	if (s->c->action->run != action_recreate_same)
+	if (!is_device_again(s->c))
 		return ret;
 	return ret ?: holder_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
 }

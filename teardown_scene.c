@@ -37,25 +37,28 @@ static uint32_t filled_bit(const struct cell *c)
 	return 1u << (c->size + (c->v.map_dev ? DAXMAP_NR : 0));
 }
 
-/* a file is a new one for each cell, and small; of a device what will be looked at */
+/*
+ * A file is a new one for each cell, and small, as a dynamic device is; of others what
+ * will be looked at.
+ */
 static bool fill(struct scene *s)
 {
 	struct cell *c = s->c;
-	bool file = c->v.mount[0];
+	bool whole = c->v.mount[0] || c->memory->bit == MEMORY_DYNAMIC;
 	int ret;
 
-	if (!file && c->guard->filled & filled_bit(c))
+	if (!whole && c->guard->filled & filled_bit(c))
 		return true;
 	ret = holder_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, file ? c->v.size : WINDOW_BYTES,
+	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, whole ? c->v.size : WINDOW_BYTES,
 				 TAG_MEMORY);
-	if (!ret && !file)
+	if (!ret && !whole)
 		ret = holder_strew(&s->h, MAP_WHOLE, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
 				   SAMPLE_BYTES, TAG_MEMORY);
 	ret = ret ?: holder_close(&s->h, MAP_WHOLE);
 	if (!expect_ok(c, ret, "filling the device", s->h.why))
 		return false;
-	if (!file)
+	if (!whole)
 		c->guard->filled |= filled_bit(c);
 	return true;
 }

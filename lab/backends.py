@@ -22,6 +22,9 @@ SECTION = 128 * MIB
 LOW = 2 * GIB
 HIGH = 4 * GIB
 
+# Of a dax region that can be divided: a dozen devices of the smallest size
+DYNAMIC = 256 * MIB
+
 Namespace = namedtuple("Namespace", "backend label mode align map size")
 
 
@@ -86,13 +89,19 @@ def in_ram(memory, wanted):
     return parts, LOW + at - HIGH
 
 
-def kernel_arguments(parts):
-    """For parts of RAM that are to be pmem.
+def kernel_arguments(parts, dynamic=False):
+    """For parts of RAM that are to be pmem; the last may be for dynamic dax devices.
+
+    Such a part is of type "soft reserved" (0xefffffff), as firmware marks memory
+    that is meant for special use: dax_hmem takes it.
 
     A kernel that chooses its own place keeps clear of the first four of them only,
     and may lie in another: nokaslr.
     """
     if not parts:
         return ""
-    return " nokaslr" + "".join(f" memmap={size // MIB}M!{start // MIB}M"
-                                for start, size in parts)
+    ends = ["!%dM"] * len(parts)
+    if dynamic:
+        ends[-1] = "%%%dM-1+0xefffffff"
+    return " nokaslr" + "".join(f" memmap={size // MIB}M" + end % (start // MIB)
+                                for (start, size), end in zip(parts, ends))

@@ -111,7 +111,8 @@ def run(args):
         overlay = archive(build(args.name, scratch), args)
     machine = qemu.Machine(kernel, (image.base_archive(cache, kernel), overlay),
                            console, vm.parse_memory(args.mem),
-                           vm.parse_cpus(args.cpus), iommu=args.iommu)
+                           vm.parse_cpus(args.cpus), iommu=args.iommu,
+                           dynamic=args.dynamic)
     try:
         status = follow(machine)
     finally:
@@ -145,6 +146,8 @@ def main():
                             default=os.environ.get(name, default))
     parser.add_argument("--iommu", action="store_true",
                         help="with an IOMMU and a device for vfio-pci behind it")
+    parser.add_argument("--dynamic", action="store_true",
+                        help="with a dax region that can be divided")
     # What comes after '--' is the program's; argparse would take it for its own
     words = [*sys.argv[1:], "--"]
     split = words.index("--")

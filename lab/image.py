@@ -26,7 +26,7 @@ BOOT_MODULES = (("libnvdimm", ""), ("nfit", ""), ("device_dax", ""),
 SPARE_MODULES = ("nd_btt", "nd_e820", "virtio_pci", "virtio_pmem", "kmem",
                  "dm_mod", "dm_delay", "configfs", "ext4", "xfs", "loop",
                  "crc32c_generic", "crc32_generic", "ib_uverbs", "rdma_rxe",
-                 "vfio_pci", "vfio_iommu_type1")
+                 "vfio_pci", "vfio_iommu_type1", "dax_hmem", "kvm_intel", "kvm_amd")
 
 # So long after its last use an archive is kept, in seconds
 KEEP_SECONDS = 24 * 3600
@@ -264,14 +264,15 @@ def passed_on(environment):
                    if re.fullmatch(r"DAX_TEST_[A-Z_]+", name)
                    # the guest has its own devices and list of cells
                    and name not in ("DAX_TEST_DEV", "DAX_TEST_NAMESPACE",
-                                    "DAX_TEST_CELLS", "DAX_TEST_VFIO"))
+                                    "DAX_TEST_REGION", "DAX_TEST_CELLS", "DAX_TEST_VFIO"))
 
 
 def run_archive(programs, cells, backends=pmem.DEFAULT):
     """The archive of one boot: programs, and the cells each is to run."""
     cpio = Cpio()
     cpio.copy("init", os.path.join(GUEST, "init"))
-    cpio.copy("lab/vfio", os.path.join(GUEST, "vfio"))
+    for name in ("vfio", "dynamic"):
+        cpio.copy(f"lab/{name}", os.path.join(GUEST, name))
     cpio.file("lab/namespaces", pmem.table(backends).encode())
     for name, source in programs.items():
         if cells.get(name):

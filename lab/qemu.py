@@ -115,7 +115,7 @@ class Machine:
     """A running guest; results is its results channel, to be read."""
 
     def __init__(self, kernel, initrd, console, memory, cpus, backends=pmem.DEFAULT,
-                 iommu=False):
+                 iommu=False, dynamic=False):
         program = shutil.which(QEMU)
         if not program:
             raise Refusal(f"no {QEMU}: install the package qemu-system-x86")
@@ -125,7 +125,8 @@ class Machine:
         virtio, more, room = virtio_options(pmem.sizes(backends, "virtio"))
         fds = [files, *fds, *more]
         hot += room
-        parts, memory = pmem.in_ram(memory, pmem.sizes(backends, "e820"))
+        parts, memory = pmem.in_ram(memory, pmem.sizes(backends, "e820")
+                                    + [pmem.DYNAMIC] * dynamic)
         accel = (["-accel", "kvm", "-cpu", "host"] if kvm_works() else
                  ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"])
         mib = memory // MIB
@@ -139,7 +140,7 @@ class Machine:
             "-m", f"{mib}M,slots=2,maxmem={mib + hot // MIB + 4096}M",
             *nvdimm, *virtio,
             "-kernel", kernel.image, "-initrd", f"/proc/self/fd/{files}",
-            "-append", arguments + pmem.kernel_arguments(parts),
+            "-append", arguments + pmem.kernel_arguments(parts, dynamic),
             "-display", "none", "-nodefaults",
             "-nic", "none", "-no-reboot", "-no-user-config",
             "-chardev", f"file,id=console,path={console},append=on",

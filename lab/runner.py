@@ -153,10 +153,12 @@ class Run:
             f.write(f"=== boot {self.boots} of {self.kernel.release} ===\n"
                     .encode())
         power_on = time.monotonic()
-        # an IOMMU is there for those who want one
-        iommu = any(".vfio" in cell for cells in left.values() for cell in cells)
+        # an IOMMU is there for those who want one, and so is memory to divide
+        cells = [cell for cells in left.values() for cell in cells]
         machine = Machine(self.kernel, (base, overlay), self.console, memory,
-                          cpus, backends, iommu)
+                          cpus, backends,
+                          iommu=any(".vfio" in cell for cell in cells),
+                          dynamic=any(cell.startswith("dynamic.") for cell in cells))
         guest = self.guest = Guest(self, machine)
         self.times.append(guest.stream.times)
         guest.stream.times.append(("power on", power_on))

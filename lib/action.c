@@ -9,7 +9,7 @@ const struct action actions[] = {
 		.name = "unbind_device_dax",
 		.verb = "unbind",
 		.what = "the device is unbound from device_dax through sysfs",
-		.on = MEMORY_DEVDAX,
+		.on = MEMORY_DEVDAX | MEMORY_DYNAMIC,
 		.run = victim_unbind,
 		.undo = victim_bind,
 	}, {
@@ -272,6 +272,28 @@ const struct action actions[] = {
 		.on = MEMORY_DEVDAX, .named = true,
 		.run = victim_disable_region,
 		.undo = level_enable_region,
+	}, {
+		.name = "unbind_dax_region",
+		.verb = "unbind",
+		.what = "the device that provides the dax region is unbound from its driver",
+		.level = LEVEL_DAX_REGION,
+		.on = MEMORY_DYNAMIC, .named = true,
+		.run = level_unbind,
+		.undo = action_dynamic_rebind,
+	}, {
+		.name = "destroy_device",
+		.verb = "destroying the device",
+		.what = "the device is unbound and destroyed, its bytes go back to the region",
+		.on = MEMORY_DYNAMIC, .named = true,
+		.run = action_dynamic_destroy,
+		.undo = action_dynamic_back,
+	}, {
+		.name = "recreate_device",
+		.verb = "destroying the device",
+		.what = "the device is destroyed, and the next one is made of the same memory",
+		.on = MEMORY_DYNAMIC, .named = true,
+		.run = action_dynamic_recreate,
+		.undo = action_dynamic_back,
 	},
 	{ 0 }
 };

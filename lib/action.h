@@ -119,6 +119,14 @@ int action_recreate_fsdax(const struct victim *v);
 int action_recreate_raw(const struct victim *v);
 int action_recreate_back(const struct victim *v);
 
+/* action_dynamic.c: a device of a dynamic dax region */
+int action_dynamic_destroy(const struct victim *v);
+int action_dynamic_recreate(const struct victim *v);
+int action_dynamic_back(const struct victim *v);
+
+/** action_dynamic_rebind() - bind the region's driver, and make the device again */
+int action_dynamic_rebind(const struct victim *v);
+
 /* action_ram.c: bound to kmem, with its first block of memory online or none */
 
 /** action_ram_block() - bytes of a block of memory that goes online; 0 without any */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "victim_dynamic.h"
 
 /* Files larger than this are not asked for; logs and metadata want room beside. */
 #define FILE_SYSTEM_BYTES	(96u << 20)
@@ -192,6 +193,23 @@ int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, cha
 	return ret ?: fsdax_file(&g->fs[1], "other", bytes, path, path_len, why, len);
 }
 
+/* a new one for each cell, of the region's lowest bytes */
+static int take_dynamic(const struct memory *m, struct guard *g, const struct memory_want *want,
+			struct victim *v, char *why, size_t len)
+{
+	struct dynamic *d = &g->set.dynamic;
+
+	(void)m;
+	if (!d->first[0]) {
+		snprintf(why, len,
+			 "no dynamic dax region is offered: give the id of one of 'daxctl list -R' in DAX_TEST_REGION (its data will be lost)");
+		return -ENODEV;
+	}
+	if (d->avoid)
+		return say_wedged(&d->was, why, len);
+	return dynamic_make(d, want->bytes, daxmap_bytes(want->size), v, why, len);
+}
+
 const struct memory memories[] = {
 	{
 		.name = "devdax",
@@ -229,6 +247,12 @@ const struct memory memories[] = {
 		.bit = MEMORY_SECTOR,
 		.largest = DAXMAP_PTE,
 		.take = take_block,
+	}, {
+		.name = "dynamic",
+		.what = "a device made in a dynamic dax region",
+		.bit = MEMORY_DYNAMIC,
+		.largest = DAXMAP_PMD,
+		.take = take_dynamic,
 	},
 	{ 0 }
 };

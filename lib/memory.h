@@ -21,6 +21,7 @@
 #define MEMORY_RAW	0x8u	/* a bare block device on a namespace of no mode */
 #define MEMORY_FSDAX	0x10u	/* one on a namespace in fsdax mode */
 #define MEMORY_SECTOR	0x20u	/* one on a block translation table */
+#define MEMORY_DYNAMIC	0x40u	/* a device made in a dynamic dax region */
 #define MEMORY_BLOCKS	(MEMORY_RAW | MEMORY_FSDAX | MEMORY_SECTOR)
 
 /**

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "victim_dynamic.h"
 #include "victim_internal.h"
 
 #define LABEL	"ksft-dax"
@@ -125,8 +126,8 @@ static int check_size(const struct victim *v, char *why, size_t len)
 			  name_of(v), size);
 }
 
-static int check_dax(const struct victim_env *env, const struct victim *v,
-		     char *why, size_t len)
+int victim_check_dax(const struct victim_env *env, const struct victim *v, char *why,
+		     size_t len)
 {
 	struct stat st;
 	char who[64];
@@ -197,7 +198,7 @@ static int check(const struct victim_env *env, const struct victim *v,
 	if (rc)
 		return rc;
 	if (v->dax[0])
-		return check_dax(env, v, why, len);
+		return victim_check_dax(env, v, why, len);
 	if (v->block[0])
 		return check_block(env, v, mode, named, why, len);
 	return victim_say(-EINVAL, why, len,
@@ -354,13 +355,16 @@ int victim_find_in(const struct victim_env *env, const char *ndns,
 
 int victim_set_find(struct victim_set *set, char *why, size_t len)
 {
+	int rc;
+
 	if (geteuid()) {
 		memset(set, 0, sizeof(*set));
 		return victim_say(-EPERM, why, len,
 				  "only root may take drivers off devices: run it as root");
 	}
-	return victim_find_in(&victim_machine, getenv("DAX_TEST_NAMESPACE"),
-			      getenv("DAX_TEST_DEV"), set, why, len);
+	rc = victim_find_in(&victim_machine, getenv("DAX_TEST_NAMESPACE"),
+			    getenv("DAX_TEST_DEV"), set, why, len);
+	return rc ? rc : dynamic_find(set, getenv("DAX_TEST_REGION"), why, len);
 }
 
 unsigned long long victim_usable(const struct victim *v, size_t align, bool map_dev)
@@ -463,7 +467,7 @@ static int reconfigure(struct victim_set *set, int i, const struct victim_want *
 				  "this kernel aligns device-dax to %s, not to %zu: is it built with transparent huge pages, and without PREEMPT_RT?",
 				  failed, want->align);
 	if (set->now[i].dax[0]) {
-		rc = check_dax(&victim_machine, &set->now[i], why, len);
+		rc = victim_check_dax(&victim_machine, &set->now[i], why, len);
 		if (rc)
 			return rc;
 	}
@@ -548,9 +552,13 @@ int victim_get(struct victim_set *set, const struct victim_want *want, struct vi
 
 void victim_avoid(struct victim_set *set, const struct victim *v)
 {
+	char first[32];
 	unsigned int i;
 
 	for (i = 0; i < set->nr; i++)
 		if (!strcmp(victim_key(&set->now[i]), victim_key(v)))
 			set->avoid[i] = true;
+	dynamic_first(v, first, sizeof(first));
+	if (set->dynamic.first[0] && !strcmp(first, set->dynamic.first))
+		set->dynamic.avoid = true;
 }

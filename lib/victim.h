@@ -39,7 +39,7 @@ struct victim_above {
  * @uuid: of the namespace's label; "" where there are no labels
  * @label: the namespace's label name
  * @claim: mode the label insists on, by the kernel's word; "" for any
- * @start: physical address of the namespace
+ * @start: physical address of the namespace, or of a dynamic device's first range
  * @capacity: bytes of the namespace, the memory map and padding included
  * @info_uuid: of the info block that gives the namespace its mode; "" if none
  * @align: bytes; 0 without info block
@@ -96,6 +96,20 @@ struct victim_want {
 };
 
 /**
+ * struct dynamic - a dax region whose devices may be made and thrown away
+ * @first: name of its first device, "dax0.0"; "" where no region was offered
+ * @was: that device as it was found
+ * @changed: it is another now, or was about to be
+ * @avoid: touch it no more
+ */
+struct dynamic {
+	char first[32];
+	struct victim was;
+	bool changed;
+	bool avoid;
+};
+
+/**
  * struct victim_set - everything that was offered, and what it was like
  * @nr: number of entries
  * @now: as they are
@@ -103,6 +117,7 @@ struct victim_want {
  * @mode: the mode each namespace was found in: "devdax", "fsdax", "sector", "raw"
  * @reconfigured: victim_get() has changed the namespace, or was about to
  * @avoid: touch it no more, see victim_avoid()
+ * @dynamic: the region that was offered, see victim_dynamic.h
  *
  * Plain data: a copy in shared memory serves the guardian.
  */
@@ -113,6 +128,7 @@ struct victim_set {
 	char mode[VICTIM_MAX][16];
 	bool reconfigured[VICTIM_MAX];
 	bool avoid[VICTIM_MAX];
+	struct dynamic dynamic;
 };
 
 /**
@@ -128,7 +144,7 @@ struct victim_set {
  * or mapped in another program, or on a bus whose provider is nfit_test's; and
  * one that holds something (libblkid) only when named by variable.  Changes
  * nothing and needs no library; without libblkid, other modes than devdax have
- * to be named.
+ * to be named.  DAX_TEST_REGION= offers a dynamic dax region beside them.
  *
  * One refusal of what was named refuses all.  Of what is labelled, the rest
  * serves, and @why tells of the first that was refused although 0 is returned.
@@ -235,7 +251,8 @@ int victim_to_ram(const struct victim *v);
  * @why: says what is missing, or differs
  * @len: bytes in @why
  *
- * By the label's uuid: when a region comes back its devices may be numbered anew.
+ * By the label's uuid: when a region comes back its devices may be numbered anew.  A
+ * device without a namespace keeps its name.
  * It is there with the same mode, size and alignment, bound to the same driver, and
  * with its node.
  *

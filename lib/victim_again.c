@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "timeline.h"
+#include "victim_dynamic.h"
 #include "victim_internal.h"
 
 /* Probed one after the other, in work items, large ones for a second. */
@@ -44,7 +45,8 @@ static int compare(const struct victim *was, const struct victim *now, const cha
 				  now->dax, now->size, now->align, was->size, was->align);
 	if (now->start != was->start || now->capacity != was->capacity)
 		return victim_say(-ESTALE, why, len,
-				  "%s has %llu bytes at %#llx, it had %llu at %#llx", now->ndns,
+				  "%s has %llu bytes at %#llx, it had %llu at %#llx",
+				  victim_key(now),
 				  now->capacity, now->start, was->capacity, was->start);
 	return 0;
 }
@@ -52,8 +54,13 @@ static int compare(const struct victim *was, const struct victim *now, const cha
 static int present(const struct victim *was, struct victim *now, char *mode, size_t len)
 {
 	char name[32];
-	int ret = victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
+	int ret;
 
+	if (!was->ndns[0]) {
+		snprintf(mode, len, "devdax");
+		return dynamic_read(was->dax, now);
+	}
+	ret = victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
 	ret = ret ?: victim_read_namespace(&victim_machine, name, now, mode, len);
 	return ret ? -ENODEV : 0;
 }
@@ -72,7 +79,8 @@ int victim_again(const struct victim *was, struct victim *now, char *why, size_t
 	int ret;
 
 	if (present(was, &found, mode, sizeof(mode)))
-		return victim_say(-ENODEV, why, len, "no namespace has the uuid of %s", was->ndns);
+		return victim_say(-ENODEV, why, len, "there is no %s any more, nor its uuid",
+				  was->ndns[0] ? was->ndns : was->dax);
 	ret = compare(was, &found, mode, why, len);
 	if (ret)
 		return ret;

@@ -199,6 +199,10 @@ unsigned long long victim_usable(const struct victim *v, size_t align, bool map_
 bool victim_offers_align(const struct victim_env *env, const char *region,
 			 size_t align, char *offered, size_t len);
 
+/** victim_check_dax() - may a dax device be used: 0; -EBUSY, -EINVAL with a sentence */
+int victim_check_dax(const struct victim_env *env, const struct victim *v, char *why,
+		     size_t len);
+
 /** victim_restore_one() - victim_set_restore() of entry @i; 0 or -errno */
 int victim_restore_one(struct victim_set *set, unsigned int i);
 

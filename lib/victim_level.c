@@ -30,6 +30,8 @@ static int directory(const struct victim *v, enum level which, char *path)
 
 	if (which == LEVEL_DEVICE_DAX)
 		snprintf(name, sizeof(name), DAX_DEVICES "/%s", v->dax);
+	else if (which == LEVEL_DAX_REGION)
+		snprintf(name, sizeof(name), DAX_DEVICES "/%s/..", v->dax);
 	else if (which == LEVEL_DAX_PMEM)
 		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->holder);
 	else if (which == LEVEL_ND_REGION)
@@ -37,7 +39,9 @@ static int directory(const struct victim *v, enum level which, char *path)
 	else if (which == LEVEL_ND_BUS)
 		/* below it ndbus0, and below that the region */
 		snprintf(name, sizeof(name), ND_DEVICES "/%s/../..", v->region);
-	if (!v->holder[0] || !v->region[0] || !realpath(name, path))
+	if (which != LEVEL_DAX_REGION && (!v->holder[0] || !v->region[0]))
+		return -ENODEV;
+	if (!realpath(name, path))
 		return -ENODEV;
 	return 0;
 }
@@ -48,7 +52,7 @@ int level_find(struct victim *v, enum level which, char *why, size_t len)
 
 	memset(&v->above, 0, sizeof(v->above));
 	if (directory(v, which, path))
-		return victim_say(-ENODEV, why, len, "%s has no namespace below a region",
+		return victim_say(-ENODEV, why, len, "%s is not below a region",
 				  victim_key(v));
 	snprintf(driver, sizeof(driver), "%s/driver", path);
 	if (!realpath(driver, real))
@@ -164,7 +168,7 @@ static bool owns_memory(FILE *iomem, const char *name)
 int level_left(const struct victim *v, enum level which, char *what, size_t len)
 {
 	const struct { const char *dir, *name; enum level from; } device[] = {
-		{ DAX_DEVICES, v->dax, LEVEL_DAX_PMEM },
+		{ DAX_DEVICES, v->dax, LEVEL_DAX_REGION },
 		{ ND_DEVICES, v->holder, LEVEL_ND_REGION },
 		{ ND_DEVICES, v->ndns, LEVEL_ND_REGION },
 		{ ND_DEVICES, v->region, LEVEL_ND_BUS },
@@ -247,11 +251,14 @@ static int await_back(const struct victim *v)
 	return 0;
 }
 
+int level_rebind(const struct victim *v)
+{
+	return is_bound(v) ? 0 : write_driver(v, "bind");
+}
+
 int level_bind(const struct victim *v)
 {
-	int ret = is_bound(v) ? 0 : write_driver(v, "bind");
-
-	return ret ?: await_back(v);
+	return level_rebind(v) ?: await_back(v);
 }
 
 int level_enable_namespace(const struct victim *v)

@@ -15,15 +15,23 @@
  * enum level - which of them
  * @LEVEL_NONE: none
  * @LEVEL_DEVICE_DAX: device_dax itself
+ * @LEVEL_DAX_REGION: of the device that provides a dynamic dax region: hmem
  * @LEVEL_DAX_PMEM: dax_pmem, of the namespace's own device ("dax0.1" on the nd bus)
  * @LEVEL_ND_REGION: nd_region, of all namespaces of a region
  * @LEVEL_ND_BUS: what provides the bus: nfit, e820_pmem, virtio_pmem
  */
-enum level { LEVEL_NONE, LEVEL_DEVICE_DAX, LEVEL_DAX_PMEM, LEVEL_ND_REGION, LEVEL_ND_BUS };
+enum level {
+	LEVEL_NONE,
+	LEVEL_DEVICE_DAX,
+	LEVEL_DAX_REGION,
+	LEVEL_DAX_PMEM,
+	LEVEL_ND_REGION,
+	LEVEL_ND_BUS,
+};
 
 /**
  * level_find() - the device of a level and its driver
- * @v: a device with a namespace; @v->above is filled
+ * @v: a device with a namespace, or a dynamic one; @v->above is filled
  * @which: which
  * @why: a sentence when it fails
  * @len: bytes in @why
@@ -79,6 +87,9 @@ unsigned long long level_data(const struct victim *v);
 
 /** level_unbind() - unbind @v->above; 0 or -errno; blocks as long as the kernel does */
 int level_unbind(const struct victim *v);
+
+/** level_rebind() - bind @v->above unless it is bound, and wait for nothing; 0 or -errno */
+int level_rebind(const struct victim *v);
 
 /**
  * level_bind() - bind @v->above, and wait until the dax device is back

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "victim_dynamic.h"
 #include "victim_internal.h"
 
 static bool is_as_found(const struct victim *now, const char *now_mode,
@@ -131,5 +132,6 @@ int victim_set_restore(struct victim_set *set)
 		if (!first)
 			first = rc;
 	}
-	return first;
+	rc = dynamic_restore(set);
+	return first ? first : rc;
 }

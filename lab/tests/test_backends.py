@@ -75,6 +75,11 @@ class Ram(unittest.TestCase):
         self.assertEqual(backends.kernel_arguments([(6 * GIB, 128 * MIB)]),
                          " nokaslr memmap=128M!6144M")
 
+    def test_the_last_part_may_be_for_devices_that_are_made(self):
+        parts = [(6 * GIB, 128 * MIB), (7 * GIB, 256 * MIB)]
+        self.assertEqual(backends.kernel_arguments(parts, dynamic=True),
+                         " nokaslr memmap=128M!6144M memmap=256M%7168M-1+0xefffffff")
+
 
 class Options(unittest.TestCase):
     def test_nothing_of_what_is_not_wanted(self):

@@ -26,7 +26,7 @@ TEST(each_has_a_name_and_a_bit_of_its_own)
 		for (const struct memory *n = memories; n != m; n++)
 			EXPECT_STRNE(m->name, n->name);
 	}
-	EXPECT_EQ(MEMORY_DEVDAX | MEMORY_FILES | MEMORY_BLOCKS, bits);
+	EXPECT_EQ(MEMORY_DEVDAX | MEMORY_FILES | MEMORY_BLOCKS | MEMORY_DYNAMIC, bits);
 }
 
 TEST(files_lie_on_what_can_be_made)
