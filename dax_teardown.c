@@ -138,6 +138,12 @@ static bool can_hold_dmdelay(const struct pin_method *m)
 		.ignore = HEALTH_NUMBERS, .run = module_pinned,			\
 	}
 
+/* not held, and yet it can be reached again: a mapping of another kind */
+static bool is_guest(const struct pin_method *m)
+{
+	return m->reach && !can_hold(m);
+}
+
 static bool is_owner_pin(const struct pin_method *m)
 {
 	return is_vmsplice(m) || is_file_sink(m);
@@ -146,7 +152,7 @@ static bool is_owner_pin(const struct pin_method *m)
 /* a page in a pipe, and one that can be reached without letting go of it */
 static bool is_ram_pin(const struct pin_method *m)
 {
-	return is_vmsplice(m) || m->reach;
+	return can_hold(m) && (is_vmsplice(m) || m->reach);
 }
 
 /* what cannot be taken offline again is memory until reboot */
@@ -232,6 +238,11 @@ static const struct scenario scenarios[] = {
 		.name = "let_go_one_by_one",
 		.what = "several pins by several methods: the action waits for the last",
 		.sizes = AT_ALL, .actions = FIRST_ACTION, .pin_word = "several", .run = several,
+	}, {
+		.name = "",
+		.what = "a virtual machine's memory: returns; the guest's CPU stops at it",
+		.sizes = AT_ALL, .actions = FIRST_ACTION, .wants = is_guest,
+		.run = guest_mapped,
 	}, {
 		.name = "while_written",
 		.what = "a thread writes the mapping all the while",

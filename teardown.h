@@ -207,6 +207,7 @@ void random_pins(struct cell *c);
 
 /* teardown_users.c */
 void mapping_only(struct cell *c);
+void guest_mapped(struct cell *c);
 void while_written(struct cell *c);
 void while_mapped(struct cell *c);
 void while_opened(struct cell *c);

@@ -26,6 +26,48 @@ void mapping_only(struct cell *c)
 	scene_finish(&s);
 }
 
+/* the guest reads and writes a page, which it has from here on; nothing is held */
+static bool let_guest_in(struct scene *s, size_t off)
+{
+	const struct pin_method *m = s->c->method;
+	bool sink = m->flags & PIN_SINK;
+	int ret = holder_pin(&s->h, 0, m, MAP_MAIN, off, s->len, 0, sink ? TAG_SINK : TAG_MEMORY);
+
+	if (ret == -EOPNOTSUPP) {
+		skip_refused(s->c, m, s->h.why);
+		return false;
+	}
+	ret = ret ?: holder_reach(&s->h, 0, sink ? TAG_SINK : 0, NULL);
+	ret = ret ?: holder_check(&s->h, MAP_MAIN, off, s->len, sink ? TAG_SINK : TAG_MEMORY);
+	ret = ret ?: holder_fill(&s->h, MAP_MAIN, off, s->len, TAG_MEMORY);
+	return expect_ok(s->c, ret, "the guest's bytes", s->h.why);
+}
+
+/*
+ * A guest's mapping follows its host's: the unbind does not wait for it, and after it
+ * the guest's CPU stops at the page with EFAULT, as a load or store there would.
+ */
+void guest_mapped(struct cell *c)
+{
+	bool sink = c->method->flags & PIN_SINK;
+	struct scene s;
+	int ret;
+
+	if (!scene_arrange(c, &s) || !let_guest_in(&s, 3 * s.len))
+		goto out;
+	ret = guard_bind_call(c->guard, c->action->run);
+	if (!expect_done(c, ret, "unbind with a guest's mapping"))
+		goto out;
+	ret = holder_reach(&s.h, 0, sink ? TAG_SINK : 0, NULL);
+	expect(c, VERDICT_NOT_REVOKED, ret == -EFAULT,
+	       "the guest's CPU can still %s the page: %s; expected %s",
+	       sink ? "write" : "read", ret ? strerror(-ret) : "done", strerror(EFAULT));
+	if (scene_bind_again(&s))
+		scene_check_again(&s);
+out:
+	scene_finish(&s);
+}
+
 static bool start_hammer(struct scene *s)
 {
 	int ret = holder_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len,

@@ -177,6 +177,20 @@ const struct pin_method pin_methods[] = {
 		.max_len = PIN_COPY_MAX,
 		FAMILY(pin_process_vm),
 	}, {
+		.name = "kvm_read",
+		.what = "the memory is a virtual machine's, whose CPU reads it",
+		.flags = PIN_SOURCE,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_kvm),
+		.reach = pin_kvm_reach,
+	}, {
+		.name = "kvm_write",
+		.what = "the memory is a virtual machine's, whose CPU writes it",
+		.flags = PIN_SINK,
+		.max_len = PIN_COPY_MAX,
+		FAMILY(pin_kvm),
+		.reach = pin_kvm_reach,
+	}, {
 		.name = "proc_mem_read",
 		.what = "read of /proc/self/mem",
 		.flags = PIN_SOURCE,

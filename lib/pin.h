@@ -3,9 +3,7 @@
  * Ways in which user space makes the kernel hold references to its pages.
  * One table (pin_methods), one entry and one file for each family.
  *
- * Not among them is KVM: it gives a guest page's reference back as soon as the
- * page is mapped into the guest, and relies on the notifier of the mapping.  Nor is
- * iommufd, which no kernel of Debian's has.
+ * Not among them is iommufd, which no kernel of Debian's has.
  */
 #ifndef DAX_LIB_PIN_H
 #define DAX_LIB_PIN_H

@@ -41,6 +41,8 @@ PIN_FAMILY(pin_rdma);
 PIN_FAMILY(pin_vfio);
 PIN_FAMILY(pin_process_vm);
 PIN_FAMILY(pin_proc_mem);
+PIN_FAMILY(pin_kvm);
+int pin_kvm_reach(struct pin *pin, void *buf, bool write);
 PIN_FAMILY(pin_gup_test);
 
 /* pin_method.variant of pin_odirect, pin_aio and pin_uring */

@@ -38,6 +38,8 @@ FIXTURE_VARIANT(memory) {
 FIXTURE_VARIANT_ADD(memory, vmsplice) { .name = "vmsplice" };
 FIXTURE_VARIANT_ADD(memory, process_vm_readv) { .name = "process_vm_readv" };
 FIXTURE_VARIANT_ADD(memory, process_vm_writev) { .name = "process_vm_writev" };
+FIXTURE_VARIANT_ADD(memory, kvm_read) { .name = "kvm_read" };
+FIXTURE_VARIANT_ADD(memory, kvm_write) { .name = "kvm_write" };
 FIXTURE_VARIANT_ADD(memory, proc_mem_read) { .name = "proc_mem_read" };
 FIXTURE_VARIANT_ADD(memory, proc_mem_write) { .name = "proc_mem_write" };
 FIXTURE_VARIANT_ADD(memory, uring_fixed) { .name = "uring_fixed" };
