@@ -400,6 +400,12 @@ static const struct scenario scenarios[] = {
 		.sizes = AT_PMD, .pin_word = "orders", .ignore = HEALTH_NUMBERS,
 		.bytes = FILE_BYTES, .seconds = ORDERS_SECONDS, .run = orders_random,
 	},
+	{
+		.name = "at_once",
+		.what = "any two operations at the same time, for DAX_TEST_TIME, by DAX_TEST_SEED",
+		.sizes = AT_PMD, .pin_word = "orders", .ignore = HEALTH_NUMBERS,
+		.bytes = FILE_BYTES, .seconds = ORDERS_SECONDS, .run = at_once,
+	},
 	LIBRARY("disable_namespace", NULL, level_mapped),
 	LIBRARY("disable_namespace", is_vmsplice, level_pinned),
 	LIBRARY("disable_region", NULL, level_mapped),

@@ -39,6 +39,7 @@ static void usage(FILE *f)
 		"  DAX_TEST_OPS        operations of a cell that is compared with a model\n"
 		"  DAX_TEST_ORDERS     orders of two operations' steps in a pair; \"all\"\n"
 		"  DAX_TEST_ORDER      repeats one of them: pin/unbind:0:AABBAA\n"
+		"  DAX_TEST_RACE       repeats two operations at once: pin/unbind:0:4711\n"
 		"  DAX_TEST_TIME       seconds for cells that are bounded in time\n"
 		"  DAX_TEST_DESTRUCTIVE=1  run cells that cost a faulty kernel the machine, too\n"
 		"  DAX_TEST_CLEAR_WARN_ONCE=1  let each WARN_ONCE of the kernel speak again\n\n"

@@ -274,6 +274,9 @@ void dynamic_static(struct cell *c);
 void orders(struct cell *c);
 void orders_random(struct cell *c);
 
+/* teardown_races.c: two operations at once */
+void at_once(struct cell *c);
+
 /* teardown_poison.c: memory that is said to be lost */
 void poison(struct cell *c);
 void poison_two(struct cell *c);

@@ -14,69 +14,21 @@
  * bind that would have to come before the unbind has returned, are counted as well.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/random.h"
-#include "teardown.h"
-
-#define MOST_STEPS	5
-#define MAP_BYTES	(4u << 20)
+#include "teardown_orders.h"
 
 /* Orders of a pair in each run; DAX_TEST_ORDERS= asks for more, "all" for all. */
 #define PAIR_ORDERS	8
 
 /* Random orders: so long, or DAX_TEST_TIME. */
 #define RANDOM_SECONDS	5.0
-
-/* what became of a step, or of an order */
-enum fate { DONE, LEFT_OUT, NOT_POSSIBLE, WRONG };
-
-/* BOUND, an unbind under way that waits, or not there */
-enum device { BOUND, LEAVING, AWAY };
-
-struct side {
-	struct holder h;
-	size_t off;		/* of the page it works on */
-	bool mapped;
-	bool stale;		/* the device has gone since */
-	bool pinned;
-	pid_t child;
-};
-
-struct world {
-	struct cell *c;
-	struct side side[2];
-	enum device device;
-	unsigned int leaver;	/* whose step the unbind is */
-	struct actor actor;
-	int (*undo)(const struct victim *v);
-	bool early;		/* gone with a pin out */
-	enum verdict_kind kind;
-	char why[160];
-};
-
-typedef enum fate (*step_fn)(struct world *w, unsigned int who);
-
-struct step {
-	const char *name;
-	step_fn run;
-};
-
-struct operation {
-	const char *name;
-	bool pages;		/* works on one, so that the neighbour is another case */
-	struct step step[MOST_STEPS];
-};
 
 /* an order: steps taken from two operations */
 struct order {
@@ -90,311 +42,6 @@ struct order {
 struct tally {
 	unsigned int all, most, visited, left_out, not_possible, wrong;
 };
-
-static enum fate wrong(struct world *w, enum verdict_kind kind, const char *what, const char *why)
-{
-	w->kind = kind;
-	snprintf(w->why, sizeof(w->why), "%s%s%s", what, why[0] ? ": " : "", why);
-	return WRONG;
-}
-
-static bool pins_out(const struct world *w)
-{
-	return w->side[0].pinned || w->side[1].pinned;
-}
-
-static bool maps_open(const struct world *w)
-{
-	return w->side[0].mapped || w->side[1].mapped;
-}
-
-static enum fate step_map(struct world *w, unsigned int who)
-{
-	struct side *s = &w->side[who];
-	int ret;
-
-	if (w->device == LEAVING || (w->device == AWAY && maps_open(w)))
-		return LEFT_OUT;
-	ret = holder_map(&s->h, MAP_MAIN, w->c->v.node, w->c->size, 0, MAP_BYTES,
-			 PROT_READ | PROT_WRITE);
-	if (w->device == AWAY)
-		return ret ? DONE : wrong(w, VERDICT_FAILED, "a device that is away is mapped", "");
-	if (ret)
-		return wrong(w, VERDICT_FAILED, "mapping the device", strerror(-ret));
-	s->mapped = true;
-	s->stale = false;
-	return DONE;
-}
-
-static enum fate step_fault(struct world *w, unsigned int who)
-{
-	struct side *s = &w->side[who];
-	bool dead = s->stale || w->device != BOUND;
-	int ret;
-
-	if (!s->mapped)
-		return DONE;
-	ret = holder_touch(&s->h, MAP_MAIN, s->off);
-	if (dead && !ret)
-		return wrong(w, VERDICT_NOT_REVOKED, "a mapping can be touched with its device gone",
-			     "");
-	return dead || !ret ? DONE : wrong(w, VERDICT_FAILED, "touching the mapping: SIGBUS", "");
-}
-
-static enum fate step_pin(struct world *w, unsigned int who)
-{
-	struct side *s = &w->side[who];
-	bool dead = s->stale || w->device != BOUND;
-	int ret;
-
-	if (!s->mapped)
-		return DONE;
-	ret = holder_pin(&s->h, 0, pin_method_find("vmsplice"), MAP_MAIN, s->off,
-			 sysconf(_SC_PAGESIZE), 0, TAG_MEMORY);
-	if (dead)
-		return ret ? DONE : wrong(w, VERDICT_NOT_REVOKED,
-					  "a page of a device that is gone is pinned", "");
-	if (ret)
-		return wrong(w, VERDICT_FAILED, "pinning a page", s->h.why);
-	s->pinned = true;
-	return DONE;
-}
-
-static enum fate step_unpin(struct world *w, unsigned int who)
-{
-	struct side *s = &w->side[who];
-	int ret;
-
-	if (!s->pinned)
-		return DONE;
-	s->pinned = false;
-	ret = holder_release(&s->h, 0);
-	return ret ? wrong(w, ret == -EILSEQ ? VERDICT_WRONG_DATA : VERDICT_FAILED,
-			   "the pin's bytes", s->h.why[0] ? s->h.why : strerror(-ret)) : DONE;
-}
-
-static enum fate step_unmap(struct world *w, unsigned int who)
-{
-	struct side *s = &w->side[who];
-
-	if (!s->mapped)
-		return DONE;
-	s->mapped = false;
-	return holder_close(&s->h, MAP_MAIN) ? wrong(w, VERDICT_FAILED, "munmap()", "") : DONE;
-}
-
-static enum fate step_move(struct world *w, unsigned int who)
-{
-	struct side *s = &w->side[who];
-	int ret = s->mapped ? holder_move(&s->h, MAP_MAIN) : 0;
-
-	return ret ? wrong(w, VERDICT_FAILED, "mremap()", strerror(-ret)) : DONE;
-}
-
-/* a child that has the pins and not the mapping */
-static enum fate step_fork(struct world *w, unsigned int who)
-{
-	struct side *s = &w->side[who];
-	int ret = holder_heir(&s->h, &s->child);
-
-	if (ret)
-		return wrong(w, VERDICT_FAILED, "fork()", strerror(-ret));
-	guard_add_holder(w->c->guard, s->child);
-	return DONE;
-}
-
-static enum fate step_reap(struct world *w, unsigned int who)
-{
-	struct side *s = &w->side[who];
-
-	if (!s->child)
-		return DONE;
-	kill(s->child, SIGKILL);
-	guard_drop_holder(w->c->guard, s->child);
-	s->child = 0;
-	return DONE;
-}
-
-static void gone(struct world *w)
-{
-	w->device = AWAY;
-	for (int i = 0; i < 2; i++)
-		w->side[i].stale = w->side[i].mapped;
-}
-
-/* has what was under way returned?  With a pin out it must not. */
-static enum fate look(struct world *w, bool returned)
-{
-	if (!returned)
-		return DONE;
-	guard_set_actor(w->c->guard, 0);
-	gone(w);
-	if (!pins_out(w))
-		return DONE;
-	w->early = true;
-	return wrong(w, VERDICT_RETURNED_EARLY, "it returned with a page pinned; expected to wait", "");
-}
-
-static int is_pinned(void *arg)
-{
-	return pins_out(arg);
-}
-
-static enum fate take_away(struct world *w, unsigned int who, int (*run)(const struct victim *v),
-			   int (*undo)(const struct victim *v), uint64_t usual)
-{
-	struct guard *g = w->c->guard;
-	int ret;
-
-	if (w->device == LEAVING)
-		return LEFT_OUT;
-	if (w->device == AWAY) {
-		/* whatever it says of what is not there, it may have gone further away */
-		if (undo != victim_bind) {
-			w->undo = undo;
-			g->undo = undo;
-		}
-		guard_bind_call(g, run);
-		return DONE;
-	}
-	g->victim = w->c->v;
-	g->undo = undo;
-	w->undo = undo;
-	timeline_reset(&g->tl);
-	ret = actor_start(&w->actor, &g->tl, run, &w->c->v);
-	if (ret)
-		return wrong(w, VERDICT_FAILED, "starting a process", strerror(-ret));
-	guard_set_actor(g, w->actor.pid);
-	w->device = LEAVING;
-	w->leaver = who;
-	w->actor.usual_ns = usual;
-	if (!pins_out(w)) {
-		ret = actor_wait(&w->actor, ACTOR_DEADLINE_NS);
-		if (ret == -ETIMEDOUT)
-			return wrong(w, VERDICT_NEVER_RETURNED, "it does not return",
-				     w->actor.wchan);
-		look(w, true);
-		return ret ? wrong(w, VERDICT_FAILED, "taking it away", strerror(-ret)) : DONE;
-	}
-	return look(w, actor_watch(&w->actor, is_pinned, w) == ACTOR_RETURNED);
-}
-
-static enum fate bring_back(struct world *w)
-{
-	char why[VICTIM_WHY] = "";
-	int ret;
-
-	if (w->device == BOUND)
-		return DONE;
-	if (maps_open(w))
-		return LEFT_OUT;
-	ret = guard_bind_call(w->c->guard, w->undo);
-	ret = ret ?: guard_again(w->c->guard, why, sizeof(why));
-	if (ret)
-		return wrong(w, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED,
-			     "bringing it back", why[0] ? why : strerror(-ret));
-	w->c->v = w->c->guard->victim;
-	w->device = BOUND;
-	return DONE;
-}
-
-static enum fate step_unbind(struct world *w, unsigned int who)
-{
-	return take_away(w, who, victim_unbind, victim_bind, w->c->guard->usual_ns);
-}
-
-static enum fate step_destroy(struct world *w, unsigned int who)
-{
-	return take_away(w, who, action_recreate_raw, action_recreate_back,
-			 2 * w->c->guard->usual_ns);
-}
-
-static enum fate step_reconfigure(struct world *w, unsigned int who)
-{
-	return take_away(w, who, action_recreate_fsdax, action_recreate_back,
-			 2 * w->c->guard->usual_ns);
-}
-
-/* the other operation may have taken it away by other means */
-static enum fate step_back(struct world *w, unsigned int who)
-{
-	if (w->device == LEAVING)
-		return w->leaver == who ? NOT_POSSIBLE : LEFT_OUT;
-	return bring_back(w);
-}
-
-/* each attribute of a device, whatever it says */
-static void read_all(const char *bus, const char *name)
-{
-	char path[320], text[4096];
-	struct dirent *d;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s", bus, name);
-	dir = name[0] ? opendir(path) : NULL;
-	while (dir && (d = readdir(dir))) {
-		int fd = d->d_type == DT_REG ? openat(dirfd(dir), d->d_name, O_RDONLY) : -1;
-
-		if (fd < 0)
-			continue;
-		while (read(fd, text, sizeof(text)) > 0)
-			;
-		close(fd);
-	}
-	if (dir)
-		closedir(dir);
-}
-
-static enum fate step_read_dax(struct world *w, unsigned int who)
-{
-	(void)who;
-	read_all("dax", w->c->v.dax);
-	return DONE;
-}
-
-static enum fate step_read_nd(struct world *w, unsigned int who)
-{
-	(void)who;
-	read_all("nd", w->c->v.holder);
-	read_all("nd", w->c->v.ndns);
-	return DONE;
-}
-
-static const struct operation operations[] = {
-	{ "fault", true, { { "map", step_map }, { "fault", step_fault },
-			   { "unmap", step_unmap } } },
-	{ "pin", true, { { "map", step_map }, { "pin", step_pin }, { "unpin", step_unpin },
-		   { "unmap", step_unmap } } },
-	{ "unpin", true, { { "map", step_map }, { "pin", step_pin }, { "unmap", step_unmap },
-		     { "unpin", step_unpin } } },
-	{ "fork", true, { { "map", step_map }, { "fork", step_fork }, { "fault", step_fault },
-		    { "reap", step_reap }, { "unmap", step_unmap } } },
-	{ "munmap", true, { { "map", step_map }, { "unmap", step_unmap }, { "map", step_map },
-		      { "fault", step_fault }, { "unmap", step_unmap } } },
-	{ "mremap", true, { { "map", step_map }, { "fault", step_fault }, { "mremap", step_move },
-		      { "fault", step_fault }, { "unmap", step_unmap } } },
-	{ "sysfs", false, { { "read dax", step_read_dax }, { "read nd", step_read_nd } } },
-	{ "unbind", false, { { "unbind", step_unbind }, { "bind", step_back } } },
-	{ "recreate", false, { { "destroy", step_destroy }, { "create", step_back } } },
-	{ "reconfigure", false, { { "to fsdax", step_reconfigure }, { "to devdax", step_back } } },
-};
-
-static unsigned int steps_of(const struct operation *op)
-{
-	unsigned int n = 0;
-
-	while (n < MOST_STEPS && op->step[n].name)
-		n++;
-	return n;
-}
-
-static const struct operation *find(const char *name, size_t len)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
-		if (strlen(operations[i].name) == len && !strncmp(operations[i].name, name, len))
-			return &operations[i];
-	return NULL;
-}
 
 static const char *word_of(const struct order *o, char *word)
 {
@@ -433,48 +80,16 @@ static enum fate carry_out(struct world *w, const struct order *o)
 		if (fate != DONE || w->device != LEAVING)
 			continue;
 		if (pins_out(w)) {
-			fate = look(w, timeline_at(&w->c->guard->tl, TL_RETURNED));
+			fate = world_look(w, timeline_at(&w->c->guard->tl, TL_RETURNED));
 		} else if (actor_wait(&w->actor, ACTOR_DEADLINE_NS) == -ETIMEDOUT) {
-			fate = wrong(w, VERDICT_NEVER_RETURNED,
+			fate = step_wrong(w, VERDICT_NEVER_RETURNED,
 				     "it does not return after the release",
 				     w->actor.wchan);
 		} else {
-			fate = look(w, true);
+			fate = world_look(w, true);
 		}
 	}
 	return fate;
-}
-
-/* the device bound and nobody near it, whatever the order was; false when it is lost */
-static bool tidy(struct world *w)
-{
-	struct guard *g = w->c->guard;
-	bool early = w->early;
-
-	if (w->kind == VERDICT_NEVER_RETURNED)
-		return false;
-	for (unsigned int i = 0; i < 2; i++)
-		step_unmap(w, i);
-	/* pins on a memory map that is gone want one under them first */
-	if (early && bring_back(w) != DONE)
-		return false;
-	for (unsigned int i = 0; i < 2; i++) {
-		if (w->side[i].pinned)
-			holder_release(&w->side[i].h, 0);
-		w->side[i].pinned = false;
-		step_reap(w, i);
-	}
-	if (w->device == LEAVING) {
-		if (actor_wait(&w->actor, ACTOR_DEADLINE_NS) == -ETIMEDOUT)
-			return false;
-		guard_set_actor(g, 0);
-		gone(w);
-	}
-	if (bring_back(w) != DONE)
-		return false;
-	if (!early)
-		return true;
-	return !guard_bind_call(g, victim_unbind) && !guard_bind_call(g, victim_bind);
 }
 
 /* how many words there are of @n letters, @a of them As */
@@ -499,11 +114,8 @@ static enum fate try(struct world *w, const struct order *o)
 	w->side[0].off = 3 * page;
 	w->side[1].off = (o->neighbours ? 4 : 3) * page;
 	fate = carry_out(w, o);
-	if (!tidy(w)) {
-		expect(w->c, w->kind == VERDICT_PASS ? VERDICT_FAILED : w->kind, false,
-		       "%s: the device is lost", w->why[0] ? w->why : "putting things right");
-		guard_set_wedged(w->c->guard);
-	}
+	if (!world_tidy(w))
+		world_lost(w);
 	return fate;
 }
 
@@ -599,34 +211,11 @@ static bool visit_pair(struct world *w, struct order *o, struct tally *t)
 	return true;
 }
 
-static bool begin(struct cell *c, struct world *w)
-{
-	char why[VICTIM_WHY] = "";
-	int ret = level_find(&c->v, LEVEL_DAX_PMEM, why, sizeof(why));
-	struct side *s = &w->side[0];
-
-	memset(w, 0, sizeof(*w));
-	w->c = c;
-	if (ret) {
-		skip(c, "%s", why);
-		return false;
-	}
-	for (int i = 0; i < 2; i++)
-		if (!cell_holder(c, &w->side[i].h))
-			return false;
-	ret = holder_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, MAP_BYTES,
-			 PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_fill(&s->h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
-	ret = ret ?: holder_close(&s->h, MAP_MAIN);
-	return expect_ok(c, ret, "filling the pages", s->h.why);
-}
-
 static void finish(struct world *w, const struct tally *t)
 {
 	note(w->c, "%u orders, %u visited, %u left out, %u not possible; %u failed", t->all,
 	     t->visited, t->left_out, t->not_possible, t->wrong);
-	for (int i = 0; i < 2; i++)
-		cell_holder_end(w->c, &w->side[i].h);
+	world_end(w);
 }
 
 /* DAX_TEST_ORDER=pin/unbind:0:AABAB; true when there is one */
@@ -640,8 +229,8 @@ static bool visit_named(struct world *w, struct tally *t)
 	if (!text)
 		return false;
 	if (colon) {
-		o.op[0] = find(text, slash - text);
-		o.op[1] = find(slash + 1, colon - slash - 1);
+		o.op[0] = operation_find(text, slash - text);
+		o.op[1] = operation_find(slash + 1, colon - slash - 1);
 		o.neighbours = colon[1] == '1';
 	}
 	if (!o.op[0] || !o.op[1] || colon[2] != ':' || !order_of(&o, colon + 3))
@@ -655,13 +244,13 @@ static bool visit_named(struct world *w, struct tally *t)
 void orders(struct cell *c)
 {
 	const char *name = c->scenario->name;
-	const struct operation *first = find(name, strlen(name));
+	const struct operation *first = operation_find(name, strlen(name));
 	const char *text = getenv("DAX_TEST_ORDERS");
 	struct tally t = { .most = text ? strtoul(text, NULL, 0) ?: UINT_MAX : PAIR_ORDERS };
 	struct world w;
 
-	if (begin(c, &w) && !visit_named(&w, &t)) {
-		for (const struct operation *op = first; op < operations + ARRAY_SIZE(operations);
+	if (world_begin(c, &w) && !visit_named(&w, &t)) {
+		for (const struct operation *op = first; op < operations + nr_operations;
 		     op++)
 			for (int i = 0; i < 2 && (!i || (first->pages && op->pages)); i++) {
 				struct order o = { .op = { first, op }, .neighbours = i };
@@ -683,7 +272,7 @@ void orders_random(struct cell *c)
 	struct tally t = { 0 };
 	struct world w;
 
-	if (!begin(c, &w))
+	if (!world_begin(c, &w))
 		goto out;
 	note(c, "DAX_TEST_SEED=%llu repeats it", (unsigned long long)seed);
 	while (timeline_now() < end) {
@@ -691,7 +280,7 @@ void orders_random(struct cell *c)
 		unsigned int left[2];
 
 		for (int i = 0; i < 2; i++) {
-			o.op[i] = &operations[(random_next(&rnd) >> 32) % ARRAY_SIZE(operations)];
+			o.op[i] = &operations[(random_next(&rnd) >> 32) % nr_operations];
 			left[i] = steps_of(o.op[i]);
 		}
 		for (unsigned int n = left[0] + left[1]; n; n--) {

@@ -19,12 +19,13 @@ import vm
 from kernels import Refusal
 
 LONGEST = 7 * 24 * 3600
-CELLS = "dax_teardown.*.orders.random dax_teardown.*_seeded"
+CELLS = ("dax_teardown.*.orders.random dax_teardown.*.orders.at_once "
+         "dax_teardown.*_seeded")
 BOOT_SECONDS = 120
 HEAD = "  boot  seconds  orders  a second  failed  cells  failed"
 
 ORDERS = re.compile(r"\d+ orders, (\d+) visited, .*; (\d+) failed")
-REPEATS = re.compile(r"DAX_TEST_(?:ORDER|SEED)=\S+")
+REPEATS = re.compile(r"DAX_TEST_(?:ORDER|RACE|SEED)=\S+")
 
 Sum = namedtuple("Sum", "orders wrong cells failed")
 
@@ -52,7 +53,7 @@ def repeats(result):
     """The variable that repeats a failure, the shortest way there is."""
     found = [match[0] for text in result.diagnostics
              for match in REPEATS.finditer(text)]
-    orders = [text for text in found if text.startswith("DAX_TEST_ORDER")]
+    orders = [text for text in found if not text.startswith("DAX_TEST_SEED")]
     return (orders or found or [""])[0]
 
 
