@@ -83,8 +83,8 @@ static enum fate carry_out(struct world *w, const struct order *o)
 			fate = world_look(w, timeline_at(&w->c->guard->tl, TL_RETURNED));
 		} else if (actor_wait(&w->actor, ACTOR_DEADLINE_NS) == -ETIMEDOUT) {
 			fate = step_wrong(w, VERDICT_NEVER_RETURNED,
-				     "it does not return after the release",
-				     w->actor.wchan);
+					  "it does not return after the release",
+					  w->actor.wchan);
 		} else {
 			fate = world_look(w, true);
 		}

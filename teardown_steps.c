@@ -48,7 +48,8 @@ enum fate step_map(struct world *w, unsigned int who)
 	ret = holder_map(&s->h, MAP_MAIN, w->c->v.node, w->c->size, 0, MAP_BYTES,
 			 PROT_READ | PROT_WRITE);
 	if (w->device == AWAY)
-		return ret ? DONE : step_wrong(w, VERDICT_FAILED, "a device that is away is mapped", "");
+		return ret ? DONE : step_wrong(w, VERDICT_FAILED,
+					       "a device that is away is mapped", "");
 	if (ret)
 		return step_wrong(w, VERDICT_FAILED, "mapping the device", strerror(-ret));
 	s->mapped = true;
@@ -68,9 +69,11 @@ static enum fate step_fault(struct world *w, unsigned int who)
 	if (w->at_once)
 		return DONE;
 	if (dead && !ret)
-		return step_wrong(w, VERDICT_NOT_REVOKED, "a mapping can be touched with its device gone",
-			     "");
-	return dead || !ret ? DONE : step_wrong(w, VERDICT_FAILED, "touching the mapping: SIGBUS", "");
+		return step_wrong(w, VERDICT_NOT_REVOKED,
+				  "a mapping can be touched with its device gone", "");
+	if (dead || !ret)
+		return DONE;
+	return step_wrong(w, VERDICT_FAILED, "touching the mapping: SIGBUS", "");
 }
 
 static enum fate step_pin(struct world *w, unsigned int who)
@@ -89,7 +92,7 @@ static enum fate step_pin(struct world *w, unsigned int who)
 	}
 	if (dead)
 		return ret ? DONE : step_wrong(w, VERDICT_NOT_REVOKED,
-					  "a page of a device that is gone is pinned", "");
+					       "a page of a device that is gone is pinned", "");
 	if (ret)
 		return step_wrong(w, VERDICT_FAILED, "pinning a page", s->h.why);
 	s->pinned = true;
@@ -105,8 +108,10 @@ static enum fate step_unpin(struct world *w, unsigned int who)
 		return DONE;
 	s->pinned = false;
 	ret = holder_release(&s->h, 0);
-	return ret ? step_wrong(w, ret == -EILSEQ ? VERDICT_WRONG_DATA : VERDICT_FAILED,
-			   "the pin's bytes", s->h.why[0] ? s->h.why : strerror(-ret)) : DONE;
+	if (!ret)
+		return DONE;
+	return step_wrong(w, ret == -EILSEQ ? VERDICT_WRONG_DATA : VERDICT_FAILED,
+			  "the pin's bytes", s->h.why[0] ? s->h.why : strerror(-ret));
 }
 
 enum fate step_unmap(struct world *w, unsigned int who)
@@ -172,7 +177,8 @@ enum fate world_look(struct world *w, bool returned)
 	if (!pins_out(w))
 		return DONE;
 	w->early = true;
-	return step_wrong(w, VERDICT_RETURNED_EARLY, "it returned with a page pinned; expected to wait", "");
+	return step_wrong(w, VERDICT_RETURNED_EARLY,
+			  "it returned with a page pinned; expected to wait", "");
 }
 
 static int is_pinned(void *arg)

@@ -65,7 +65,10 @@ static int set_slot(struct kvm *k, unsigned int slot, unsigned long guest, uintp
 		.slot = slot, .guest_phys_addr = guest, .memory_size = len,
 		.userspace_addr = host,
 	};
+	struct kvm_userspace_memory_region none = { .slot = slot };
 
+	/* a slot of another size than before is refused, and so is removing none */
+	ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &none);
 	return ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
 }
 
@@ -154,6 +157,9 @@ static int run(struct pin *pin, bool write)
 			return -errno;
 	if (k->run->exit_reason == KVM_EXIT_HLT)
 		return 0;
+	/* where the host has no memory to give, it is taken for a device's */
+	if (k->run->exit_reason == KVM_EXIT_MMIO)
+		return -EFAULT;
 	return pin_fail(pin, -EIO, "the guest's CPU left with reason %u",
 			k->run->exit_reason);
 }
