@@ -32,11 +32,13 @@ HAVE := $(call probe,liburing.h,-luring,LIBURING) \
 	$(call probe,ndctl/libndctl.h>\n$(hash)include <daxctl/libdaxctl.h,-lndctl -ldaxctl,LIBNDCTL) \
 	$(call probe,blkid/blkid.h,-lblkid,LIBBLKID) \
 	$(call probe,libdevmapper.h,-ldevmapper,LIBDEVMAPPER) \
-	$(call probe,xfs/xfs.h,,XFS)
+	$(call probe,xfs/xfs.h,,XFS) \
+	$(call probe,zlib.h,-lz,ZLIB)
 CFLAGS += $(foreach lib,$(HAVE),-DHAVE_$(lib))
 LDLIBS += $(if $(findstring LIBURING,$(HAVE)),-luring) \
 	  $(if $(findstring LIBNDCTL,$(HAVE)),-lndctl -ldaxctl) \
 	  $(if $(findstring LIBBLKID,$(HAVE)),-lblkid) \
+	  $(if $(findstring ZLIB,$(HAVE)),-lz) \
 	  $(if $(findstring LIBDEVMAPPER,$(HAVE)),-ldevmapper) -lpthread
 
 OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard suite*.c lib/*.c))

@@ -77,6 +77,11 @@ void control_wrong_byte(struct cell *c);
 /* io_gaps.c */
 void gaps(struct cell *c);
 
+/* io_append.c */
+
+/** io_log() - append to a log, or verify one, by the words of main(); exit status */
+int io_log(int argc, char **argv);
+
 /* io_model.c */
 void model(struct cell *c);
 

@@ -267,13 +267,16 @@ def passed_on(environment):
                                     "DAX_TEST_REGION", "DAX_TEST_CELLS", "DAX_TEST_VFIO"))
 
 
-def run_archive(programs, cells, backends=pmem.DEFAULT):
-    """The archive of one boot: programs, and the cells each is to run."""
+def run_archive(programs, cells, backends=pmem.DEFAULT, provision=True):
+    """The archive of one boot: programs, and the cells each is to run.
+
+    Without provision the NVDIMM stays as it is.
+    """
     cpio = Cpio()
     cpio.copy("init", os.path.join(GUEST, "init"))
     for name in ("vfio", "dynamic"):
         cpio.copy(f"lab/{name}", os.path.join(GUEST, name))
-    cpio.file("lab/namespaces", pmem.table(backends).encode())
+    cpio.file("lab/namespaces", pmem.table(backends).encode() if provision else b"")
     for name, source in programs.items():
         if cells.get(name):
             add_program(cpio, f"lab/bin/{name}", source)

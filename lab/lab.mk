@@ -9,7 +9,7 @@
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
 
 LAB := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
-LAB_GOALS := vm check debug-kernel bench repeat soak
+LAB_GOALS := vm check debug-kernel bench repeat soak powercut
 
 KERNEL ?= debian:newest
 MODULES ?=
@@ -121,6 +121,21 @@ soak:
 	@python3 $(LAB)/soak.py $(if $(filter command environment,$(firstword \
 		$(origin CC))),--make 'CC=$(CC)')
 .PHONY: soak
+
+# make powercut [CUTS=100] [SEED=] [KERNEL=, MODULES=, MEM=, CPUS=, OUT=, CACHE=]: QEMU
+# killed again and again; was every record kept that had been called durable?
+powercut: export KERNEL := $(KERNEL)
+powercut: export MODULES := $(MODULES)
+powercut: export MEM := $(MEM)
+powercut: export CPUS := $(CPUS)
+powercut: export OUT := $(OUT)
+powercut: export CACHE := $(CACHE)
+powercut: export CUTS := $(or $(CUTS),100)
+powercut: export SEED := $(SEED)
+powercut:
+	@sh $(LAB)/setup.sh vm
+	@python3 $(LAB)/powercut.py
+.PHONY: powercut
 
 # Its program links what the suite's programs link, but not the harness
 OUTPUT ?= $(CURDIR)

@@ -90,15 +90,35 @@ def backing(name, fd, size):
             f"align={pmem.alignment(size)},mem-path=/proc/self/fd/{fd},size={size}"]
 
 
+class Nvdimm:
+    """An NVDIMM that outlives the machines it is put into."""
+
+    def __init__(self, size):
+        self.size = pmem.round_up(size, GIB)
+        self.uuid = uuid.uuid4()
+        self.fd = memory_file("nvdimm", self.size + LABEL_AREA,
+                              (self.size, empty_labels()))
+
+    def options(self):
+        """Options, descriptors (the machine's own), room in the address space."""
+        fd = os.dup(self.fd)
+        return [*backing("nvdimm", fd, self.size + LABEL_AREA), "-device",
+                "nvdimm,memdev=nvdimm,id=nvdimm0,"
+                f"label-size={LABEL_AREA},uuid={self.uuid}"], [fd], self.size
+
+    def close(self):
+        os.close(self.fd)
+
+
 def nvdimm_options(sizes):
     """One NVDIMM for all: options, descriptors, room in the address space."""
     if not sizes:
         return [], [], 0
-    size = pmem.round_up(sum(sizes), GIB)
-    fd = memory_file("nvdimm", size + LABEL_AREA, (size, empty_labels()))
-    return [*backing("nvdimm", fd, size + LABEL_AREA), "-device",
-            "nvdimm,memdev=nvdimm,id=nvdimm0,"
-            f"label-size={LABEL_AREA},uuid={uuid.uuid4()}"], [fd], size
+    nvdimm = Nvdimm(sum(sizes))
+    try:
+        return nvdimm.options()
+    finally:
+        nvdimm.close()
 
 
 def virtio_options(sizes):
@@ -115,13 +135,14 @@ class Machine:
     """A running guest; results is its results channel, to be read."""
 
     def __init__(self, kernel, initrd, console, memory, cpus, backends=pmem.DEFAULT,
-                 iommu=False, dynamic=False):
+                 iommu=False, dynamic=False, nvdimm=None):
         program = shutil.which(QEMU)
         if not program:
             raise Refusal(f"no {QEMU}: install the package qemu-system-x86")
         base, overlay = initrd
         files = memory_file("initrd", 0, (0, base), (len(base), overlay))
-        nvdimm, fds, hot = nvdimm_options(pmem.sizes(backends, "nfit"))
+        nvdimm, fds, hot = (nvdimm.options() if nvdimm else
+                            nvdimm_options(pmem.sizes(backends, "nfit")))
         virtio, more, room = virtio_options(pmem.sizes(backends, "virtio"))
         fds = [files, *fds, *more]
         hot += room

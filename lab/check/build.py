@@ -13,6 +13,7 @@ LIBRARIES = {
     "libblkid": ("blkid/blkid.h",),
     "libdevmapper": ("libdevmapper.h",),
     "xfslibs": ("xfs/xfs.h",),
+    "zlib": ("zlib.h",),
 }
 
 

@@ -26,6 +26,9 @@ BACK_END_CELLS = ("devdax.*.vmsplice.unbind_device_dax", "*.pmd.vmsplice.truncat
                   "ext4.pte.vmsplice.truncate", "pmem_io.devdax.*")
 BACK_END_BUS = {"e820": "e820", "virtio": "virtio-pmem"}
 
+# make powercut is for more
+CUTS = 5
+
 # So many of the cells that are wrong are named one by one
 SHOWN = 40
 
@@ -193,11 +196,22 @@ def virtual_machines(board, stock, series):
         complain(log, bad, "cells do not pass")
 
 
+def power_cuts(board, stock, series):
+    """A few cuts, which each path has to keep its promise through, and controls lose."""
+    with board.check(f"{series}: {CUTS} power cuts") as log:
+        programs = stock.programs.get()
+        log.run(["python3", os.path.join(LAB, "powercut.py"), "--kernel",
+                 stock.kernel(series), "--programs", programs, "--cache", stock.cache,
+                 "--out", os.path.join(stock.scratch, "powercut"), "--cuts", str(CUTS)],
+                seconds=600)
+
+
 def run(board, stock):
     table = read_table(board)
     panic_costs_one_cell(board, stock, stock.KERNELS[0])
     for backend in BACK_END_BUS:
         other_back_end(board, stock, stock.KERNELS[0], backend)
     virtual_machines(board, stock, stock.KERNELS[-1])
+    power_cuts(board, stock, stock.KERNELS[-1])
     for series in stock.KERNELS:
         one_series(board, stock, table, series)

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A log whose writer says which records are durable, and whose reader says whether they
+ * are: before and after the power has failed.
+ *
+ *	pmem_io append PROMISE FILE	prints "durable N" after each record's promise
+ *	pmem_io verify PROMISE FILE N	were all up to N there, whole and in order?
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "lib/flush.h"
+#include "lib/record.h"
+
+#define RING_BYTES	((size_t)RECORD_SLOT * RECORD_SLOTS)
+
+/* exit status, as of the suite's programs; 2 is bad usage */
+enum { GOOD = 0, BAD = 1, USAGE = 2, SKIPPED = 4 };
+
+/**
+ * struct promise - when a way calls its bytes durable
+ * @name: as on the command line, stable
+ * @what: one sentence
+ * @path: one of iopath_methods
+ * @keep: makes the record at @off durable, 0 or -errno; NULL where the write itself has,
+ *	or where nothing is promised
+ * @nothing: nothing is promised: a control
+ */
+struct promise {
+	const char *name;
+	const char *what;
+	const char *path;
+	int (*keep)(struct iopath *p, off_t off);
+	bool nothing;
+};
+
+static int keep_flush(struct iopath *p, off_t off)
+{
+	const struct daxmap *m = p->priv;
+
+	flush_range((char *)m->addr + off, RECORD_SLOT);
+	return 0;
+}
+
+static int keep_msync(struct iopath *p, off_t off)
+{
+	const struct daxmap *m = p->priv;
+
+	return msync((char *)m->addr + off, RECORD_SLOT, MS_SYNC) ? -errno : 0;
+}
+
+static int keep_fsync(struct iopath *p, off_t off)
+{
+	(void)off;
+	return fsync(p->fd) ? -errno : 0;
+}
+
+static int keep_fdatasync(struct iopath *p, off_t off)
+{
+	(void)off;
+	return fdatasync(p->fd) ? -errno : 0;
+}
+
+static const struct promise promises[] = {
+	{ "mmap_flush", "stores, written back by cache line", "mmap", keep_flush, false },
+	{ "mmap_sync_flush", "the same, mapped MAP_SYNC", "mmap_sync", keep_flush, false },
+	{ "mmap_msync", "stores and msync()", "mmap", keep_msync, false },
+	{ "buffered_fsync", "pwrite() and fsync()", "buffered", keep_fsync, false },
+	{ "buffered_fdatasync", "pwrite() and fdatasync()", "buffered", keep_fdatasync, false },
+	{ "vectored_dsync", "pwritev2(RWF_DSYNC)", "vectored", NULL, false },
+	{ "direct_fsync", "pwrite() with O_DIRECT, and fsync()", "direct", keep_fsync, false },
+	{ "uring_fsync", "io_uring and fsync()", "uring", keep_fsync, false },
+	{ "mmap_nothing", "control: stores, and nothing else", "mmap", NULL, true },
+	{ "buffered_nothing", "control: pwrite(), and nothing else", "buffered", NULL, true },
+	{ 0 }
+};
+
+static const struct promise *find(const char *name)
+{
+	for (const struct promise *p = promises; p->name; p++)
+		if (!strcmp(p->name, name))
+			return p;
+	return NULL;
+}
+
+static bool is_char(const char *node)
+{
+	struct stat st;
+
+	return !stat(node, &st) && S_ISCHR(st.st_mode);
+}
+
+/* a sentence, for whoever reads it at 3 a.m. */
+static int say(int status, const char *node, const char *what, const char *why)
+{
+	fprintf(stderr, "pmem_io: %s: %s%s%s\n", node, what, why[0] ? ": " : "", why);
+	return status;
+}
+
+/*
+ * A mapping wants the file to be there and as long as the ring; that much is made
+ * durable first, so that the promise is about the records.
+ */
+static int make_ready(const char *node, bool mapped)
+{
+	int fd = open(node, O_RDWR | O_CREAT | O_CLOEXEC, 0600), ret = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		ret = -errno;
+	else if (S_ISREG(st.st_mode) && mapped && ftruncate(fd, RING_BYTES))
+		ret = -errno;
+	if (!ret && S_ISREG(st.st_mode)) {
+		if (fsync(fd))
+			ret = -errno;
+		sync();
+	}
+	close(fd);
+	return ret;
+}
+
+static int open_way(struct iopath *p, const struct promise *m, const char *node)
+{
+	return iopath_open(p, iopath_find(m->path), node, NULL, RING_BYTES,
+			   is_char(node) ? DAXMAP_PMD : DAXMAP_PTE);
+}
+
+static int append(const struct promise *m, const char *node)
+{
+	void *slot = aligned_alloc(RECORD_SLOT, RECORD_SLOT);
+	bool mapped = iopath_find(m->path)->flags & IOPATH_MAPS;
+	struct iopath p;
+	uint64_t seq;
+	int ret;
+
+	if (!slot)
+		return say(SKIPPED, node, "no memory", "");
+	record_make(slot, 1);
+	if (record_check(slot, &seq) == -EOPNOTSUPP)
+		return say(SKIPPED, node, "built without zlib: no checksums", "");
+	ret = make_ready(node, mapped && !is_char(node));
+	if (ret)
+		return say(SKIPPED, node, "cannot be opened", strerror(-ret));
+	ret = open_way(&p, m, node);
+	if (ret)
+		return say(SKIPPED, node, m->name, p.why[0] ? p.why : strerror(-ret));
+	for (seq = 1; !ret; seq++) {
+		off_t off = (seq % RECORD_SLOTS) * RECORD_SLOT;
+
+		record_make(slot, seq);
+		ret = iopath_write(&p, off, slot, RECORD_SLOT);
+		if (!ret && m->keep)
+			ret = m->keep(&p, off);
+		if (ret)
+			break;
+		printf("durable %s %llu\n", node, (unsigned long long)seq);
+		fflush(stdout);
+		/* whoever is told must have been told before the next one is under way */
+		tcdrain(STDOUT_FILENO);
+	}
+	iopath_close(&p);
+	free(slot);
+	return say(BAD, node, "writing a record", strerror(-ret));
+}
+
+/* the slots of the last records that were declared; the next may be there, or half of it */
+static int look(struct iopath *p, const char *node, uint64_t durable, uint64_t *lost)
+{
+	void *slot = aligned_alloc(RECORD_SLOT, RECORD_SLOT);
+	uint64_t first = durable + 2 > RECORD_SLOTS ? durable + 2 - RECORD_SLOTS : 1;
+	int status = GOOD;
+
+	*lost = 0;
+	for (uint64_t seq = first; slot && seq <= durable; seq++) {
+		uint64_t seen = 0;
+		int ret = iopath_read(p, (seq % RECORD_SLOTS) * RECORD_SLOT, slot, RECORD_SLOT);
+
+		ret = ret ?: record_check(slot, &seen);
+		if (!ret && seen == seq)
+			continue;
+		if (!(*lost)++)
+			printf("record %llu of %llu in %s: %s\n", (unsigned long long)seq,
+			       (unsigned long long)durable, node,
+			       ret == -EILSEQ ? "torn" : !ret ? "another one is there" :
+			       ret == -ENODATA ? "lost" : strerror(-ret));
+		status = BAD;
+	}
+	free(slot);
+	return status;
+}
+
+static int verify(const struct promise *m, const char *node, const char *number)
+{
+	const char *path = iopath_find(m->path)->flags & IOPATH_MAPS && is_char(node) ?
+			   "mmap" : "buffered";
+	struct promise way = { .name = "reading", .path = path };
+	uint64_t durable, lost;
+	struct iopath p;
+	char *end;
+	int ret;
+
+	errno = 0;
+	durable = strtoull(number, &end, 10);
+	if (errno || end == number || *end)
+		return say(USAGE, node, "the number of the last durable record is none", number);
+	ret = open_way(&p, &way, node);
+	if (ret && durable)
+		printf("record 1 of %llu in %s: %s\n", (unsigned long long)durable, node,
+		       strerror(-ret));
+	if (ret)
+		return durable ? BAD : GOOD;
+	ret = look(&p, node, durable, &lost);
+	printf("verified %s: %llu durable, %llu of them not there\n", node,
+	       (unsigned long long)durable, (unsigned long long)lost);
+	iopath_close(&p);
+	return ret;
+}
+
+int io_log(int argc, char **argv)
+{
+	const struct promise *m = argc > 2 ? find(argv[2]) : NULL;
+
+	if (m && argc == 4 && !strcmp(argv[1], "append"))
+		return append(m, argv[3]);
+	if (m && argc == 5 && !strcmp(argv[1], "verify"))
+		return verify(m, argv[3], argv[4]);
+	fprintf(stderr, "usage: pmem_io append PROMISE FILE\n"
+		"       pmem_io verify PROMISE FILE LAST\n\npromises:\n");
+	for (m = promises; m->name; m++)
+		fprintf(stderr, "  %-20s %s\n", m->name, m->what);
+	return USAGE;
+}
