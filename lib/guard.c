@@ -295,8 +295,12 @@ static bool overdue(const struct guard *g)
 
 int guard_again(struct guard *g, char *why, size_t len)
 {
-	int ret = victim_set_again(&g->set, why, len);
+	int ret;
 
+	/* what is below no namespace has taken no other device along */
+	if (!g->victim.ndns[0])
+		return victim_again(&g->victim, &g->victim, why, len);
+	ret = victim_set_again(&g->set, why, len);
 	for (int i = 0; i < 2 * DAXMAP_NR && !ret; i++)
 		if (g->chosen[i].dax[0] && !guard_is_wedged(g, g->chosen[i].dax))
 			ret = victim_again(&g->chosen[i], &g->chosen[i], why, len);

@@ -139,6 +139,24 @@ static int add_device(struct health_snapshot *s, const char *bus, int dir,
 	return 0;
 }
 
+/* a namespace without bytes is there for whoever creates the next one, and nobody's */
+static bool is_seed(int dir, const char *name)
+{
+	char path[NAME_MAX + sizeof("/size")], size[32];
+	ssize_t len;
+	int fd;
+
+	if (strncmp(name, "namespace", 9))
+		return false;
+	snprintf(path, sizeof(path), "%s/size", name);
+	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	len = read(fd, size, sizeof(size));
+	close(fd);
+	return len == 2 && size[0] == '0';
+}
+
 static int add_bus(struct health_snapshot *s, const char *bus, unsigned int *nr)
 {
 	char path[64];
@@ -158,7 +176,7 @@ static int add_bus(struct health_snapshot *s, const char *bus, unsigned int *nr)
 			err = -errno;
 			break;
 		}
-		if (d->d_name[0] == '.')
+		if (d->d_name[0] == '.' || is_seed(dirfd(dir), d->d_name))
 			continue;
 		err = add_device(s, bus, dirfd(dir), d->d_name);
 		*nr += !err;
