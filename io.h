@@ -6,6 +6,7 @@
 #define DAX_IO_H
 
 #include "lib/iopath.h"
+#include "lib/record.h"
 #include "suite.h"
 
 #ifndef ARRAY_SIZE
@@ -79,8 +80,55 @@ void gaps(struct cell *c);
 
 /* io_append.c */
 
+/* Of a log, bytes. */
+#define LOG_BYTES	((size_t)RECORD_SLOT * RECORD_SLOTS)
+
+/**
+ * struct promise - when a way calls its bytes durable
+ * @name: as on the command line, stable
+ * @what: one sentence
+ * @path: one of iopath_methods
+ * @keep: makes the record at @off durable, 0 or -errno; NULL where the write itself has,
+ *	or where nothing is promised
+ * @nothing: nothing is promised: a control
+ */
+struct promise {
+	const char *name;
+	const char *what;
+	const char *path;
+	int (*keep)(struct iopath *p, off_t off);
+	bool nothing;
+};
+
+/** promise_find() - by name; NULL if there is none */
+const struct promise *promise_find(const char *name);
+
+/**
+ * promise_ready() - a file that is there and, where it is mapped, as long as a log
+ * @node: file or device
+ * @mapped: by the promise's way
+ *
+ * Return: 0 or -errno.
+ */
+int promise_ready(const char *node, bool mapped);
+
+/** promise_open() - the promise's way to a log; as iopath_open() */
+int promise_open(struct iopath *p, const struct promise *m, const char *node);
+
+/** promise_write() - a record, made durable; @slot for RECORD_SLOT bytes; 0 or -errno */
+int promise_write(struct iopath *p, const struct promise *m, void *slot, uint64_t seq);
+
+/** promise_look() - is it there?  0, -ENODATA, -EILSEQ, -ESTALE for another one, -errno */
+int promise_look(struct iopath *p, void *slot, uint64_t seq);
+
+/** promise_fate() - a word for what promise_look() says */
+const char *promise_fate(int ret);
+
 /** io_log() - append to a log, or verify one, by the words of main(); exit status */
 int io_log(int argc, char **argv);
+
+/* io_kept.c */
+void kept(struct cell *c);
 
 /* io_model.c */
 void model(struct cell *c);

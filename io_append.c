@@ -21,27 +21,8 @@
 #include "lib/flush.h"
 #include "lib/record.h"
 
-#define RING_BYTES	((size_t)RECORD_SLOT * RECORD_SLOTS)
-
 /* exit status, as of the suite's programs; 2 is bad usage */
 enum { GOOD = 0, BAD = 1, USAGE = 2, SKIPPED = 4 };
-
-/**
- * struct promise - when a way calls its bytes durable
- * @name: as on the command line, stable
- * @what: one sentence
- * @path: one of iopath_methods
- * @keep: makes the record at @off durable, 0 or -errno; NULL where the write itself has,
- *	or where nothing is promised
- * @nothing: nothing is promised: a control
- */
-struct promise {
-	const char *name;
-	const char *what;
-	const char *path;
-	int (*keep)(struct iopath *p, off_t off);
-	bool nothing;
-};
 
 static int keep_flush(struct iopath *p, off_t off)
 {
@@ -84,7 +65,7 @@ static const struct promise promises[] = {
 	{ 0 }
 };
 
-static const struct promise *find(const char *name)
+const struct promise *promise_find(const char *name)
 {
 	for (const struct promise *p = promises; p->name; p++)
 		if (!strcmp(p->name, name))
@@ -110,7 +91,7 @@ static int say(int status, const char *node, const char *what, const char *why)
  * A mapping wants the file to be there and as long as the ring; that much is made
  * durable first, so that the promise is about the records.
  */
-static int make_ready(const char *node, bool mapped)
+int promise_ready(const char *node, bool mapped)
 {
 	int fd = open(node, O_RDWR | O_CREAT | O_CLOEXEC, 0600), ret = 0;
 	struct stat st;
@@ -119,7 +100,7 @@ static int make_ready(const char *node, bool mapped)
 		return -errno;
 	if (fstat(fd, &st))
 		ret = -errno;
-	else if (S_ISREG(st.st_mode) && mapped && ftruncate(fd, RING_BYTES))
+	else if (S_ISREG(st.st_mode) && mapped && ftruncate(fd, LOG_BYTES))
 		ret = -errno;
 	if (!ret && S_ISREG(st.st_mode)) {
 		if (fsync(fd))
@@ -130,10 +111,42 @@ static int make_ready(const char *node, bool mapped)
 	return ret;
 }
 
-static int open_way(struct iopath *p, const struct promise *m, const char *node)
+int promise_open(struct iopath *p, const struct promise *m, const char *node)
 {
-	return iopath_open(p, iopath_find(m->path), node, NULL, RING_BYTES,
+	return iopath_open(p, iopath_find(m->path), node, NULL, LOG_BYTES,
 			   is_char(node) ? DAXMAP_PMD : DAXMAP_PTE);
+}
+
+int promise_write(struct iopath *p, const struct promise *m, void *slot, uint64_t seq)
+{
+	off_t off = (seq % RECORD_SLOTS) * RECORD_SLOT;
+	int ret;
+
+	record_make(slot, seq);
+	ret = iopath_write(p, off, slot, RECORD_SLOT);
+	return ret || !m->keep ? ret : m->keep(p, off);
+}
+
+int promise_look(struct iopath *p, void *slot, uint64_t seq)
+{
+	uint64_t seen = 0;
+	int ret = iopath_read(p, (seq % RECORD_SLOTS) * RECORD_SLOT, slot, RECORD_SLOT);
+
+	ret = ret ?: record_check(slot, &seen);
+	return ret || seen == seq ? ret : -ESTALE;
+}
+
+const char *promise_fate(int ret)
+{
+	switch (ret) {
+	case -EILSEQ:
+		return "torn";
+	case -ESTALE:
+		return "another one is there";
+	case -ENODATA:
+		return "lost";
+	}
+	return strerror(-ret);
 }
 
 static int append(const struct promise *m, const char *node)
@@ -149,19 +162,14 @@ static int append(const struct promise *m, const char *node)
 	record_make(slot, 1);
 	if (record_check(slot, &seq) == -EOPNOTSUPP)
 		return say(SKIPPED, node, "built without zlib: no checksums", "");
-	ret = make_ready(node, mapped && !is_char(node));
+	ret = promise_ready(node, mapped && !is_char(node));
 	if (ret)
 		return say(SKIPPED, node, "cannot be opened", strerror(-ret));
-	ret = open_way(&p, m, node);
+	ret = promise_open(&p, m, node);
 	if (ret)
 		return say(SKIPPED, node, m->name, p.why[0] ? p.why : strerror(-ret));
 	for (seq = 1; !ret; seq++) {
-		off_t off = (seq % RECORD_SLOTS) * RECORD_SLOT;
-
-		record_make(slot, seq);
-		ret = iopath_write(&p, off, slot, RECORD_SLOT);
-		if (!ret && m->keep)
-			ret = m->keep(&p, off);
+		ret = promise_write(&p, m, slot, seq);
 		if (ret)
 			break;
 		printf("durable %s %llu\n", node, (unsigned long long)seq);
@@ -183,17 +191,13 @@ static int look(struct iopath *p, const char *node, uint64_t durable, uint64_t *
 
 	*lost = 0;
 	for (uint64_t seq = first; slot && seq <= durable; seq++) {
-		uint64_t seen = 0;
-		int ret = iopath_read(p, (seq % RECORD_SLOTS) * RECORD_SLOT, slot, RECORD_SLOT);
+		int ret = promise_look(p, slot, seq);
 
-		ret = ret ?: record_check(slot, &seen);
-		if (!ret && seen == seq)
+		if (!ret)
 			continue;
 		if (!(*lost)++)
 			printf("record %llu of %llu in %s: %s\n", (unsigned long long)seq,
-			       (unsigned long long)durable, node,
-			       ret == -EILSEQ ? "torn" : !ret ? "another one is there" :
-			       ret == -ENODATA ? "lost" : strerror(-ret));
+			       (unsigned long long)durable, node, promise_fate(ret));
 		status = BAD;
 	}
 	free(slot);
@@ -214,7 +218,7 @@ static int verify(const struct promise *m, const char *node, const char *number)
 	durable = strtoull(number, &end, 10);
 	if (errno || end == number || *end)
 		return say(USAGE, node, "the number of the last durable record is none", number);
-	ret = open_way(&p, &way, node);
+	ret = promise_open(&p, &way, node);
 	if (ret && durable)
 		printf("record 1 of %llu in %s: %s\n", (unsigned long long)durable, node,
 		       strerror(-ret));
@@ -229,7 +233,7 @@ static int verify(const struct promise *m, const char *node, const char *number)
 
 int io_log(int argc, char **argv)
 {
-	const struct promise *m = argc > 2 ? find(argv[2]) : NULL;
+	const struct promise *m = argc > 2 ? promise_find(argv[2]) : NULL;
 
 	if (m && argc == 4 && !strcmp(argv[1], "append"))
 		return append(m, argv[3]);

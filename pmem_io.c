@@ -22,6 +22,15 @@
 	WAY("gaps", gaps, MEMORY_FILES, AT_PTE,					\
 	    "holes, unwritten extents, the end: zeroes, or what was written last", way)
 
+/* the word in the cell's name is a promise's */
+#define KEPT(memory, at, action, promise)					\
+	{									\
+		.name = "kept", .on = memory, .sizes = at, .pin_word = promise,	\
+		.what = "what was called durable is there after the driver was away", \
+		.act = action, .bytes = LOG_BYTES, .ignore = HEALTH_NUMBERS,	\
+		.run = kept,							\
+	}
+
 #define MODEL(memory, at)							\
 	{									\
 		.name = "model", .on = memory, .sizes = at, .pin_word = "random", \
@@ -74,6 +83,15 @@ static const struct scenario scenarios[] = {
 	GAPS("splice"),
 	GAPS("sendfile"),
 	GAPS("copy_file_range"),
+	KEPT(MEMORY_DEVDAX, AT_PMD, "unbind_device_dax", "mmap_flush"),
+	KEPT(MEMORY_DEVDAX, AT_PMD, "disable_region", "mmap_flush"),
+	KEPT(MEMORY_FILES, AT_PTE, "unbind_nd_pmem", "mmap_sync_flush"),
+	KEPT(MEMORY_FILES, AT_PTE, "unbind_nd_pmem", "mmap_msync"),
+	KEPT(MEMORY_FILES, AT_PTE, "unbind_nd_pmem", "buffered_fsync"),
+	KEPT(MEMORY_FILES, AT_PTE, "unbind_nd_pmem", "vectored_dsync"),
+	KEPT(MEMORY_FILES, AT_PTE, "unbind_nd_pmem", "direct_fsync"),
+	KEPT(MEMORY_BLOCKS, AT_PTE, "unbind_nd_pmem", "buffered_fsync"),
+	KEPT(MEMORY_BLOCKS, AT_PTE, "unbind_nd_pmem", "direct_fsync"),
 	{
 		.name = "control_wrong_byte",
 		.what = "control: one byte that was changed is found by every way",
