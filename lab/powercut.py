@@ -27,7 +27,7 @@ from kernels import Refusal
 MIB = 1 << 20
 SMALL, FILES, XFS = 48 * MIB, 80 * MIB, 336 * MIB
 BOOT_LIMIT = 240.0
-# The power goes so long after the first record, seconds: a few, or a thousand of them
+# The power goes so long after each path has a record, seconds: a few, or a thousand of them
 WRITING = (0.2, 3.0)
 
 Path = namedtuple("Path", "memory promise size control")
@@ -94,7 +94,8 @@ class Boot:
             tally = self.tallies.get(words[1].split("/")[2])
             if tally and words[2].isdigit():
                 tally.durable = max(tally.durable or 0, int(words[2]))
-                if self.cut is None:
+                # a path without a record has nothing that it could lose
+                if self.cut is None and all(t.durable for t in self.tallies.values()):
                     self.cut = time.monotonic() + self.left
         elif words[:2] == ["powercut:", "verified"]:
             tally = self.tallies[words[2]]

@@ -31,6 +31,11 @@ class Lines(unittest.TestCase):
         life = boot(found, f"durable /log/{FIRST} 7", f"durable /log/{FIRST} 9",
                     f"durable /log/{FIRST} 1x")
         self.assertEqual(found[FIRST].durable, 9)
+        self.assertIsNone(life.cut)
+
+    def test_the_cut_waits_for_a_record_of_each_path(self):
+        found = tallies()
+        life = boot(found, *(f"durable /log/{label} 1" for label in found))
         self.assertIsNotNone(life.cut)
 
     def test_writing_is_what_the_cut_waits_for(self):
