@@ -33,12 +33,14 @@ HAVE := $(call probe,liburing.h,-luring,LIBURING) \
 	$(call probe,blkid/blkid.h,-lblkid,LIBBLKID) \
 	$(call probe,libdevmapper.h,-ldevmapper,LIBDEVMAPPER) \
 	$(call probe,xfs/xfs.h,,XFS) \
-	$(call probe,zlib.h,-lz,ZLIB)
+	$(call probe,zlib.h,-lz,ZLIB) \
+	$(call probe,hdr/hdr_histogram.h,-lhdr_histogram -lm,HDR_HISTOGRAM)
 CFLAGS += $(foreach lib,$(HAVE),-DHAVE_$(lib))
 LDLIBS += $(if $(findstring LIBURING,$(HAVE)),-luring) \
 	  $(if $(findstring LIBNDCTL,$(HAVE)),-lndctl -ldaxctl) \
 	  $(if $(findstring LIBBLKID,$(HAVE)),-lblkid) \
 	  $(if $(findstring ZLIB,$(HAVE)),-lz) \
+	  $(if $(findstring HDR_HISTOGRAM,$(HAVE)),-lhdr_histogram -lm) \
 	  $(if $(findstring LIBDEVMAPPER,$(HAVE)),-ldevmapper) -lpthread
 
 OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard suite*.c lib/*.c))

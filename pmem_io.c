@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io.h"
+#include "io_bench.h"
 #include "suite_harness.h"
 
 /* one line for each way that writes; the word in the cell's name is the way's */
@@ -113,5 +114,7 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && (!strcmp(argv[1], "append") || !strcmp(argv[1], "verify")))
 		return io_log(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "-b"))
+		return io_bench(argc, argv);
 	return suite_main(&suite, argc, argv);
 }

@@ -70,15 +70,21 @@ class Archive:
         """The newest package of that series, or None."""
         names = [m[0] for m in map(NAMES[kind].fullmatch, self._names(kind))
                  if m and m[1] == series]
-        if not names:
-            return None
-        out = self._cache("madison", *names)
+        return newest_version(self._offers(*names)) if names else None
+
+    def newest_named(self, name):
+        """The newest package of that name, or None."""
+        if not os.path.exists(self.config):
+            self._update()
+        return newest_version(self._offers(name))
+
+    def _offers(self, *names):
         offers = []
-        for line in out.splitlines():
+        for line in self._cache("madison", *names).splitlines():
             name, version, where = (part.strip() for part in line.split("|"))
             if where.endswith("Packages"):
                 offers.append(Package(name, version))
-        return newest_version(offers)
+        return offers
 
     def with_parts(self, package):
         """The package and those it was split into, from 6.18 on.

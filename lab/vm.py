@@ -63,7 +63,7 @@ def build(cache, output, make_arguments, targets=("all",)):
     """Build the programs against the newest kselftest files."""
     ksft = kernels.ksft_dir(cache, "newest")
     command = ["make", "-s", "--no-print-directory", "-C", ROOT, *targets,
-               f"KSFT={ksft}", *make_arguments]
+               f"KSFT={ksft}", f"CACHE={cache}", *make_arguments]
     if output:
         command.append(f"OUTPUT={os.path.abspath(output)}")
     # Not under a make of its own: MAKELEVEL decides where lib.mk puts things

@@ -14,6 +14,7 @@ LIBRARIES = {
     "libdevmapper": ("libdevmapper.h",),
     "xfslibs": ("xfs/xfs.h",),
     "zlib": ("zlib.h",),
+    "libhdrhistogram": ("hdr/hdr_histogram.h",),
 }
 
 

@@ -16,7 +16,8 @@ def of_lib(board, stock):
     built = False
     with board.check("unit tests: build under ASan and UBSan") as log:
         log.run(["make", "-s", "-C", os.path.join(LAB, "unit"), "-j2", "-k",
-                 f"KSFT={stock.ksft('newest')}", f"OUTPUT={output}"])
+                 f"KSFT={stock.ksft('newest')}", f"OUTPUT={output}",
+                 f"CACHE={stock.cache}"])
         built = True
     for source in sorted(glob.glob(os.path.join(LAB, "unit/test_*.c"))):
         name = os.path.basename(source)[:-2]

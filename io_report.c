@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What pmem_io -b has measured: a table as it goes, and JSON.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "io_bench.h"
+#include "lib/flush.h"
+#include "lib/stream.h"
+#include "lib/timeline.h"
+
+#define MIB	(1024.0 * 1024)
+
+static const char *const percentile_names[RATE_PERCENTILES] = {
+	"p50", "p90", "p99", "p99.9", "p99.99"
+};
+
+/* as short as it can be said: 64, 4k, 2m */
+static const char *bytes_word(char word[24], size_t bytes)
+{
+	if (bytes && !(bytes % (1 << 20)))
+		snprintf(word, 24, "%zum", bytes >> 20);
+	else if (bytes && !(bytes % (1 << 10)))
+		snprintf(word, 24, "%zuk", bytes >> 10);
+	else
+		snprintf(word, 24, "%zu", bytes);
+	return word;
+}
+
+static double us(double ns)
+{
+	return ns / 1000;
+}
+
+static void json_text(FILE *f, const char *name, const char *text, const char *after)
+{
+	fprintf(f, "\"%s\": \"", name);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', f);
+		if ((unsigned char)*text >= ' ')
+			fputc(*text, f);
+	}
+	fprintf(f, "\"%s", after);
+}
+
+void report_begin(const struct bench *b)
+{
+	struct utsname u = { 0 };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	uname(&u);
+	printf("kernel %s, %ld CPUs, write-back by %s, streaming stores by %s, %.1f s each\n\n",
+	       u.release, cpus, flush_name(), stream_name(), (double)b->ns / NSEC_PER_SEC);
+	if (!b->json)
+		return;
+	fprintf(b->json, "{\n ");
+	json_text(b->json, "kernel", u.release, ",\n ");
+	json_text(b->json, "machine", u.machine, ",\n ");
+	json_text(b->json, "write_back", flush_name(), ",\n ");
+	json_text(b->json, "streaming", stream_name(), ",\n ");
+	fprintf(b->json, "\"cpus\": %ld,\n \"seconds\": %.3f,\n \"jobs\": [", cpus,
+		(double)b->ns / NSEC_PER_SEC);
+}
+
+/* at the head of the table, and after another one */
+static void heading(const struct bench *b)
+{
+	if (b->rows)
+		return;
+	printf("%-7s %-4s %-17s %6s %5s %7s %10s %9s | %9s %8s %8s %8s %9s us\n", "memory", "page",
+	       "job", "block", "depth", "threads", "MiB/s", "ops/s", "mean", "p50", "p99",
+	       "p99.9", "max");
+}
+
+void report_rate(struct bench *b, const struct bench_place *p, const struct iojob *j,
+		 unsigned int threads, const struct rate *r)
+{
+	const char *page = j->method->flags & IOJOB_MAPS ? daxmap_name(p->size) : "-";
+	double seconds = (double)r->ns / NSEC_PER_SEC;
+	char block[24];
+
+	heading(b);
+	printf("%-7s %-4s %-17s %6s %5u %7u %10.1f %9.0f | %9.2f %8.2f %8.2f %8.2f %9.2f\n",
+	       p->memory, page, j->method->name, bytes_word(block, j->block), j->depth, threads,
+	       r->bytes / MIB / seconds, r->ops / seconds, us(r->mean_ns),
+	       us(r->percentile_ns[0]), us(r->percentile_ns[2]), us(r->percentile_ns[3]),
+	       us(r->max_ns));
+	fflush(stdout);
+	if (b->json) {
+		fprintf(b->json, "%s\n  {", b->rows ? "," : "");
+		json_text(b->json, "memory", p->memory, ", ");
+		json_text(b->json, "page", page, ", ");
+		json_text(b->json, "job", j->method->name, ", ");
+		fprintf(b->json,
+			"\"block\": %zu, \"depth\": %u, \"threads\": %u, \"range\": %zu, \"ops\": %llu, \"bytes\": %llu, \"seconds\": %.6f, \"bytes_per_second\": %.0f, \"ops_per_second\": %.1f,\n   \"latency_ns\": {\"min\": %llu, \"mean\": %.1f, \"max\": %llu",
+			j->block, j->depth, threads, j->bytes, (unsigned long long)r->ops,
+			(unsigned long long)r->bytes, seconds, r->bytes / seconds,
+			r->ops / seconds, (unsigned long long)r->min_ns, r->mean_ns,
+			(unsigned long long)r->max_ns);
+		for (int i = 0; i < RATE_PERCENTILES; i++)
+			fprintf(b->json, ", \"%s\": %llu", percentile_names[i],
+				(unsigned long long)r->percentile_ns[i]);
+		fprintf(b->json, "}}");
+	}
+	b->rows++;
+}
+
+void report_touch(struct bench *b, const struct bench_place *p, size_t bytes,
+		  const struct touch *t)
+{
+	double first = (double)t->first_ns / t->entries, steady = (double)t->steady_ns / t->entries;
+	char word[24];
+
+	if (!b->touches)
+		printf("\n%-7s %-4s %9s %9s %9s | %9s %9s us | %9s %9s ns an entry\n", "memory",
+		       "page", "bytes", "entries", "faults", "mmap", "munmap", "first", "again");
+	printf("%-7s %-4s %9s %9zu %9lu | %9.1f %9.1f    | %9.1f %9.1f\n", p->memory,
+	       daxmap_name(p->size), bytes_word(word, bytes), t->entries, t->faults,
+	       us(t->map_ns), us(t->unmap_ns), first, steady);
+	fflush(stdout);
+	if (b->json) {
+		fprintf(b->json, "%s\n  {", b->touches ? "," : b->rows ? "\n ],\n \"touch\": [" :
+			"],\n \"touch\": [");
+		json_text(b->json, "memory", p->memory, ", ");
+		json_text(b->json, "page", daxmap_name(p->size), ", ");
+		fprintf(b->json,
+			"\"bytes\": %zu, \"entries\": %zu, \"faults\": %lu, \"rounds\": %u, \"mmap_ns\": %llu, \"first_ns\": %llu, \"steady_ns\": %llu, \"munmap_ns\": %llu}",
+			bytes, t->entries, t->faults, t->rounds, (unsigned long long)t->map_ns,
+			(unsigned long long)t->first_ns, (unsigned long long)t->steady_ns,
+			(unsigned long long)t->unmap_ns);
+	}
+	b->touches++;
+}
+
+void report_note(const char *name, const char *why)
+{
+	printf("# %s: %s\n", name, why);
+	fflush(stdout);
+}
+
+int report_end(struct bench *b)
+{
+	int ret = 0;
+
+	if (!b->json)
+		return 0;
+	if (!b->touches)
+		fprintf(b->json, "%s],\n \"touch\": [", b->rows ? "\n " : "");
+	fprintf(b->json, "%s],\n \"failed\": %u\n}\n", b->touches ? "\n " : "", b->failed);
+	if (ferror(b->json))
+		ret = -EIO;
+	if (fclose(b->json) && !ret)
+		ret = -errno;
+	b->json = NULL;
+	return ret;
+}
