@@ -28,6 +28,20 @@ struct bench_axis {
 };
 
 /**
+ * struct bench_touch - what it costs to have some memory mapped
+ * @memory: first word of the job's name
+ * @size: level of the mapping
+ * @bytes: of it
+ * @cost: measured
+ */
+struct bench_touch {
+	const char *memory;
+	enum daxmap_size size;
+	size_t bytes;
+	struct touch cost;
+};
+
+/**
  * struct bench - the command line, and what has come of it
  * @globs: jobs picked; none for all
  * @nr_globs: how many
@@ -42,6 +56,7 @@ struct bench_axis {
  * @json: where the numbers go beside the table; NULL for nowhere
  * @rows: measured so far
  * @touches: measured so far
+ * @touch: each; freed by report_end()
  * @failed: so many could not be, for no good reason
  */
 struct bench {
@@ -58,6 +73,7 @@ struct bench {
 	FILE *json;
 	unsigned int rows;
 	unsigned int touches;
+	struct bench_touch *touch;
 	unsigned int failed;
 };
 
@@ -91,14 +107,14 @@ void report_begin(const struct bench *b);
 void report_rate(struct bench *b, const struct bench_place *p, const struct iojob *j,
 		 unsigned int threads, const struct rate *r);
 
-/** report_touch() - likewise, of what it costs to have it mapped */
+/** report_touch() - what it costs to have it mapped, kept for report_end() */
 void report_touch(struct bench *b, const struct bench_place *p, size_t bytes,
 		  const struct touch *t);
 
 /** report_note() - why there is no line */
 void report_note(const char *name, const char *why);
 
-/** report_end() - the rest of the JSON; 0, or -errno when it could not be written */
+/** report_end() - the rest of tables and JSON; 0, or -errno when it could not be written */
 int report_end(struct bench *b);
 
 #endif

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -110,31 +112,76 @@ void report_rate(struct bench *b, const struct bench_place *p, const struct iojo
 	b->rows++;
 }
 
+/* told in the end, for it is a table of its own */
 void report_touch(struct bench *b, const struct bench_place *p, size_t bytes,
 		  const struct touch *t)
 {
-	double first = (double)t->first_ns / t->entries, steady = (double)t->steady_ns / t->entries;
+	struct bench_touch *more = realloc(b->touch, (b->touches + 1) * sizeof(*more));
+
+	if (!more) {
+		b->failed++;
+		return;
+	}
+	b->touch = more;
+	b->touch[b->touches++] = (struct bench_touch){
+		.memory = p->memory, .size = p->size, .bytes = bytes, .cost = *t,
+	};
+}
+
+static void touch_line(const struct bench_touch *t)
+{
+	const struct touch *c = &t->cost;
 	char word[24];
 
-	if (!b->touches)
-		printf("\n%-7s %-4s %9s %9s %9s | %9s %9s us | %9s %9s ns an entry\n", "memory",
-		       "page", "bytes", "entries", "faults", "mmap", "munmap", "first", "again");
-	printf("%-7s %-4s %9s %9zu %9lu | %9.1f %9.1f    | %9.1f %9.1f\n", p->memory,
-	       daxmap_name(p->size), bytes_word(word, bytes), t->entries, t->faults,
-	       us(t->map_ns), us(t->unmap_ns), first, steady);
-	fflush(stdout);
-	if (b->json) {
-		fprintf(b->json, "%s\n  {", b->touches ? "," : b->rows ? "\n ],\n \"touch\": [" :
-			"],\n \"touch\": [");
-		json_text(b->json, "memory", p->memory, ", ");
-		json_text(b->json, "page", daxmap_name(p->size), ", ");
-		fprintf(b->json,
-			"\"bytes\": %zu, \"entries\": %zu, \"faults\": %lu, \"rounds\": %u, \"mmap_ns\": %llu, \"first_ns\": %llu, \"steady_ns\": %llu, \"munmap_ns\": %llu}",
-			bytes, t->entries, t->faults, t->rounds, (unsigned long long)t->map_ns,
-			(unsigned long long)t->first_ns, (unsigned long long)t->steady_ns,
-			(unsigned long long)t->unmap_ns);
+	printf("%-7s %-4s %9s %9zu %9lu | %9.1f %9.1f | %9.1f %9.1f\n", t->memory,
+	       daxmap_name(t->size), bytes_word(word, t->bytes), c->entries, c->faults,
+	       us(c->map_ns), us(c->unmap_ns), (double)c->first_ns / c->entries,
+	       (double)c->steady_ns / c->entries);
+}
+
+static void touch_json(FILE *f, const struct bench_touch *t)
+{
+	const struct touch *c = &t->cost;
+
+	json_text(f, "memory", t->memory, ", ");
+	json_text(f, "page", daxmap_name(t->size), ", ");
+	fprintf(f,
+		"\"bytes\": %zu, \"entries\": %zu, \"faults\": %lu, \"rounds\": %u, \"mmap_ns\": %llu, \"first_ns\": %llu, \"steady_ns\": %llu, \"munmap_ns\": %llu}",
+		t->bytes, c->entries, c->faults, c->rounds, (unsigned long long)c->map_ns,
+		(unsigned long long)c->first_ns, (unsigned long long)c->steady_ns,
+		(unsigned long long)c->unmap_ns);
+}
+
+/* the same level of the same memory, from the least bytes to the most */
+static void touch_growth(const struct bench *b)
+{
+	for (unsigned int i = 0, last; i < b->touches; i = last + 1) {
+		const struct bench_touch *least = &b->touch[i], *most;
+
+		for (last = i; last + 1 < b->touches && b->touch[last + 1].size == least->size &&
+		     !strcmp(b->touch[last + 1].memory, least->memory); last++)
+			;
+		most = &b->touch[last];
+		if (most == least)
+			continue;
+		printf("%s.%s: %.0f times the bytes, %.1f times the time of first touch\n",
+		       least->memory, daxmap_name(least->size),
+		       (double)most->bytes / least->bytes,
+		       (double)most->cost.first_ns / least->cost.first_ns);
 	}
-	b->touches++;
+}
+
+static void touch_table(const struct bench *b)
+{
+	if (!b->touches)
+		return;
+	printf("\nthe first store into each entry of a page table, and once more\n");
+	printf("%-7s %-4s %9s %9s %9s | %9s %9s | %9s %9s\n", "memory", "page", "bytes",
+	       "entries", "faults", "mmap us", "munmap us", "first ns", "again ns");
+	for (unsigned int i = 0; i < b->touches; i++)
+		touch_line(&b->touch[i]);
+	touch_growth(b);
+	fflush(stdout);
 }
 
 void report_note(const char *name, const char *why)
@@ -147,15 +194,21 @@ int report_end(struct bench *b)
 {
 	int ret = 0;
 
-	if (!b->json)
-		return 0;
-	if (!b->touches)
+	touch_table(b);
+	if (b->json) {
 		fprintf(b->json, "%s],\n \"touch\": [", b->rows ? "\n " : "");
-	fprintf(b->json, "%s],\n \"failed\": %u\n}\n", b->touches ? "\n " : "", b->failed);
-	if (ferror(b->json))
-		ret = -EIO;
-	if (fclose(b->json) && !ret)
-		ret = -errno;
+		for (unsigned int i = 0; i < b->touches; i++) {
+			fprintf(b->json, "%s\n  {", i ? "," : "");
+			touch_json(b->json, &b->touch[i]);
+		}
+		fprintf(b->json, "%s],\n \"failed\": %u\n}\n", b->touches ? "\n " : "", b->failed);
+		if (ferror(b->json))
+			ret = -EIO;
+		if (fclose(b->json) && !ret)
+			ret = -errno;
+	}
 	b->json = NULL;
+	free(b->touch);
+	b->touch = NULL;
 	return ret;
 }

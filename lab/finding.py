@@ -9,7 +9,6 @@ the kernel said meanwhile, in OUT/<kernel>/NAME.log.
 Exit status: 0 the kernel keeps the rule, 1 it does not, 4 the program could not
 try, 2 it could not be run.
 """
-import argparse
 import os
 import re
 import select
@@ -18,7 +17,6 @@ import sys
 import tempfile
 
 import image
-import kernels
 import qemu
 import vm
 from kernels import Refusal
@@ -94,18 +92,11 @@ def kernel_lines(console, name):
 
 
 def run(args):
-    vm.need_tools()
     if not re.fullmatch(r"[\w-]+", args.name):
         raise Refusal(f"'{args.name}' is no name of a finding")
     if args.fs not in ("", "ext4", "xfs"):
         raise Refusal(f"FS={args.fs} makes no sense: give ext4 or xfs")
-    cache = os.path.abspath(args.cache)
-    kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
-    out = os.path.join(args.out, kernel.name)
-    os.makedirs(out, exist_ok=True)
-    console = os.path.join(out, f"{args.name}.log")
-    with open(console, "wb"):
-        pass
+    cache, kernel, console = vm.small_guest(args, args.name)
     print(f"kernel {kernel.release}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         overlay = archive(build(args.name, scratch), args)
@@ -131,19 +122,10 @@ def run(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = vm.parser_of(__doc__, "KERNEL", "MODULES", "MEM", "CPUS", "OUT", "CACHE",
+                          FS=("", "for a finding about files: ext4 or xfs"),
+                          LABEL=("", "which of lab/guest/namespaces"))
     parser.add_argument("name", metavar="NAME")
-    for name, default, text in (
-            ("KERNEL", "debian:newest", "debian:SERIES, a bzImage, a build tree"),
-            ("MODULES", "", "modules directory of a bzImage"),
-            ("FS", "", "for a finding about files: ext4 or xfs"),
-            ("LABEL", "", "which of lab/guest/namespaces"),
-            ("MEM", "4G", "memory of the guest"), ("CPUS", "2", "CPUs of the guest"),
-            ("OUT", "out", "the log goes to a directory below it"),
-            ("CACHE", ".cache", "what was fetched")):
-        parser.add_argument("--" + name.lower(), metavar=name, help=text,
-                            default=os.environ.get(name, default))
     parser.add_argument("--iommu", action="store_true",
                         help="with an IOMMU and a device for vfio-pci behind it")
     parser.add_argument("--dynamic", action="store_true",
@@ -153,12 +135,7 @@ def main():
     split = words.index("--")
     args = parser.parse_args(words[:split])
     args.arguments = words[split + 1:-1]
-    try:
-        with kernels.refusals(status=2), vm.ending_on_signals():
-            return run(args)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return vm.carry_out(run, args)
 
 
 if __name__ == "__main__":

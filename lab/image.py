@@ -274,7 +274,7 @@ def run_archive(programs, cells, backends=pmem.DEFAULT, provision=True):
     """
     cpio = Cpio()
     cpio.copy("init", os.path.join(GUEST, "init"))
-    for name in ("vfio", "dynamic"):
+    for name in ("vfio", "dynamic", "nodes"):
         cpio.copy(f"lab/{name}", os.path.join(GUEST, name))
     cpio.file("lab/namespaces", pmem.table(backends).encode() if provision else b"")
     for name, source in programs.items():

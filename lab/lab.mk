@@ -85,8 +85,9 @@ check:
 	@PYTHONPATH=$(LAB) python3 -m check $(if $(STAGES),--only $(STAGES))
 .PHONY: check
 
-# make bench [what 'make vm' takes]: what the suite costs, in a table and in
-# out/KERNEL/bench.json
+# make bench [PARTS='suite io'] [what 'make vm' takes]: what the suite costs, in a table
+# and in out/KERNEL/bench.json; and how fast pmem_io -b goes beside fio, ROUNDS times
+# SECONDS each, in out/KERNEL/iobench.json
 bench: export KERNEL := $(KERNEL)
 bench: export MODULES := $(MODULES)
 bench: export TESTS := $(TESTS)
@@ -95,11 +96,15 @@ bench: export CPUS := $(CPUS)
 bench: export BACKEND := $(BACKEND)
 bench: export OUT := $(OUT)
 bench: export CACHE := $(CACHE)
+bench: export ROUNDS := $(or $(ROUNDS),5)
+bench: export SECONDS := $(or $(SECONDS),1)
 bench: export VM_STARTED := $(shell date +%s.%N)
+PARTS ?= suite io
 bench:
-	@sh $(LAB)/setup.sh vm
-	@python3 $(LAB)/bench.py $(if $(filter command environment,$(firstword \
-		$(origin CC))),--make 'CC=$(CC)')
+	@sh $(LAB)/setup.sh bench
+	@$(if $(filter suite,$(PARTS)),python3 $(LAB)/bench.py $(if $(filter command environment, \
+		$(firstword $(origin CC))),--make 'CC=$(CC)'))
+	@$(if $(filter io,$(PARTS)),python3 $(LAB)/iobench.py)
 .PHONY: bench
 
 # make repeat [RUNS=20] [what 'make vm' takes]: does any verdict change from run to

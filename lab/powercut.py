@@ -9,7 +9,6 @@ kept; the next boot verifies each log, checks the file systems, and writes on.
 Exit status: 0 every promise was kept and every control lost something, 1 not so, 2 it
 could not run.
 """
-import argparse
 import os
 import random
 import re
@@ -19,7 +18,6 @@ import time
 from collections import Counter, namedtuple
 
 import image
-import kernels
 import qemu
 import vm
 from kernels import Refusal
@@ -189,21 +187,14 @@ def table(tallies, cuts, seconds):
 
 
 def run(args):
-    vm.need_tools()
     if not re.fullmatch(r"[1-9][0-9]{0,5}", args.cuts):
         raise Refusal(f"CUTS={args.cuts} makes no sense: give a number, such as 100")
     cuts = int(args.cuts)
-    cache = os.path.abspath(args.cache)
-    kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
-    out = os.path.join(args.out, kernel.name)
-    os.makedirs(out, exist_ok=True)
+    cache, kernel, console = vm.small_guest(args, "powercut")
     if not args.programs:
         vm.build(cache, None, [])
     seed = int(args.seed) if args.seed else random.randrange(1 << 32)
     draw = random.Random(seed)
-    console = os.path.join(out, "powercut.log")
-    with open(console, "wb"):
-        pass
     print(f"kernel {kernel.release}, SEED={seed}", flush=True)
     base = image.base_archive(cache, kernel)
     tallies = {label_of(path): Tally() for path in PATHS}
@@ -240,25 +231,10 @@ def run(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    for name, default, text in (
-            ("KERNEL", "debian:newest", "debian:SERIES, a bzImage, a build tree"),
-            ("MODULES", "", "modules directory of a bzImage"),
-            ("CUTS", "100", "how often"), ("SEED", "", "repeats the moments"),
-            ("MEM", "4G", "memory of the guest"), ("CPUS", "2", "CPUs of the guest"),
-            ("OUT", "out", "the log goes to a directory below it"),
-            ("CACHE", ".cache", "what was fetched")):
-        parser.add_argument("--" + name.lower(), metavar=name, help=text,
-                            default=os.environ.get(name, default))
+    parser = vm.parser_of(__doc__, "KERNEL", "MODULES", "MEM", "CPUS", "OUT", "CACHE",
+                          CUTS=("100", "how often"), SEED=("", "repeats the moments"))
     parser.add_argument("--programs", help="built programs; builds nothing")
-    args = parser.parse_args()
-    try:
-        with kernels.refusals(status=2), vm.ending_on_signals():
-            return run(args)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return vm.carry_out(run, parser.parse_args())
 
 
 if __name__ == "__main__":

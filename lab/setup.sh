@@ -1,22 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# setup.sh build|vm|check: have the packages that building, a virtual machine,
-# or the project's own tests need.  Installs them as root on a machine with apt, else says which.
+# setup.sh build|vm|bench|check: have the packages that building, a virtual machine,
+# measuring, or the project's own tests need.  Installs them as root on a machine with apt, else says which.
 set -u
 
 build="gcc libc6-dev make python3 xz-utils dpkg
 	liburing-dev libndctl-dev libdaxctl-dev libblkid-dev libdevmapper-dev xfslibs-dev zlib1g-dev"
 vm="$build qemu-system-x86 busybox-static ndctl daxctl kmod e2fsprogs xfsprogs"
+bench="$vm fio"
 # rsync is for kselftest's install, gcc brings the sanitizers
 check="$vm clang shellcheck perl rsync git util-linux"
 
 case ${1:-} in
 build) wanted=$build ;;
 vm) wanted=$vm ;;
+bench) wanted=$bench ;;
 check) wanted=$check ;;
 *)
-	echo "usage: $0 build|vm|check" >&2
+	echo "usage: $0 build|vm|bench|check" >&2
 	exit 2
 	;;
 esac

@@ -158,6 +158,18 @@ def prepare(args, programs=PROGRAMS, targets=("all",)):
     return run, (base, memory, cpus, backends)
 
 
+def small_guest(args, name):
+    """Of a run of one script: cache, kernel, and a console that begins empty."""
+    need_tools()
+    cache = os.path.abspath(args.cache)
+    kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
+    console = os.path.join(args.out, kernel.name, f"{name}.log")
+    os.makedirs(os.path.dirname(console), exist_ok=True)
+    with open(console, "wb"):
+        pass
+    return cache, kernel, console
+
+
 def run_aside(args, out, before=lambda run: None):
     """One run of several: its results are in out, and what it prints, in run.log."""
     args.out, args.started = out, time.time()
@@ -189,27 +201,45 @@ def run_suite(args):
     return int(failed or bool(run.deaths))
 
 
-def command_line(what, act):
-    """Parse the arguments and act on them; returns the exit status."""
+OPTIONS = {
+    "KERNEL": ("debian:newest", "debian:SERIES, a bzImage, a build tree"),
+    "MODULES": ("", "modules directory of a bzImage"),
+    "TESTS": ("", "globs of cells, between blanks or commas"),
+    "MEM": ("4G", "memory of the guest"),
+    "CPUS": ("2", "CPUs of the guest"),
+    "BACKEND": ("nfit", "where its pmem comes from: of nfit, e820, virtio,\n"
+                "several take turns"),
+    "OUT": ("out", "results go to a directory below it"),
+    "CACHE": (".cache", "what was fetched"),
+}
+
+
+def parser_of(what, *names, **more):
+    """With the options that are named, and more: NAME=(default, text)."""
     parser = argparse.ArgumentParser(
         description=what, formatter_class=argparse.RawTextHelpFormatter,
         epilog="The options in capitals may also come by the environment.")
-
-    def option(name, default, text):
+    for name, (default, text) in {**{name: OPTIONS[name] for name in names}, **more}.items():
         parser.add_argument("--" + name.lower(), metavar=name, help=text,
                             default=os.environ.get(name, default))
+    return parser
 
-    option("KERNEL", "debian:newest", "debian:SERIES, a bzImage, a build tree")
-    option("MODULES", "", "modules directory of a bzImage")
-    option("TESTS", "", "globs of cells, between blanks or commas")
-    option("MEM", "4G", "memory of the guest")
-    option("CPUS", "2", "CPUs of the guest")
-    option("BACKEND", "nfit", "where its pmem comes from: of nfit, e820, virtio,\n"
-           "several take turns")
-    option("OUT", "out", "results go to a directory below it")
-    option("CACHE", ".cache", "what was fetched")
-    parser.add_argument("--output", help="where make puts the programs")
+
+def carry_out(act, args):
+    """The exit status of a command."""
+    try:
+        with kernels.refusals(status=2), ending_on_signals():
+            return act(args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def command_line(what, act):
+    """Parse the arguments and act on them; returns the exit status."""
+    parser = parser_of(what, *OPTIONS)
     parser.add_argument("--programs", help="built programs; builds nothing")
+    parser.add_argument("--output", help="where make puts the programs")
     parser.add_argument("--only", help="programs other than the usual ones")
     parser.add_argument("--make", action="append", default=[],
                         metavar="VARIABLE=VALUE", help="passed on to make")
@@ -219,13 +249,7 @@ def command_line(what, act):
     parser.add_argument("--hang-limit", type=float, default=HANG_LIMIT,
                         metavar="SECONDS", help="a guest that is silent for "
                         "so long is given up (default: %(default)s)")
-    args = parser.parse_args()
-    try:
-        with kernels.refusals(status=2), ending_on_signals():
-            return act(args)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return carry_out(act, parser.parse_args())
 
 
 if __name__ == "__main__":

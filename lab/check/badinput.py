@@ -135,14 +135,50 @@ def skipped(board, what, reason):
 
 
 def program(board, stock, what, status, words, *arguments, environment=None,
-            wrap=()):
+            wrap=(), name=PROGRAM):
     """A test program: 2 for what is wrong on its command line, 4 for the rest."""
     stock.programs.wait()
     with board.check(f"bad input: {what}") as log:
-        path = os.path.join(stock.programs.get(), PROGRAM)
+        path = os.path.join(stock.programs.get(), name)
         output = log.run([*wrap, path, *arguments], expect=status,
                          environment=environment, seconds=60)
         sentence(log, output, words)
+
+
+def bench(board, stock, what, status, words, *arguments, wrap=()):
+    """pmem_io -b, whose sentence begins with its name."""
+    program(board, stock, f"pmem_io -b: {what}", status, ("pmem_io -b: ", *words), "-b",
+            *arguments, name="pmem_io", wrap=wrap)
+
+
+def of_bench(board, stock):
+    def bad(what, *rest, **more):
+        bench(board, stock, what, *rest, **more)
+
+    small = os.path.join(stock.scratch, "small-file")
+    with open(small, "wb") as f:
+        f.write(b"x" * 1000)
+    bad("a path that is not there", 2, ("No such file",), "/nonexistent")
+    bad("a file that nobody offered", 2, ("-o",), small)
+    bad("a file too small for a block", 2, ("1000 bytes", "4096"), "-o", small)
+    bad("a number that is none", 2, ("-s 4x",), "-s", "4x")
+    bad("time that makes no sense", 2, ("-T -1",), "-T", "-1")
+    bad("two places", 2, ("what is 'y'?",), "x", "y")
+    bad("no job of that name", 2, ("no job matches",), "-t", "nothing", stock.scratch)
+    bad("numbers to a place that is not there", 2, ("cannot write",), "-j",
+        "/nonexistent/j", stock.scratch)
+    bad("a device that is none of DAX", 4, ("namespace",), "/dev/null")
+    if os.geteuid():
+        skipped(board, "pmem_io -b: a full file system", "no file system may be mounted here")
+        return
+    place = os.path.join(stock.scratch, "full")
+    os.makedirs(place, exist_ok=True)
+    bad("a full file system", 4, ("No space left",), place,
+        wrap=("unshare", "-m", "sh", "-c",
+              'mount -t tmpfs -o size=8m full "$0" && exec "$@"', place))
+    with open(small, "rb") as f:
+        if f.read() != b"x" * 1000:
+            raise Failed("pmem_io -b has written to a file that was not offered")
 
 
 def of_programs(board, stock):
@@ -196,4 +232,5 @@ def of_programs(board, stock):
 
 def run(board, stock):
     of_programs(board, stock)
+    of_bench(board, stock)
     of_runner(board, stock)

@@ -8,7 +8,7 @@ from check.board import Failed, Skipped
 from check.stock import LAB, TOP
 
 # A lib/ file that must have a test; families and helpers go with their head
-UNTESTED = re.compile(r"(pin_|victim_|health_|holder_|iopath_|action)")
+UNTESTED = re.compile(r"(pin_|victim_|health_|holder_|iopath_|iojob_|action)")
 
 
 def of_lib(board, stock):

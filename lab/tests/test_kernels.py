@@ -59,6 +59,11 @@ class Picking(unittest.TestCase):
     def test_series_that_is_not_there(self):
         self.assertIsNone(self.archive.newest("image", "6.1"))
 
+    def test_newest_of_one_name(self):
+        self.assertEqual(self.archive.newest_named("linux-image-5.10.0-46-amd64").version,
+                         "5.10.262-1")
+        self.assertIsNone(self.archive.newest_named("no-such-package"))
+
     def test_split_package_comes_with_its_parts_that_are_on_offer(self):
         parts = self.archive.with_parts(archive.Package("image", "7.3.4-1"))
         self.assertEqual([part.name for part in parts],

@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""How fast pmem_io -b goes, beside fio and beside ordinary memory, in one guest.
+
+Each job and fio's closest one take turns, several rounds, on the same file or device
+with the same block size, depth, time and threads; compared are medians.  After that,
+pmem_io -b on all that is offered.
+
+Exit status: 0 measured, 2 it could not run; no goal makes it fail.
+"""
+import json
+import os
+import re
+import select
+import shutil
+import statistics
+import sys
+import time
+from collections import namedtuple
+
+import backends
+import bench
+import image
+import qemu
+import vm
+from kernels import Refusal
+from runner import write_whole
+
+MIB = 1 << 20
+# The guest is silent while fio is loaded and two measurements last
+SILENCE = 300.0
+GOAL_FIO, GOAL_DRAM = 1.0, 0.9
+# Of what a mapping does: the same done to ordinary memory, at the same moment
+DRAM = {"load": "dram_load", "store": "dram_store", "store_nt": "dram_store"}
+
+Job = namedtuple("Job", "memory mode name depth threads rw engine options")
+
+
+def job(memory, mode, name, depth, threads, rw, *fio):
+    return Job(memory, mode, name, depth, threads, rw, fio[0], fio[1:])
+
+
+JOBS = (
+    job("devdax", "devdax.pmd", "load", 1, 1, "read", "dev-dax"),
+    job("devdax", "devdax.pmd", "store", 1, 1, "write", "dev-dax"),
+    job("devdax", "devdax.pmd", "store_nt", 1, 1, "write", "dev-dax"),
+    job("devdax", "devdax.pmd", "store_nt", 1, 2, "write", "dev-dax"),
+    job("ext4", "file.pmd", "load", 1, 1, "read", "mmap"),
+    job("ext4", "file.pmd", "store", 1, 1, "write", "mmap"),
+    job("ext4", "file.pmd", "load", 1, 1, "read", "libpmem", "--direct=1"),
+    job("ext4", "file.pmd", "store_nt", 1, 1, "write", "libpmem", "--direct=1"),
+    job("ext4", "file", "buffered_read", 1, 1, "read", "psync"),
+    job("ext4", "file", "buffered_write", 1, 1, "write", "psync"),
+    job("ext4", "file", "direct_read", 1, 1, "read", "psync", "--direct=1"),
+    job("ext4", "file", "direct_write", 1, 1, "write", "psync", "--direct=1"),
+    job("ext4", "file", "uring_read", 1, 1, "read", "io_uring", "--direct=1"),
+    job("ext4", "file", "uring_read", 16, 1, "read", "io_uring", "--direct=1"),
+    job("ext4", "file", "uring_write", 16, 1, "write", "io_uring", "--direct=1"),
+    job("ext4", "file", "uring_write", 16, 2, "write", "io_uring", "--direct=1"),
+    job("fsdax", "block", "direct_read", 1, 1, "read", "psync", "--direct=1"),
+    job("fsdax", "block", "direct_write", 1, 1, "write", "psync", "--direct=1"),
+    job("fsdax", "block", "uring_write", 16, 1, "write", "io_uring", "--direct=1"),
+    job("fsdax", "block", "uring_fixed_read", 16, 1, "read", "io_uring", "--direct=1",
+        "--fixedbufs=1"),
+    job("fsdax", "block", "uring_fixed_write", 16, 1, "write", "io_uring", "--direct=1",
+        "--fixedbufs=1"),
+)
+
+
+def plan():
+    return "".join(f"{j.memory} {j.mode} {j.name} {j.depth} {j.threads} {j.rw} {j.engine} "
+                   + " ".join(j.options) + "\n" for j in JOBS)
+
+
+# -- what they said ----------------------------------------------------------
+
+def of_ours(found, wanted):
+    """{job: bytes a second} of pmem_io's JSON; its own and that of ordinary memory."""
+    rates = {each["job"]: each["bytes_per_second"] for each in found["jobs"]}
+    if wanted.name not in rates:
+        raise ValueError(f"pmem_io said nothing of {wanted.name}")
+    return rates
+
+
+def of_fio(found, wanted):
+    """Bytes a second of fio's JSON."""
+    each = found["jobs"][0]
+    if each["error"]:
+        raise ValueError(f"fio ended with error {each['error']}")
+    rate = each[wanted.rw]["bw_bytes"]
+    if not rate:
+        raise ValueError("fio measured nothing")
+    return rate
+
+
+class Pair:
+    """One job: bytes a second of each round, or why there are none."""
+
+    def __init__(self):
+        self.ours, self.dram, self.fio = [], [], []
+        self.said = ""
+
+    def take(self, tool, text, wanted):
+        try:
+            found = json.loads(text)
+            if tool == "theirs":
+                self.fio.append(of_fio(found, wanted))
+                return
+            rates = of_ours(found, wanted)
+            self.ours.append(rates[wanted.name])
+            if DRAM.get(wanted.name) in rates:
+                self.dram.append(rates[DRAM[wanted.name]])
+        except (ValueError, KeyError, IndexError) as error:
+            self.said = self.said or f"{tool}: {error}"
+
+
+class Listener:
+    """Makes numbers of the guest's lines."""
+
+    def __init__(self, show):
+        self.show = show
+        self.pairs = [Pair() for _ in JOBS]
+        self.at = None
+        self.text = None
+        self.table = None
+        self.numbers = ""
+        self.over = False
+
+    def line(self, text):
+        words = text.split()
+        if words[:1] == ["iobench:"]:
+            self.word(words[1:], text)
+        elif words[:2] == ["@@", "failed:"]:
+            raise Refusal(f"the guest cannot run it: {text}")
+        elif words[:3] == ["@@", "end", "iobench"]:
+            if not self.over:
+                raise Refusal(f"the guest's script ended with status {words[3]}")
+        elif self.text is not None:
+            self.text.append(text)
+        elif self.table is not None:
+            self.table.append(text)
+            self.show(text)
+
+    def word(self, words, text):
+        if words[0] == "begin":
+            self.at = (int(words[1]), int(words[2]), words[3])
+            self.text = []
+        elif words[0] == "end":
+            number, line, tool = self.at
+            pair = self.pairs[line]
+            if words[1] == "0":
+                pair.take(tool, "\n".join(self.text), JOBS[line])
+            else:
+                pair.said = pair.said or f"{tool} ended with status {words[1]}"
+            self.text = None
+            if line == len(JOBS) - 1 and tool == ("ours" if number % 2 else "theirs"):
+                self.show(f"  round {number + 1}")
+        elif words[0] == "said":
+            pair = self.pairs[self.at[1]]
+            # a status alone tells nobody anything
+            pair.said = pair.said.split("; ")[0] + "; " + " ".join(words[1:])
+        elif words[0] == "table":
+            self.table = []
+        elif words[0] == "json":
+            self.text, self.table = [], None
+        elif words[0] == "over":
+            self.numbers = "\n".join(self.text or [])
+            self.over = True
+        else:
+            raise Refusal(text)
+
+    def follow(self, machine):
+        fd, pending = machine.results.fileno(), b""
+        while not self.over:
+            if not select.select([fd], [], [], SILENCE)[0]:
+                raise Refusal(f"the guest hung: nothing for {SILENCE:.0f} s")
+            data = os.read(fd, 65536)
+            if not data:
+                raise Refusal("the guest died")
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                self.line(line.decode(errors="replace").rstrip("\r"))
+
+
+# -- for people --------------------------------------------------------------
+
+def summary(wanted, pair):
+    """One job's medians and ratios, for the table and for the JSON."""
+    found = {**wanted._asdict(), "options": " ".join(wanted.options),
+             "rounds": min(len(pair.ours), len(pair.fio)),
+             "bytes_per_second": {"pmem_io": pair.ours, "fio": pair.fio, "dram": pair.dram}}
+    if pair.said:
+        found["said"] = pair.said
+    if not pair.ours:
+        return found
+    ours = statistics.median(pair.ours)
+    if pair.fio:
+        found["ratio_fio"] = round(ours / statistics.median(pair.fio), 3)
+        found["ratio_fio_quartiles"] = bench.quartiles(pair.ours, pair.fio)
+    if pair.dram:
+        found["ratio_dram"] = round(ours / statistics.median(pair.dram), 3)
+    return found
+
+
+def goal(value, least):
+    return f"{value:.2f} {bench.met(value, least, most=False)}"
+
+
+def table(found):
+    rows = [["", "fio's engine", "depth", "threads", "rounds", "MiB/s", "fio", "ratio",
+             "quartiles", "of DRAM"]]
+    for each in found:
+        name = f"{each['memory']} {each['name']}"
+        if "ratio_fio" not in each:
+            rows.append([name, each["engine"], str(each["depth"]), str(each["threads"]),
+                         "0", each.get("said", "nothing"), "", "", "", ""])
+            continue
+        rates = each["bytes_per_second"]
+        rows.append([
+            name, each["engine"], str(each["depth"]), str(each["threads"]),
+            str(each["rounds"]), f"{statistics.median(rates['pmem_io']) / MIB:.1f}",
+            f"{statistics.median(rates['fio']) / MIB:.1f}", goal(each["ratio_fio"], GOAL_FIO),
+            "{:.2f} to {:.2f}".format(*each["ratio_fio_quartiles"]),
+            goal(each["ratio_dram"], GOAL_DRAM) if "ratio_dram" in each else ""])
+    return bench.columns(rows)
+
+
+# -- the run -----------------------------------------------------------------
+
+def overlay(programs, args):
+    cpio = image.Cpio()
+    image.add_program(cpio, "lab/iobench/pmem_io", os.path.join(programs, "pmem_io"))
+    image.add_program(cpio, "bin/fio", shutil.which("fio"))
+    cpio.file("lab/iobench/plan", plan().encode())
+    cpio.file("lab/iobench/numbers",
+              f"{args.rounds} {args.seconds} {32 * MIB} 4096\n".encode())
+    if not args.pairs_only:
+        cpio.file("lab/iobench/all", b"")
+    script = os.path.join(image.GUEST, "iobench")
+    return image.run_archive({"iobench": script}, {"iobench": ["-"]}) + cpio.done()
+
+
+def run(args):
+    for name, pattern in (("rounds", r"[1-9][0-9]{0,2}"), ("seconds", r"[1-9][0-9]{0,2}")):
+        if not re.fullmatch(pattern, getattr(args, name)):
+            raise Refusal(f"{name.upper()}={getattr(args, name)} makes no sense: "
+                          "give a number from 1 to 999")
+    if not shutil.which("fio"):
+        raise Refusal("this machine lacks fio: install it")
+    cache, kernel, console = vm.small_guest(args, "iobench")
+    if not args.programs:
+        vm.build(cache, None, [])
+    print(f"kernel {kernel.release}, {'kvm' if qemu.kvm_works() else 'tcg'}; "
+          f"{len(JOBS)} jobs and fio's in turn, {args.rounds} rounds", flush=True)
+    base = image.base_archive(cache, kernel)
+    begun = time.monotonic()
+    listener = Listener(lambda text: print(text, flush=True))
+    machine = qemu.Machine(kernel, (base, overlay(args.programs or vm.ROOT, args)), console,
+                           vm.parse_memory(args.mem), vm.parse_cpus(args.cpus),
+                           backends.DEFAULT)
+    try:
+        listener.follow(machine)
+    finally:
+        complaint = machine.stop()
+        found = [summary(wanted, pair) for wanted, pair in zip(JOBS, listener.pairs)]
+        if any(each["rounds"] for each in found):
+            path = os.path.join(os.path.dirname(console), "iobench.json")
+            whole = json.loads(listener.numbers) if listener.numbers else None
+            write_whole(path, json.dumps({"kernel": kernel.release, "pairs": found,
+                                          "all": whole}, indent=1) + "\n")
+            print("\nbeside fio (medians; goal at least "
+                  f"{GOAL_FIO}) and beside ordinary memory (at least {GOAL_DRAM})")
+            print("\n".join(table(found)))
+            print(f"\n{path}  {time.monotonic() - begun:.0f} s")
+        print(f"{console} {complaint}".strip(), flush=True)
+    return 0
+
+
+def main():
+    parser = vm.parser_of(__doc__, "KERNEL", "MODULES", "MEM", "CPUS", "OUT", "CACHE",
+                          ROUNDS=("5", "how often each pair takes turns"),
+                          SECONDS=("1", "of each measurement"))
+    parser.add_argument("--programs", help="built programs; builds nothing")
+    parser.add_argument("--pairs-only", action="store_true",
+                        help="nothing but what is compared with fio")
+    return vm.carry_out(run, parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What iobench.py makes of what pmem_io and fio say."""
+import json
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import iobench
+from kernels import Refusal
+
+
+def ours(**rates):
+    return json.dumps({"jobs": [{"job": name, "bytes_per_second": rate}
+                                for name, rate in rates.items()]})
+
+
+def fio(rw, rate, error=0):
+    return json.dumps({"jobs": [{"error": error, rw: {"bw_bytes": rate}}]})
+
+
+def listen(*lines):
+    listener = iobench.Listener(lambda text: None)
+    for line in lines:
+        listener.line(line)
+    return listener
+
+
+def said(number, line, tool, text, status=0):
+    return (f"iobench: begin {number} {line} {tool}", *text.split("\n"),
+            f"iobench: end {status}")
+
+
+class Pairs(unittest.TestCase):
+    def test_a_round_of_each(self):
+        pair = listen(*said(0, 0, "ours", ours(load=300, dram_load=310)),
+                      *said(0, 0, "theirs", fio("read", 200))).pairs[0]
+        self.assertEqual((pair.ours, pair.fio, pair.dram), ([300], [200], [310]))
+        found = iobench.summary(iobench.JOBS[0], pair)
+        self.assertEqual((found["ratio_fio"], found["ratio_dram"]), (1.5, 0.968))
+
+    def test_medians_are_compared(self):
+        pair = iobench.Pair()
+        pair.ours, pair.fio = [1, 10, 100], [5, 5, 5]
+        self.assertEqual(iobench.summary(iobench.JOBS[8], pair)["ratio_fio"], 2)
+
+    def test_every_job_is_one_of_pmem_io(self):
+        with open(os.path.join(iobench.vm.ROOT, "lib/iojob.c"), encoding="ascii") as f:
+            source = f.read()
+        for job in iobench.JOBS:
+            self.assertIn(f'("{job.name}"', source)
+            if job.rw == "write":
+                self.assertRegex(job.name, "store|write")
+
+
+class Trouble(unittest.TestCase):
+    def test_a_tool_that_fails_is_told(self):
+        listener = listen(*said(0, 0, "theirs", "", 1), "iobench: said no such engine")
+        found = iobench.summary(iobench.JOBS[0], listener.pairs[0])
+        self.assertEqual(found["said"], "theirs ended with status 1; no such engine")
+        self.assertNotIn("ratio_fio", found)
+        self.assertIn("no such engine", "\n".join(iobench.table([found])))
+
+    def test_no_number_is_none(self):
+        for text in ("nonsense", fio("read", 0), fio("read", 5, error=22), "{}",
+                     fio("write", 5)):
+            pair = listen(*said(0, 0, "theirs", text)).pairs[0]
+            self.assertEqual(pair.fio, [])
+            self.assertTrue(pair.said)
+
+    def test_a_script_that_ends_too_soon(self):
+        with self.assertRaises(Refusal):
+            listen("@@ end iobench 4 at 3.2")
+        with self.assertRaises(Refusal):
+            listen("iobench: cannot run: no device for ext4")
+
+
+class Whole(unittest.TestCase):
+    def test_table_and_numbers(self):
+        shown = []
+        listener = iobench.Listener(shown.append)
+        for line in ("iobench: table", "a line", "iobench: json", '{"jobs": []}',
+                     "iobench: over", "@@ end iobench 0 at 9.9"):
+            listener.line(line)
+        self.assertEqual(shown, ["a line"])
+        self.assertEqual(json.loads(listener.numbers), {"jobs": []})
+
+
+if __name__ == "__main__":
+    unittest.main()
