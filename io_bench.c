@@ -222,6 +222,34 @@ static bool picked(const struct bench *b, const char *name)
 	return !b->nr_globs;
 }
 
+/* does a glob mean any job, on memory called so? */
+static bool means(const char *glob, const char *memory)
+{
+	struct bench one = { .globs = { glob }, .nr_globs = 1 };
+	struct bench_place p = { .memory = memory };
+	char name[96];
+
+	for (p.size = DAXMAP_PTE; p.size < DAXMAP_NR; p.size++) {
+		job_name(name, sizeof(name), &p, "touch", true);
+		if (picked(&one, name))
+			return true;
+		for (const struct iojob_method *m = iojob_methods; m->name; m++) {
+			job_name(name, sizeof(name), &p, m->name, m->flags & IOJOB_MAPS);
+			if (picked(&one, name))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool means_something(const char *glob)
+{
+	for (const struct memory *m = memories; m->name; m++)
+		if (means(glob, m->name))
+			return true;
+	return means(glob, "dram") || means(glob, "file") || means(glob, "block");
+}
+
 /* is it for this place? */
 static bool fits(const struct bench_place *p, const struct iojob_method *m)
 {
@@ -380,7 +408,7 @@ static int over(struct bench *b, unsigned int found)
 	if (b->list && found)
 		return GOOD;
 	if (!found)
-		return say(USAGE, "no job matches; pmem_io -b -l lists them");
+		return say(USAGE, "no job matches that is for this place; pmem_io -b -l lists all");
 	ret = report_end(b);
 	if (ret)
 		return say(BAD, "writing the JSON: %s", strerror(-ret));
@@ -633,6 +661,10 @@ int io_bench(int argc, char **argv)
 
 	if (ret >= 0)
 		return ret;
+	for (unsigned int i = 0; i < b.nr_globs; i++)
+		if (!means_something(b.globs[i]))
+			return say(USAGE, "no job matches '%s'; pmem_io -b -l lists them",
+				   b.globs[i]);
 	if (!b.list && !rate_built())
 		return say(SKIPPED, "built without libhdrhistogram: no percentiles");
 	sigaction(SIGINT, &act, NULL);
