@@ -78,6 +78,22 @@ void control_wrong_byte(struct cell *c);
 /* io_gaps.c */
 void gaps(struct cell *c);
 
+/* io_node.c */
+
+/** node_is_device() - a block device or a character device? */
+bool node_is_device(const char *path);
+
+/**
+ * node_offered() - may a device be written to?
+ * @path: of its node, below /dev
+ * @v: filled
+ * @why: a sentence when it may not
+ * @len: bytes in @why
+ *
+ * Return: 0, -ENODEV when it was not offered, or as victim_set_find().
+ */
+int node_offered(const char *path, struct victim *v, char *why, size_t len);
+
 /* io_append.c */
 
 /* Of a log, bytes. */
@@ -104,9 +120,11 @@ struct promise {
 const struct promise *promise_find(const char *name);
 
 /**
- * promise_ready() - a file that is there and, where it is mapped, as long as a log
+ * promise_ready() - an empty log: no record of an earlier one is taken for one of ours
  * @node: file or device
- * @mapped: by the promise's way
+ * @mapped: by the promise's way, which wants a file to be as long as a log
+ *
+ * Durable when it returns.
  *
  * Return: 0 or -errno.
  */

@@ -87,26 +87,57 @@ static int say(int status, const char *node, const char *what, const char *why)
 	return status;
 }
 
-/*
- * A mapping wants the file to be there and as long as the ring; that much is made
- * durable first, so that the promise is about the records.
- */
+static int write_zeroes(int fd)
+{
+	static const char zeroes[1 << 16];
+
+	for (size_t at = 0; at < LOG_BYTES;) {
+		size_t left = LOG_BYTES - at;
+		ssize_t n = pwrite(fd, zeroes, left < sizeof(zeroes) ? left : sizeof(zeroes), at);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? n : 0;
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+static int store_zeroes(const char *node)
+{
+	struct daxmap m;
+	int ret = daxmap_open(&m, node, DAXMAP_PMD, 0, LOG_BYTES, PROT_READ | PROT_WRITE);
+
+	if (ret)
+		return ret;
+	memset(m.addr, 0, LOG_BYTES);
+	flush_range(m.addr, LOG_BYTES);
+	daxmap_close(&m);
+	return 0;
+}
+
+static int empty_file(int fd, bool mapped)
+{
+	if (ftruncate(fd, 0) || (mapped && ftruncate(fd, LOG_BYTES)) || fsync(fd))
+		return -errno;
+	/* and its name */
+	sync();
+	return 0;
+}
+
 int promise_ready(const char *node, bool mapped)
 {
-	int fd = open(node, O_RDWR | O_CREAT | O_CLOEXEC, 0600), ret = 0;
 	struct stat st;
+	int fd, ret;
 
+	if (is_char(node))
+		return store_zeroes(node);
+	fd = open(node, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st))
 		ret = -errno;
-	else if (S_ISREG(st.st_mode) && mapped && ftruncate(fd, LOG_BYTES))
-		ret = -errno;
-	if (!ret && S_ISREG(st.st_mode)) {
-		if (fsync(fd))
-			ret = -errno;
-		sync();
-	}
+	else
+		ret = S_ISREG(st.st_mode) ? empty_file(fd, mapped) : write_zeroes(fd);
 	close(fd);
 	return ret;
 }
@@ -153,7 +184,9 @@ static int append(const struct promise *m, const char *node)
 {
 	void *slot = aligned_alloc(RECORD_SLOT, RECORD_SLOT);
 	bool mapped = iopath_find(m->path)->flags & IOPATH_MAPS;
+	char why[VICTIM_WHY];
 	struct iopath p;
+	struct victim v;
 	uint64_t seq;
 	int ret;
 
@@ -162,7 +195,9 @@ static int append(const struct promise *m, const char *node)
 	record_make(slot, 1);
 	if (record_check(slot, &seq) == -EOPNOTSUPP)
 		return say(SKIPPED, node, "built without zlib: no checksums", "");
-	ret = promise_ready(node, mapped && !is_char(node));
+	if (node_is_device(node) && node_offered(node, &v, why, sizeof(why)))
+		return say(SKIPPED, node, why, "");
+	ret = promise_ready(node, mapped);
 	if (ret)
 		return say(SKIPPED, node, "cannot be opened", strerror(-ret));
 	ret = promise_open(&p, m, node);

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "io_bench.h"
-#include "lib/guard.h"
+#include "io.h"
 #include "lib/memory.h"
 #include "lib/timeline.h"
 
@@ -476,17 +476,6 @@ static int on_file(struct bench *b, const char *path, size_t bytes)
 	return run_file(b, path, path, b->bytes && b->bytes < bytes ? b->bytes : bytes);
 }
 
-static const struct victim *offered(const struct victim_set *set, const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	name = name ? name + 1 : path;
-	for (unsigned int i = 0; i < set->nr; i++)
-		if (!strcmp(set->now[i].dax, name) || !strcmp(set->now[i].block, name))
-			return &set->now[i];
-	return NULL;
-}
-
 static enum daxmap_size level_of(size_t align)
 {
 	enum daxmap_size size = DAXMAP_PTE;
@@ -514,19 +503,14 @@ static int on_device(struct bench *b, const char *path, bool block)
 		.memory = block ? "block" : "devdax", .mapped = !block, .called = block,
 		.node = path,
 	};
-	struct victim_set set = { 0 };
-	const struct victim *v;
 	char why[VICTIM_WHY] = "";
 	unsigned int found;
-	int ret = victim_set_find(&set, why, sizeof(why));
+	struct victim v;
+	int ret = node_offered(path, &v, why, sizeof(why));
 
 	if (ret)
 		return say(SKIPPED, "%s", why);
-	v = offered(&set, path);
-	if (!v)
-		return say(SKIPPED, "%s is not offered: name its namespace in DAX_TEST_NAMESPACE (its data will be lost)%s%s",
-			   path, why[0] ? "; " : "", why);
-	p.bytes = v->size;
+	p.bytes = v.size;
 	if (block && block_bytes(path, &p.bytes))
 		return say(SKIPPED, "%s: %s", path, strerror(errno));
 	if (b->bytes && b->bytes < p.bytes)
@@ -534,7 +518,7 @@ static int on_device(struct bench *b, const char *path, bool block)
 	ret = too_small(b, path, p.bytes);
 	if (ret >= 0)
 		return ret;
-	p.size = block ? DAXMAP_PTE : level_of(v->align);
+	p.size = block ? DAXMAP_PTE : level_of(v.align);
 	report_begin(b);
 	found = run_dram(b, p.bytes);
 	found += run_place(b, &p);

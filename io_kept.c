@@ -18,7 +18,7 @@ static bool write_log(struct cell *c, const struct promise *m, void *slot)
 {
 	bool mapped = iopath_find(m->path)->flags & IOPATH_MAPS;
 	struct iopath p;
-	int ret = promise_ready(c->v.node, mapped && c->memory->bit & MEMORY_FILES);
+	int ret = promise_ready(c->v.node, mapped);
 
 	if (!expect_ok(c, ret, "making the log", ""))
 		return false;
