@@ -75,6 +75,16 @@ void store_write(struct cell *c);
 void every_path(struct cell *c);
 void control_wrong_byte(struct cell *c);
 
+/* io_same.c */
+void same_file(struct cell *c);
+
+/* io_large.c */
+
+/* Of a file or device for the largest transfers, which begin a little behind its start. */
+#define LARGE_BYTES	(IOPATH_MAX + (2u << 20))
+
+void large(struct cell *c);
+
 /* io_gaps.c */
 void gaps(struct cell *c);
 

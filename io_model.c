@@ -328,6 +328,25 @@ static bool begin(struct world *m)
 	return expect_ok(m->c, ret, "writing zeroes", "");
 }
 
+/* what the file system has brought to the memory, and to its own books, is the same */
+static void compare_remounted(struct world *m)
+{
+	struct fsdax *f = &m->c->guard->fs[0];
+	struct cell *c = m->c;
+	char why[VICTIM_WHY] = "";
+	int ret = guard_unmount(c->guard);
+
+	ret = ret ?: fsdax_check(f, why, sizeof(why));
+	/* a machine without the checker still reads the bytes */
+	if (!expect_ok(c, ret == -ENOENT ? 0 : ret, "the file system, unmounted", why) ||
+	    !expect_ok(c, fsdax_mount(f), "mounting it again", ""))
+		return;
+	m->nr++;
+	if (ways_open(&m->w, c, MODEL_BYTES))
+		compare_all(m);
+	ways_close(&m->w);
+}
+
 static unsigned int wanted_ops(const struct cell *c)
 {
 	const char *text = getenv("DAX_TEST_OPS");
@@ -360,13 +379,15 @@ void model(struct cell *c)
 	struct world m = { .c = c, .fd = -1, .page = sysconf(_SC_PAGESIZE) };
 
 	m.model = calloc(1, MODEL_BYTES);
-	m.events = calloc(wanted, sizeof(*m.events));
+	m.events = calloc(wanted + 1, sizeof(*m.events));
 	m.buf = io_buffer(c, MODEL_BYTES);
 	if (expect(c, VERDICT_FAILED, m.model && m.events, "no memory") && m.buf && begin(&m))
 		run_all(&m, wanted);
 	ways_close(&m.w);
 	if (m.fd >= 0)
 		close(m.fd);
+	if (is_file(&m) && !cell_over(c))
+		compare_remounted(&m);
 	/* copy_file_range() shares blocks, and some kernels leave that on their pages */
 	if (c->memory->bit & MEMORY_XFS)
 		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");

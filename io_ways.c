@@ -52,18 +52,21 @@ static bool is_there(const struct cell *c, const struct iopath_method *m)
 bool ways_open(struct ways *w, struct cell *c, size_t bytes)
 {
 	static const char name[] = ".passed";
+	struct iopath_beside beside = { .file = w->beside };
 	int ret;
 
 	memset(w, 0, sizeof(*w));
 	w->c = c;
 	snprintf(w->beside, sizeof(w->beside), "%.*s%s",
 		 (int)(sizeof(w->beside) - sizeof(name)), c->v.node, name);
+	if (c->guard->targets.fast[0])
+		beside.device = c->guard->targets.fast;
 	for (const struct iopath_method *m = iopath_methods; m->name; m++) {
 		struct iopath *p = &w->path[w->nr];
 
 		if (!is_there(c, m) || w->nr == IO_PATHS)
 			continue;
-		ret = iopath_open(p, m, c->v.node, w->beside, bytes, c->size);
+		ret = iopath_open(p, m, c->v.node, &beside, bytes, c->size);
 		if (!ret)
 			w->nr++;
 		else if (ret == -EOPNOTSUPP)

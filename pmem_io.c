@@ -19,6 +19,10 @@
 	WAY("every_path", every_path, memory, at,				\
 	    "what it wrote, every other way reads; all lengths and alignments", way)
 
+#define SAME(memory, at, way)							\
+	WAY("same_file", same_file, memory, at,					\
+	    "a mapping is the buffer of I/O to its own file, in other places and in the same", way)
+
 #define GAPS(way)								\
 	WAY("gaps", gaps, MEMORY_FILES, AT_PTE,					\
 	    "holes, unwritten extents, the end: zeroes, or what was written last", way)
@@ -30,6 +34,13 @@
 		.what = "what was called durable is there after the driver was away", \
 		.act = action, .bytes = LOG_BYTES, .ignore = HEALTH_NUMBERS,	\
 		.run = kept,							\
+	}
+
+#define LARGE(memory, at)							\
+	{									\
+		.name = "large", .on = memory, .sizes = at, .bytes = LARGE_BYTES, \
+		.what = "64 MiB at once by each way, read by another",		\
+		.run = large,							\
 	}
 
 #define MODEL(memory, at)							\
@@ -56,10 +67,12 @@ static const struct scenario scenarios[] = {
 	EVERY_PATH(MEMORY_DEVDAX, AT_ALL, "mmap"),
 	EVERY_PATH(MEMORY_DEVDAX, AT_ALL, "mmap_sync"),
 	EVERY_PATH(MEMORY_DEVDAX, AT_ALL, "lent"),
+	EVERY_PATH(MEMORY_DEVDAX, AT_ALL, "lent_block"),
 	EVERY_PATH(MEMORY_FILES, AT_FILE, "mmap"),
 	EVERY_PATH(MEMORY_FILES, AT_FILE, "mmap_sync"),
 	EVERY_PATH(MEMORY_FILES, AT_FILE, "lent"),
 	EVERY_PATH(MEMORY_FILES, AT_FILE, "lent_direct"),
+	EVERY_PATH(MEMORY_FILES, AT_FILE, "lent_block"),
 	EVERY_PATH(MEMORY_IO, AT_PTE, "buffered"),
 	EVERY_PATH(MEMORY_IO, AT_PTE, "vectored"),
 	EVERY_PATH(MEMORY_IO, AT_PTE, "direct"),
@@ -74,6 +87,7 @@ static const struct scenario scenarios[] = {
 	GAPS("mmap_sync"),
 	GAPS("lent"),
 	GAPS("lent_direct"),
+	GAPS("lent_block"),
 	GAPS("buffered"),
 	GAPS("vectored"),
 	GAPS("direct"),
@@ -84,6 +98,16 @@ static const struct scenario scenarios[] = {
 	GAPS("splice"),
 	GAPS("sendfile"),
 	GAPS("copy_file_range"),
+	SAME(MEMORY_FILES, AT_FILE, "buffered"),
+	SAME(MEMORY_FILES, AT_FILE, "direct"),
+	SAME(MEMORY_FILES, AT_FILE, "vectored"),
+	SAME(MEMORY_FILES, AT_FILE, "uring"),
+	SAME(MEMORY_FILES, AT_FILE, "uring_deep"),
+	SAME(MEMORY_FILES, AT_FILE, "uring_direct"),
+	SAME(MEMORY_FILES, AT_FILE, "splice"),
+	LARGE(MEMORY_DEVDAX, AT_PMD | AT_PUD),
+	LARGE(MEMORY_FILES, AT_PMD),
+	LARGE(MEMORY_BLOCKS, AT_PTE),
 	KEPT(MEMORY_DEVDAX, AT_PMD, "unbind_device_dax", "mmap_flush"),
 	KEPT(MEMORY_DEVDAX, AT_PMD, "disable_region", "mmap_flush"),
 	KEPT(MEMORY_FILES, AT_PTE, "unbind_nd_pmem", "mmap_sync_flush"),
@@ -108,6 +132,7 @@ static const struct suite suite = {
 	.name = "pmem_io",
 	.what = "I/O through persistent memory: what one way wrote, another reads",
 	.scenarios = scenarios,
+	.targets = true,
 };
 
 int main(int argc, char **argv)

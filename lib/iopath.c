@@ -47,6 +47,12 @@ const struct iopath_method iopath_methods[] = {
 		.variant = IOPATH_MAP_LENT_DIRECT,
 		FAMILY(iopath_map),
 	}, {
+		.name = "lent_block",
+		.what = "the mapping is the buffer of O_DIRECT to a block device",
+		.flags = BOTH | IOPATH_MAPS | IOPATH_ALIGNED | IOPATH_DEVDAX,
+		.variant = IOPATH_MAP_LENT_BLOCK,
+		FAMILY(iopath_map),
+	}, {
 		.name = "buffered",
 		.what = "pread() and pwrite()",
 		.flags = BOTH,
@@ -157,14 +163,15 @@ int iopath_pwrite(int fd, off_t off, const void *buf, size_t len)
 }
 
 int iopath_open(struct iopath *p, const struct iopath_method *m, const char *node,
-		const char *beside, size_t bytes, enum daxmap_size size)
+		const struct iopath_beside *beside, size_t bytes, enum daxmap_size size)
 {
 	int ret;
 
 	memset(p, 0, sizeof(*p));
 	p->method = m;
 	p->node = node;
-	p->beside = beside;
+	if (beside)
+		p->beside = *beside;
 	p->bytes = bytes;
 	p->size = size;
 	p->unit = m->flags & IOPATH_ALIGNED ? (size_t)sysconf(_SC_PAGESIZE) : 1;

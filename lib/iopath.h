@@ -54,11 +54,21 @@ extern const struct iopath_method iopath_methods[];
 const struct iopath_method *iopath_find(const char *name);
 
 /**
+ * struct iopath_beside - where bytes may pass through
+ * @file: path of a file on the same file system; NULL where there is none, not owned
+ * @device: a block device of at least IOPATH_MAX bytes that keeps what is written;
+ *	likewise
+ */
+struct iopath_beside {
+	const char *file;
+	const char *device;
+};
+
+/**
  * struct iopath - one way to one file or device
  * @method: how
  * @node: the file or device; not owned
- * @beside: a file on the same file system, for bytes on their way; NULL where
- *	there is none, not owned
+ * @beside: for bytes on their way
  * @bytes: what is mapped where a way goes through a mapping
  * @size: level of that mapping
  * @unit: what offsets and lengths are multiples of; 1 where any will do
@@ -70,7 +80,7 @@ const struct iopath_method *iopath_find(const char *name);
 struct iopath {
 	const struct iopath_method *method;
 	const char *node;
-	const char *beside;
+	struct iopath_beside beside;
 	size_t bytes;
 	enum daxmap_size size;
 	size_t unit;
@@ -85,7 +95,7 @@ struct iopath {
  * @p: filled; the caller owns it until iopath_close()
  * @m: one of iopath_methods
  * @node: file or device; has to stay as long as @p
- * @beside: see struct iopath
+ * @beside: what there is; NULL for nothing
  * @bytes: see struct iopath
  * @size: see struct iopath
  *
@@ -93,7 +103,7 @@ struct iopath {
  * else another -errno.
  */
 int iopath_open(struct iopath *p, const struct iopath_method *m, const char *node,
-		const char *beside, size_t bytes, enum daxmap_size size);
+		const struct iopath_beside *beside, size_t bytes, enum daxmap_size size);
 
 /**
  * iopath_read() - all of a range

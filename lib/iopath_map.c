@@ -25,7 +25,12 @@ static int open_other(struct iopath *p)
 		p->other = memfd_create("lent", MFD_CLOEXEC);
 		break;
 	case IOPATH_MAP_LENT_DIRECT:
-		p->other = open(p->beside, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+		p->other = open(p->beside.file, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+		break;
+	case IOPATH_MAP_LENT_BLOCK:
+		if (!p->beside.device)
+			return iopath_fail(p, -EOPNOTSUPP, "no block device to lend it to");
+		p->other = open(p->beside.device, O_RDWR | O_DIRECT | O_CLOEXEC);
 		break;
 	default:
 		return 0;

@@ -48,7 +48,7 @@ int iopath_pass_open(struct iopath *p)
 		p->other = memfd_create("passed", MFD_CLOEXEC);
 		break;
 	default:
-		p->other = open(p->beside, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		p->other = open(p->beside.file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		break;
 	}
 	return p->other < 0 ? -errno : 0;

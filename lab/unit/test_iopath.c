@@ -51,7 +51,8 @@ FIXTURE_TEARDOWN(iopath)
 static int open_way(struct iopath *p, const struct iopath_method *m, const char *path,
 		    const char *beside)
 {
-	int ret = iopath_open(p, m, path, beside, BYTES, DAXMAP_PTE);
+	struct iopath_beside there = { .file = beside };
+	int ret = iopath_open(p, m, path, &there, BYTES, DAXMAP_PTE);
 
 	return ret == -EOPNOTSUPP || ret == -EINVAL ? 0 : ret ? ret : 1;
 }
@@ -120,8 +121,9 @@ TEST_F(iopath, what_is_not_aligned_is_refused)
 TEST_F(iopath, no_file_no_way)
 {
 	for (const struct iopath_method *m = iopath_methods; m->name; m++) {
+		struct iopath_beside beside = { .file = self->beside };
 		struct iopath p;
-		int ret = iopath_open(&p, m, "/nowhere/at/all", self->beside, BYTES, DAXMAP_PTE);
+		int ret = iopath_open(&p, m, "/nowhere/at/all", &beside, BYTES, DAXMAP_PTE);
 
 		EXPECT_TRUE(ret == -ENOENT || ret == -EOPNOTSUPP) TH_LOG("%s: %d", m->name, ret);
 	}
