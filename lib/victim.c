@@ -355,7 +355,7 @@ int victim_find_in(const struct victim_env *env, const char *ndns,
 
 int victim_set_find(struct victim_set *set, char *why, size_t len)
 {
-	int rc;
+	int rc, region;
 
 	if (geteuid()) {
 		memset(set, 0, sizeof(*set));
@@ -364,7 +364,13 @@ int victim_set_find(struct victim_set *set, char *why, size_t len)
 	}
 	rc = victim_find_in(&victim_machine, getenv("DAX_TEST_NAMESPACE"),
 			    getenv("DAX_TEST_DEV"), set, why, len);
-	return rc ? rc : dynamic_find(set, getenv("DAX_TEST_REGION"), why, len);
+	if (rc && rc != -ENODEV)
+		return rc;
+	region = dynamic_find(set, getenv("DAX_TEST_REGION"), why, len);
+	if (region)
+		return region;
+	/* a machine may have a region and no namespaces */
+	return set->dynamic.first[0] ? 0 : rc;
 }
 
 unsigned long long victim_usable(const struct victim *v, size_t align, bool map_dev)

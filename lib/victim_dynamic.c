@@ -62,34 +62,45 @@ int dynamic_region_write(const char *device, const char *file, const char *text)
 	return write_file(path, text);
 }
 
-int dynamic_mapping(const char *name, unsigned int n, unsigned long long *start,
-		    unsigned long long *bytes)
+static int mapping_in(const struct victim_env *env, const char *name, unsigned int n,
+		      unsigned long long *start, unsigned long long *bytes)
 {
 	unsigned long long end;
-	int rc = victim_attr_number(&victim_machine, start, DAX "/%s/mapping%u/start", name, n);
+	int rc = victim_attr_number(env, start, DAX "/%s/mapping%u/start", name, n);
 
-	rc = rc ? rc : victim_attr_number(&victim_machine, &end, DAX "/%s/mapping%u/end", name, n);
+	rc = rc ? rc : victim_attr_number(env, &end, DAX "/%s/mapping%u/end", name, n);
 	if (rc)
 		return rc == -ENOENT ? -ENODEV : rc;
 	*bytes = end - *start + 1;
 	return 0;
 }
 
-int dynamic_read(const char *name, struct victim *v)
+int dynamic_mapping(const char *name, unsigned int n, unsigned long long *start,
+		    unsigned long long *bytes)
+{
+	return mapping_in(&victim_machine, name, n, start, bytes);
+}
+
+static int read_in(const struct victim_env *env, const char *name, struct victim *v)
 {
 	char path[96], real[PATH_MAX];
 	unsigned long long bytes;
 	int rc;
 
 	memset(v, 0, sizeof(*v));
-	rc = victim_read_dax(&victim_machine, name, v);
-	snprintf(path, sizeof(path), "%s/" DAX "/%.31s/..", victim_machine.sys, name);
+	rc = victim_read_dax(env, name, v);
+	snprintf(path, sizeof(path), "%s/" DAX "/%.31s/..", env->sys, name);
 	if (!rc && realpath(path, real))
 		victim_copy(v->provider, sizeof(v->provider), strrchr(real, '/') + 1);
 	/* one without bytes has no ranges */
 	if (!rc && v->size)
-		rc = dynamic_mapping(name, 0, &v->start, &bytes);
+		rc = mapping_in(env, name, 0, &v->start, &bytes);
 	return rc;
+}
+
+int dynamic_read(const char *name, struct victim *v)
+{
+	return read_in(&victim_machine, name, v);
 }
 
 void dynamic_first(const struct victim *v, char *name, size_t len)
@@ -110,25 +121,25 @@ static bool is_of_region(const char *name)
 	return !strncmp(name, of_region, strlen(of_region));
 }
 
-static int list(const char *first, char ***names)
+static int list(const struct victim_env *env, const char *first, char ***names)
 {
 	victim_copy(of_region, sizeof(of_region), first);
 	if (strchr(of_region, '.'))
 		strchr(of_region, '.')[1] = '\0';
-	return victim_list(&victim_machine, DAX, is_of_region, names);
+	return victim_list(env, DAX, is_of_region, names);
 }
 
-static int check(const char *first, char *why, size_t len)
+static int check(const struct victim_env *env, const char *first, char *why, size_t len)
 {
 	struct victim v;
 	char **names;
 	int nr, rc = 0;
 
-	nr = list(first, &names);
+	nr = list(env, first, &names);
 	if (nr < 0)
 		return nr;
 	for (int i = 0; i < nr && !rc; i++) {
-		rc = dynamic_read(names[i], &v);
+		rc = read_in(env, names[i], &v);
 		if (rc)
 			victim_say(rc, why, len, "%s cannot be read from sysfs: %s", names[i],
 				   strerror(-rc));
@@ -137,7 +148,7 @@ static int check(const char *first, char *why, size_t len)
 					"%s lies in the region that DAX_TEST_REGION names: destroy all but %s there with 'daxctl destroy-device' first",
 					names[i], first);
 		else if (v.size)
-			rc = victim_check_dax(&victim_machine, &v, why, len);
+			rc = victim_check_dax(env, &v, why, len);
 	}
 	victim_list_free(names, nr);
 	return rc;
@@ -151,16 +162,16 @@ static bool is_first(const char *name)
 }
 
 /* the first device of the region that has this id */
-static int find_region(const char *id, char *first, size_t len)
+static int find_region(const struct victim_env *env, const char *id, char *first, size_t len)
 {
 	char text[32], **names;
 	int nr, rc = -ENODEV;
 
-	nr = victim_list(&victim_machine, DAX, is_first, &names);
+	nr = victim_list(env, DAX, is_first, &names);
 	if (nr < 0)
 		return -ENODEV;
 	for (int i = 0; i < nr && rc; i++) {
-		if (victim_attr(&victim_machine, text, sizeof(text), DAX "/%s/../dax_region/id",
+		if (victim_attr(env, text, sizeof(text), DAX "/%s/../dax_region/id",
 				names[i]) || strcmp(text, id))
 			continue;
 		victim_copy(first, len, names[i]);
@@ -170,7 +181,8 @@ static int find_region(const char *id, char *first, size_t len)
 	return rc;
 }
 
-int dynamic_find(struct victim_set *set, const char *id, char *why, size_t len)
+int dynamic_find_in(const struct victim_env *env, struct victim_set *set, const char *id,
+		    char *why, size_t len)
 {
 	struct dynamic *d = &set->dynamic;
 	char first[32] = "";
@@ -179,21 +191,26 @@ int dynamic_find(struct victim_set *set, const char *id, char *why, size_t len)
 	memset(d, 0, sizeof(*d));
 	if (!id || !id[0])
 		return 0;
-	if (id[strspn(id, "0123456789")] || find_region(id, first, sizeof(first)))
+	if (id[strspn(id, "0123456789")] || find_region(env, id, first, sizeof(first)))
 		return victim_say(-EINVAL, why, len,
 				  "DAX_TEST_REGION=%.20s names no dax region: give the id of one of 'daxctl list -R'",
 				  id[strspn(id, "0123456789")] ? "(no number)" : id);
-	if (!victim_exists(&victim_machine, DAX "/%s/../dax_region/" DYNAMIC_CREATE, first))
+	if (!victim_exists(env, DAX "/%s/../dax_region/" DYNAMIC_CREATE, first))
 		return victim_say(-EINVAL, why, len,
 				  "DAX_TEST_REGION=%s names the region of %s, which is static: give one of hmem or CXL",
 				  id, first);
-	rc = check(first, why, len);
+	rc = check(env, first, why, len);
 	if (!rc)
-		rc = dynamic_read(first, &d->was);
+		rc = read_in(env, first, &d->was);
 	if (rc)
 		return rc;
 	victim_copy(d->first, sizeof(d->first), first);
 	return 0;
+}
+
+int dynamic_find(struct victim_set *set, const char *id, char *why, size_t len)
+{
+	return dynamic_find_in(&victim_machine, set, id, why, len);
 }
 
 int dynamic_create(const char *first, size_t bytes, char *name, size_t len)
@@ -246,7 +263,7 @@ static int clear(const char *first)
 	char **names;
 	int nr, rc = 0;
 
-	nr = list(first, &names);
+	nr = list(&victim_machine, first, &names);
 	if (nr < 0)
 		return nr;
 	for (int i = 0; i < nr && !rc; i++) {

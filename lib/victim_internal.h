@@ -237,4 +237,8 @@ int victim_configure(const struct victim *to, const char *mode, char *why,
  */
 int victim_recreate(const struct victim *to, const char *mode, char *why, size_t len);
 
+/** dynamic_find_in() - dynamic_find() on another machine, see victim_dynamic.h */
+int dynamic_find_in(const struct victim_env *env, struct victim_set *set, const char *id,
+		    char *why, size_t len);
+
 #endif

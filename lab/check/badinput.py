@@ -209,6 +209,8 @@ def of_programs(board, stock):
         skipped(board, "a device that is a block device", "no mknod here")
     bad("a namespace that does not exist", 4, (skip, "namespace9999.9999"),
         environment={"DAX_TEST_NAMESPACE": "namespace9999.9999"})
+    bad("a dax region that is none", 4, (skip, "DAX_TEST_REGION=7"),
+        environment={"DAX_TEST_REGION": "7"})
     if os.path.isdir("/sys/bus/nd/devices") and os.listdir("/sys/bus/nd/devices"):
         skipped(board, "no namespace opted in", "this machine has pmem of its own")
     else:
