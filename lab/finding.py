@@ -11,7 +11,6 @@ try, 2 it could not be run.
 """
 import os
 import re
-import select
 import subprocess
 import sys
 import tempfile
@@ -58,28 +57,19 @@ def archive(program, args):
 
 def follow(machine):
     """The program's lines as they come; its status, or why there is none."""
-    fd = machine.results.fileno()
-    pending = b""
     began = False
-    while True:
-        limit = RUN_LIMIT if began else BOOT_LIMIT
-        if not select.select([fd], [], [], limit)[0]:
-            return f"the guest hung: no output for {limit:.0f} s"
-        data = os.read(fd, 65536)
-        if not data:
-            return "the guest died"
-        *lines, pending = (pending + data).split(b"\n")
-        for line in lines:
-            text = line.decode(errors="replace").rstrip("\r")
+    try:
+        for text in qemu.lines_of(machine, lambda: RUN_LIMIT if began else BOOT_LIMIT):
             words = text.split()
-            if words[:2] == ["@@", "failed:"]:
-                raise Refusal(f"the guest cannot run it: {text}")
             if words[:3] == ["@@", "end", "finding"]:
                 return int(words[3])
             if words[:3] == ["@@", "begin", "finding"]:
                 began = True
             elif began:
                 print(text, flush=True)
+    except qemu.Gone as gone:
+        return str(gone)
+    return "the guest said nothing"
 
 
 def kernel_lines(console, name):

@@ -11,7 +11,6 @@ Exit status: 0 measured, 2 it could not run; no goal makes it fail.
 import json
 import os
 import re
-import select
 import shutil
 import statistics
 import sys
@@ -130,8 +129,6 @@ class Listener:
         words = text.split()
         if words[:1] == ["iobench:"]:
             self.word(words[1:], text)
-        elif words[:2] == ["@@", "failed:"]:
-            raise Refusal(f"the guest cannot run it: {text}")
         elif words[:3] == ["@@", "end", "iobench"]:
             if not self.over:
                 raise Refusal(f"the guest's script ended with status {words[3]}")
@@ -170,16 +167,10 @@ class Listener:
             raise Refusal(text)
 
     def follow(self, machine):
-        fd, pending = machine.results.fileno(), b""
-        while not self.over:
-            if not select.select([fd], [], [], SILENCE)[0]:
-                raise Refusal(f"the guest hung: nothing for {SILENCE:.0f} s")
-            data = os.read(fd, 65536)
-            if not data:
-                raise Refusal("the guest died")
-            *lines, pending = (pending + data).split(b"\n")
-            for line in lines:
-                self.line(line.decode(errors="replace").rstrip("\r"))
+        for text in qemu.lines_of(machine, lambda: SILENCE):
+            self.line(text)
+            if self.over:
+                break
 
 
 # -- for people --------------------------------------------------------------

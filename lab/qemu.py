@@ -2,6 +2,7 @@
 """One virtual machine: its memory, its command line, its process."""
 import ctypes
 import os
+import select
 import shutil
 import signal
 import struct
@@ -188,3 +189,29 @@ class Machine:
         self.process.stderr.close()
         self.process.wait()
         return complaint.strip()
+
+
+class Gone(Refusal):
+    """A guest that says nothing any more."""
+
+
+def lines_of(machine, silence):
+    """What a guest says on its results channel, line by line.
+
+    silence() is how many seconds without a word are no hang, as things are.
+    """
+    fd = machine.results.fileno()
+    pending = b""
+    while True:
+        limit = silence()
+        if not select.select([fd], [], [], limit)[0]:
+            raise Gone(f"the guest hung: no output for {limit:.0f} s")
+        data = os.read(fd, 65536)
+        if not data:
+            raise Gone("the guest died")
+        *lines, pending = (pending + data).split(b"\n")
+        for line in lines:
+            text = line.decode(errors="replace").rstrip("\r")
+            if text.startswith("@@ failed:"):
+                raise Refusal(f"the guest cannot run it: {text}")
+            yield text

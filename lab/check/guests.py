@@ -29,6 +29,9 @@ BACK_END_BUS = {"e820": "e820", "virtio": "virtio-pmem"}
 # make powercut is for more
 CUTS = 5
 
+# lab/killed.py is for more
+KILLS = 12
+
 # So many of the cells that are wrong are named one by one
 SHOWN = 40
 
@@ -206,6 +209,15 @@ def power_cuts(board, stock, series):
                 seconds=600)
 
 
+def killed(board, stock, series):
+    """SIGKILL at random moments: everything has to be given back."""
+    with board.check(f"{series}: {KILLS} programs killed") as log:
+        log.run(["python3", os.path.join(LAB, "killed.py"), "--kernel",
+                 stock.kernel(series), "--programs", stock.programs.get(), "--cache",
+                 stock.cache, "--out", os.path.join(stock.scratch, "killed"),
+                 "--kills", str(KILLS)], seconds=600)
+
+
 def run(board, stock):
     table = read_table(board)
     panic_costs_one_cell(board, stock, stock.KERNELS[0])
@@ -213,5 +225,6 @@ def run(board, stock):
         other_back_end(board, stock, stock.KERNELS[0], backend)
     virtual_machines(board, stock, stock.KERNELS[-1])
     power_cuts(board, stock, stock.KERNELS[-1])
+    killed(board, stock, stock.KERNELS[0])
     for series in stock.KERNELS:
         one_series(board, stock, table, series)
