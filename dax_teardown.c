@@ -239,6 +239,10 @@ static const struct scenario scenarios[] = {
 		.what = "several pins by several methods: the action waits for the last",
 		.sizes = AT_ALL, .actions = FIRST_ACTION, .pin_word = "several", .run = several,
 	}, {
+		.name = "twice",
+		.what = "a second unbind while the first waits for a pin: it returns no earlier",
+		.sizes = AT_ALL, .actions = FIRST_ACTION, .wants = is_vmsplice, .run = twice,
+	}, {
 		.name = "",
 		.what = "a virtual machine's memory: returns; the guest's CPU stops at it",
 		.sizes = AT_ALL, .actions = FIRST_ACTION, .wants = is_guest,
@@ -389,6 +393,7 @@ static const struct scenario scenarios[] = {
 	ORDERS("unpin"),
 	ORDERS("fork"),
 	ORDERS("munmap"),
+	ORDERS("munmap_part"),
 	ORDERS("mremap"),
 	ORDERS("sysfs"),
 	ORDERS("unbind"),

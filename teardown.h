@@ -204,6 +204,7 @@ void killed(struct cell *c);
 void inherited(struct cell *c);
 void several(struct cell *c);
 void random_pins(struct cell *c);
+void twice(struct cell *c);
 
 /* teardown_users.c */
 void mapping_only(struct cell *c);

@@ -191,6 +191,69 @@ out:
 	scene_finish(&s);
 }
 
+/*
+ * The driver is looked up before the device's lock is taken, and the second one waits
+ * for that lock: it may find nothing to do when its turn comes, but not before.
+ */
+static bool second_waits(struct scene *s, struct actor *second)
+{
+	struct timeline *tl = &s->c->guard->bind_tl;
+	int ret;
+
+	timeline_reset(tl);
+	ret = actor_start(second, tl, s->c->action->run, &s->c->v);
+	if (!expect_ok(s->c, ret, "starting a second one", ""))
+		return false;
+	second->usual_ns = s->c->guard->usual_ns;
+	if (actor_watch(second, NULL, NULL) != ACTOR_RETURNED)
+		return true;
+	ret = atomic_load(&tl->result);
+	return expect(s->c, VERDICT_RETURNED_EARLY, ret,
+		      "a second unbind returned with success while the first one waits for a pin");
+}
+
+static void second_ends(struct scene *s, struct actor *second)
+{
+	int ret = actor_wait(second, ACTOR_DEADLINE_NS);
+
+	/* whoever came first has taken the driver away */
+	if (!expect(s->c, VERDICT_NEVER_RETURNED, ret != -ETIMEDOUT,
+		    "the second unbind never returned: it sleeps in %s", second->wchan))
+		guard_set_wedged(s->c->guard);
+	else
+		expect(s->c, VERDICT_FAILED, !ret || ret == -ENODEV,
+		       "the second unbind: %s; expected success or ENODEV", strerror(-ret));
+}
+
+void twice(struct cell *c)
+{
+	struct actor second = { .pid = 0 };
+	struct scene s;
+	bool good;
+
+	if (!scene_arrange(c, &s) || !scene_watch_mapping(&s) || !scene_pin(&s, c->method, 0) ||
+	    !scene_start(&s))
+		goto out;
+	if (scene_watch(&s) == ACTOR_RETURNED && scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+		scene_defuse(&s);
+		goto out;
+	}
+	good = second_waits(&s, &second);
+	scene_await_revocation(&s);
+	scene_let_go_all(&s);
+	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
+	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+		return;
+	guard_set_actor(c->guard, 0);
+	if (second.pid)
+		second_ends(&s, &second);
+	scene_drop_mappings(&s);
+	if (good && !cell_over(c) && scene_bind_again(&s))
+		scene_check_again(&s);
+out:
+	scene_finish(&s);
+}
+
 bool can_hold_on(const struct pin_method *m)
 {
 	return (m->flags & (PIN_HELD | PIN_TIMED | PIN_LOST)) == PIN_HELD;

@@ -124,6 +124,15 @@ enum fate step_unmap(struct world *w, unsigned int who)
 	return holder_close(&s->h, MAP_MAIN) ? step_wrong(w, VERDICT_FAILED, "munmap()", "") : DONE;
 }
 
+/* the other half: the page that is worked on stays mapped */
+static enum fate step_unmap_part(struct world *w, unsigned int who)
+{
+	struct side *s = &w->side[who];
+	int ret = s->mapped ? holder_unmap_part(&s->h, MAP_MAIN, MAP_BYTES / 2, MAP_BYTES / 2) : 0;
+
+	return ret ? step_wrong(w, VERDICT_FAILED, "munmap() of a part", strerror(-ret)) : DONE;
+}
+
 static enum fate step_move(struct world *w, unsigned int who)
 {
 	struct side *s = &w->side[who];
@@ -324,6 +333,9 @@ const struct operation operations[] = {
 		 { "reap", step_reap }, { "unmap", step_unmap }),
 	OF_PAGES("munmap", { "map", step_map }, { "unmap", step_unmap }, { "map", step_map },
 		 { "fault", step_fault }, { "unmap", step_unmap }),
+	OF_PAGES("munmap_part", { "map", step_map }, { "fault", step_fault },
+		 { "unmap part", step_unmap_part }, { "fault", step_fault },
+		 { "unmap", step_unmap }),
 	OF_PAGES("mremap", { "map", step_map }, { "fault", step_fault }, { "mremap", step_move },
 		 { "fault", step_fault }, { "unmap", step_unmap }),
 	{ .name = "sysfs", .step = { { "read dax", step_read_dax }, { "read nd", step_read_nd } } },

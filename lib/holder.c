@@ -136,6 +136,13 @@ int holder_unmap(struct holder *h, unsigned int map)
 	return ask(h, &c, NULL);
 }
 
+int holder_unmap_part(struct holder *h, unsigned int map, size_t off, size_t len)
+{
+	struct holder_command c = { .op = OP_PART, .map = map, .off = off, .len = len };
+
+	return ask(h, &c, NULL);
+}
+
 int holder_close(struct holder *h, unsigned int map)
 {
 	struct holder_command c = { .op = OP_CLOSE, .map = map };

@@ -64,6 +64,9 @@ int holder_move(struct holder *h, unsigned int map);
 /** holder_unmap() - munmap() of the slot, its descriptor stays open */
 int holder_unmap(struct holder *h, unsigned int map);
 
+/** holder_unmap_part() - munmap() of @len bytes of the slot from @off, both in bytes */
+int holder_unmap_part(struct holder *h, unsigned int map, size_t off, size_t len);
+
 /** holder_close() - unmap and close the slot */
 int holder_close(struct holder *h, unsigned int map);
 

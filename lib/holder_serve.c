@@ -212,6 +212,8 @@ static int execute(const struct holder_command *c, struct holder_reply *r)
 		return daxmap_move(m);
 	case OP_UNMAP:
 		return daxmap_unmap(m);
+	case OP_PART:
+		return munmap(at, c->len) ? -errno : 0;
 	case OP_CLOSE:
 		daxmap_close(m);
 		return 0;
