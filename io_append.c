@@ -115,9 +115,21 @@ static int store_zeroes(const char *node)
 	return 0;
 }
 
+/*
+ * What is mapped has its blocks from the start: a file system that is full in the middle
+ * could say so by SIGBUS only.  They are unwritten, so that each page's first store is
+ * still a change of metadata.
+ */
+static int give_blocks(int fd)
+{
+	if (!fallocate(fd, 0, 0, LOG_BYTES))
+		return 0;
+	return errno == EOPNOTSUPP ? ftruncate(fd, LOG_BYTES) : -1;
+}
+
 static int empty_file(int fd, bool mapped)
 {
-	if (ftruncate(fd, 0) || (mapped && ftruncate(fd, LOG_BYTES)) || fsync(fd))
+	if (ftruncate(fd, 0) || (mapped && give_blocks(fd)) || fsync(fd))
 		return -errno;
 	/* and its name */
 	sync();
@@ -214,7 +226,8 @@ static int append(const struct promise *m, const char *node)
 	}
 	iopath_close(&p);
 	free(slot);
-	return say(BAD, node, "writing a record", strerror(-ret));
+	/* the records that were declared are still there */
+	return say(ret == -ENOSPC ? SKIPPED : BAD, node, "writing a record", strerror(-ret));
 }
 
 /* the slots of the last records that were declared; the next may be there, or half of it */

@@ -181,6 +181,39 @@ def of_bench(board, stock):
             raise Failed("pmem_io -b has written to a file that was not offered")
 
 
+def of_append(board, stock):
+    def bad(what, status, words, *arguments, wrap=()):
+        program(board, stock, f"pmem_io append: {what}", status, words, "append",
+                *arguments, name="pmem_io", wrap=wrap)
+
+    bad("a device that was not offered", 4, ("/dev/null",), "buffered_fsync", "/dev/null")
+    bad("a directory that is not there", 4, ("No such file",), "buffered_fsync",
+        "/nonexistent/log")
+    if os.geteuid():
+        skipped(board, "pmem_io append: a full file system",
+                "no file system may be mounted here")
+        return
+    place = os.path.join(stock.scratch, "full")
+    os.makedirs(place, exist_ok=True)
+    for promise in ("buffered_fsync", "mmap_msync"):
+        full_while_written(board, stock, promise, place)
+
+
+def full_while_written(board, stock, promise, place):
+    """The last record that was declared is still there."""
+    stock.programs.wait()
+    with board.check(f"bad input: pmem_io append: {promise}, a full file system") as log:
+        path = os.path.join(stock.programs.get(), "pmem_io")
+        script = ('mount -t tmpfs -o size=4m full "$0" || exit 77; '
+                  '"$1" append "$2" "$0/log" > said; status=$?; '
+                  'last=$(sed -n \'s/^durable .* //p\' said | tail -n 1); '
+                  'rm said; "$1" verify "$2" "$0/log" "${last:-0}" || exit 1; exit $status')
+        output = log.run(["unshare", "-m", "sh", "-c", script, place, path, promise],
+                         expect=4, cwd=stock.scratch, seconds=60)
+        if "No space left" not in output:
+            raise Failed("it does not say that there is no space left")
+
+
 def of_programs(board, stock):
     def bad(what, *rest, **more):
         program(board, stock, what, *rest, **more)
@@ -235,4 +268,5 @@ def of_programs(board, stock):
 def run(board, stock):
     of_programs(board, stock)
     of_bench(board, stock)
+    of_append(board, stock)
     of_runner(board, stock)

@@ -57,6 +57,10 @@ def library_missing(board, stock, names):
             if name.replace("lib", "lib", 1) + ".so" in linked:
                 raise Failed(f"it is linked with {name} all the same")
         answers(log, output)
+        if "libhdrhistogram" in names:
+            said = log.run([os.path.join(output, "pmem_io"), "-b", stock.scratch], expect=4)
+            if "libhdrhistogram" not in said:
+                raise Failed("pmem_io -b does not say what is missing")
         shutil.rmtree(output)
 
 
