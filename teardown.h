@@ -110,6 +110,13 @@ bool scene_let_go(struct scene *s, unsigned int slot);
 /** scene_let_go_all() - release what is still out, one after the other */
 void scene_let_go_all(struct scene *s);
 
+/**
+ * scene_let_go_each() - release one after the other, the action waiting for the others
+ *
+ * Return: true, or false after an early return, with the pins let go by scene_defuse().
+ */
+bool scene_let_go_each(struct scene *s);
+
 /** scene_let_go_late() - release after an early return; what comes of it is told */
 void scene_let_go_late(struct scene *s);
 

@@ -109,7 +109,6 @@ static void renew(struct scene *s)
 void level_several(struct cell *c)
 {
 	struct scene s;
-	unsigned int nr;
 
 	if (!begin(c))
 		return;
@@ -118,16 +117,9 @@ void level_several(struct cell *c)
 		goto out;
 	/* a device that has to wait for another's turn keeps its mapping until then */
 	s.rule.revoke = false;
-	nr = s.nr_pins;
-	for (unsigned int i = 0; i < nr; i++) {
-		s.rule.pins = nr - i;
-		scene_watch(&s);
-		if (scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
-			scene_defuse(&s);
-			renew(&s);
-			goto out;
-		}
-		scene_let_go(&s, i);
+	if (!scene_let_go_each(&s)) {
+		renew(&s);
+		goto out;
 	}
 	if (scene_act_on(&s) == VERDICT_NEVER_RETURNED)
 		return;

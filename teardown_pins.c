@@ -174,17 +174,8 @@ void several(struct cell *c)
 	}
 	if (!scene_start(&s))
 		goto out;
-	/* each time but the last the action has to go on waiting */
-	for (i = 0; i < s.nr_pins; i++) {
-		s.rule.pins = s.nr_pins - i;
-		scene_watch(&s);
-		scene_await_revocation(&s);
-		if (scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
-			scene_defuse(&s);
-			goto out;
-		}
-		scene_let_go(&s, i);
-	}
+	if (!scene_let_go_each(&s))
+		goto out;
 	if (scene_act_on(&s) == VERDICT_NEVER_RETURNED)
 		return;
 out:

@@ -265,6 +265,24 @@ void scene_let_go_all(struct scene *s)
 			scene_let_go(s, i);
 }
 
+bool scene_let_go_each(struct scene *s)
+{
+	unsigned int nr = s->nr_pins;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		s->rule.pins = nr - i;
+		scene_watch(s);
+		if (s->rule.revoke)
+			scene_await_revocation(s);
+		if (scene_judge_early(s) == VERDICT_RETURNED_EARLY) {
+			scene_defuse(s);
+			return false;
+		}
+		scene_let_go(s, i);
+	}
+	return true;
+}
+
 void scene_let_go_late(struct scene *s)
 {
 	for (unsigned int i = 0; i < s->nr_pins; i++) {
