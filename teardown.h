@@ -112,6 +112,7 @@ void scene_let_go_all(struct scene *s);
 
 /**
  * scene_let_go_each() - release one after the other, the action waiting for the others
+ * @s: with the action started
  *
  * Return: true, or false after an early return, with the pins let go by scene_defuse().
  */

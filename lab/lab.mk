@@ -3,7 +3,7 @@
 #
 #   make vm [KERNEL=debian:5.10|debian:newest|BZIMAGE|TREE] [MODULES=DIR]
 #           [TESTS='GLOB...'] [BACKEND='nfit e820 virtio'] [MEM=4G] [CPUS=2]
-#           [OUT=out] [CACHE=.cache]
+#           [JOBS=auto] [OUT=out] [CACHE=.cache]
 #
 # make has one exit status for whatever goes wrong, 2.  Who needs to tell
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
@@ -17,6 +17,7 @@ TESTS ?=
 MEM ?= 4G
 CPUS ?= 2
 BACKEND ?= nfit
+JOBS ?= auto
 OUT ?= out
 CACHE ?= .cache
 
@@ -57,6 +58,7 @@ vm: export TESTS := $(TESTS)
 vm: export MEM := $(MEM)
 vm: export CPUS := $(CPUS)
 vm: export BACKEND := $(BACKEND)
+vm: export JOBS := $(JOBS)
 vm: export OUT := $(OUT)
 vm: export CACHE := $(CACHE)
 vm: export VM_STARTED := $(shell date +%s.%N)

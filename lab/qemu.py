@@ -180,10 +180,14 @@ class Machine:
                 os.close(fd)
         self.results = self.process.stdout
 
-    def stop(self):
-        """End it if it still runs; returns what QEMU itself had to say."""
+    def end(self):
+        """Whoever reads its results sees the end, and may stop() it."""
         if self.process.poll() is None:
             self.process.kill()
+
+    def stop(self):
+        """End it if it still runs; returns what QEMU itself had to say."""
+        self.end()
         complaint = self.process.stderr.read().decode(errors="replace")
         self.process.stdout.close()
         self.process.stderr.close()

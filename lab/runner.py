@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs the cells, with as many boots as it takes, and keeps what they said."""
+import functools
 import json
 import os
 import re
 import select
 import sys
+import threading
 import time
 
 import image
@@ -26,6 +28,8 @@ CLOCK_FACTOR = 2.0
 CLOCK_SPAN = 0.5
 # In the reason of a skip that a fresh boot would not have
 BY_ANOTHER = "wedged by an earlier cell"
+# How long a cell of each program takes, against others: for machines side by side
+WEIGHTS = {"gup_devdax": 1.0, "pmem_io": 4.0, "dax_teardown": 3.5}
 COLOURS = {ktap.PASS: "32", ktap.FAIL: "31", ktap.SKIP: "33"}
 
 
@@ -45,7 +49,8 @@ class Run:
         self.deaths = []
         self.remarks = []
         self.boots = 0
-        self.guest = None       # the boot under way
+        self.lock = threading.RLock()   # of all that lanes share
+        self.stopping = False           # what ends now has not died by itself
         self.stillborn = []     # boots that never got to the programs, by number
         self.slipped = set()    # cells that the emulator spoiled once
         # of each boot, what Stream.times has, from "power on" to "power off"
@@ -54,20 +59,12 @@ class Run:
         self.colour = sys.stdout.isatty()
         os.makedirs(out, exist_ok=True)
         self.console = os.path.join(out, "console.log")
-        with open(self.console, "wb"):
-            pass
 
     # -- what is known -------------------------------------------------
 
     @property
     def total(self):
         return sum(len(cells) for _, cells in self.plan.values())
-
-    def remaining(self):
-        left = {name: [cell for cell in cells
-                       if (name, cell) not in self.results]
-                for name, (_, cells) in self.plan.items()}
-        return {name: cells for name, cells in left.items() if cells}
 
     def in_order(self):
         """The results in the order of the plan, however they came in."""
@@ -86,22 +83,20 @@ class Run:
         return [f"kernel {self.kernel.release}", *self.remarks, *self.deaths,
                 ", ".join(summary)]
 
-    def record(self, result):
+    def record(self, lane, result):
         key = result.program, result.name
-        if key in self.results or result.name not in self.plan[key[0]][1]:
-            return
-        # What an earlier cell has taken away is there again after a boot
-        if result.verdict == ktap.SKIP and BY_ANOTHER in result.sentence and \
-                self.waits_for_boot():
-            return
-        self.results[key] = result
-        if self.first_verdict is None:
-            self.first_verdict = time.time() - self.started
-        self.announce(result)
-        self.save()
-
-    def waits_for_boot(self):
-        return bool(self.guest and self.guest.stream.reboot)
+        with self.lock:
+            if key in self.results or result.name not in self.plan[key[0]][1]:
+                return
+            # What an earlier cell has taken away is there again after a boot
+            if result.verdict == ktap.SKIP and BY_ANOTHER in result.sentence and \
+                    lane.waits_for_boot():
+                return
+            self.results[key] = result
+            if self.first_verdict is None:
+                self.first_verdict = time.time() - self.started
+            self.announce(result)
+            self.save()
 
     def announce(self, result):
         width = len(str(self.total))
@@ -113,8 +108,15 @@ class Run:
               f"{result.full_name}  {result.seconds:.2f} s{tail}", flush=True)
 
     def remark(self, text):
-        self.remarks.append(text)
-        print(f"  {text}", flush=True)
+        with self.lock:
+            self.remarks.append(text)
+            print(f"  {text}", flush=True)
+
+    def death(self, text):
+        with self.lock:
+            self.deaths.append(text)
+            print(f"  {text}", flush=True)
+            self.save()
 
     def save(self):
         """Both files, each replaced as a whole."""
@@ -133,56 +135,144 @@ class Run:
 
     # -- booting -------------------------------------------------------
 
-    def run(self, base, memory, cpus, backends):
-        """Boot until no cell is left."""
-        idle = 0
-        while self.remaining():
-            before = len(self.results)
-            self.boot(base, memory, cpus, backends)
-            idle = 0 if len(self.results) > before else idle + 1
+    def run(self, base, memory, cpus, backends, jobs=1):
+        """Boot until no cell is left; several machines side by side share the cells."""
+        lanes = [Lane(self, plan, self.console if not number else
+                      os.path.join(self.out, f"console-{number + 1}.log"))
+                 for number, plan in enumerate(share(self.plan, jobs))]
+        if len(lanes) == 1:
+            lanes[0].run_all(base, memory, cpus, backends)
+            return
+        threads = [threading.Thread(target=lane.run_caught,
+                                    args=(base, memory, cpus, backends))
+                   for lane in lanes]
+        try:
+            for thread in threads:
+                thread.start()
+            while any(thread.is_alive() for thread in threads):
+                for thread in threads:
+                    thread.join(0.2)
+                if any(lane.trouble for lane in lanes):
+                    break
+        finally:
+            # An interrupt, or what ended one lane, ends all
+            self.stopping = True
+            for lane in lanes:
+                lane.stop()
+            for thread in threads:
+                thread.join()
+        for lane in lanes:
+            if lane.trouble:
+                raise lane.trouble
+
+
+def share(plan, jobs):
+    """The plan in so many parts of about the same time, each in the plan's order."""
+    todo = [(program, cell, WEIGHTS.get(program, 1.0))
+            for program, (_, cells) in plan.items() for cell in cells]
+    whole = sum(weight for _, _, weight in todo)
+    parts = [{} for _ in range(max(1, min(jobs, len(todo))))]
+    done = 0.0
+    for program, cell, weight in todo:
+        part = parts[min(int(done / whole * len(parts)), len(parts) - 1)]
+        part.setdefault(program, (plan[program][0], []))[1].append(cell)
+        done += weight
+    return [part for part in parts if part]
+
+
+class Lane:
+    """One machine after the other, for a part of the cells."""
+
+    def __init__(self, run, plan, console):
+        self.run = run
+        self.plan = plan
+        self.console = console
+        self.guest = None       # the boot under way
+        self.trouble = None     # what ended it
+        with open(console, "wb"):
+            pass
+
+    def remaining(self):
+        with self.run.lock:
+            left = {name: [cell for cell in cells if (name, cell) not in self.run.results]
+                    for name, (_, cells) in self.plan.items()}
+        return {name: cells for name, cells in left.items() if cells}
+
+    def waits_for_boot(self):
+        return bool(self.guest and self.guest.stream.reboot)
+
+    def stop(self):
+        if self.guest:
+            self.guest.machine.end()
+
+    def run_caught(self, *machine):
+        try:
+            self.run_all(*machine)
+        except Exception as trouble:    # pylint: disable=broad-exception-caught
+            self.trouble = trouble
+
+    def run_all(self, *machine):
+        idle, left = 0, self.remaining()
+        while left and not self.run.stopping:
+            self.boot(left, *machine)
+            before, left = left, self.remaining()
+            idle = 0 if left != before else idle + 1
             if idle == IDLE_BOOTS:
                 raise Refusal(f"{IDLE_BOOTS} boots in a row without a verdict: "
                               f"see {self.console}")
 
-    def boot(self, base, memory, cpus, backends):
-        left = self.remaining()
+    def begin_boot(self):
+        """Its number, counted over all lanes."""
+        with self.run.lock:
+            self.run.boots += 1
+            number = self.run.boots
+        with open(self.console, "ab") as f:
+            f.write(f"=== boot {number} of {self.run.kernel.release} ===\n".encode())
+        return number
+
+    def boot(self, left, base, memory, cpus, backends):
+        run = self.run
         paths = {name: path for name, (path, _) in self.plan.items()}
         overlay = image.run_archive(paths, left, backends)
-        self.boots += 1
-        with open(self.console, "ab") as f:
-            f.write(f"=== boot {self.boots} of {self.kernel.release} ===\n"
-                    .encode())
+        number = self.begin_boot()
         power_on = time.monotonic()
         # an IOMMU is there for those who want one, and so is memory to divide
         cells = [cell for cells in left.values() for cell in cells]
-        machine = Machine(self.kernel, (base, overlay), self.console, memory,
+        machine = Machine(run.kernel, (base, overlay), self.console, memory,
                           cpus, backends,
                           iommu=any(".vfio" in cell for cell in cells),
                           dynamic=any(cell.startswith("dynamic.") for cell in cells))
-        guest = self.guest = Guest(self, machine)
-        self.times.append(guest.stream.times)
+        guest = self.guest = Guest(self, number, machine)
+        with run.lock:
+            run.times.append(guest.stream.times)
         guest.stream.times.append(("power on", power_on))
         try:
             guest.follow()
         finally:
             guest.stream.times.append(("power off", time.monotonic()))
             complaint = guest.machine.stop()
+        if not run.stopping:
+            self.judge(guest, complaint)
+
+    def judge(self, guest, complaint):
+        """A boot that is over: was it one, and whose fault is its end?"""
+        run = self.run
         if guest.stream.failure:
             raise Refusal(f"the guest cannot run the suite: "
                           f"{guest.stream.failure} (see {self.console})")
         if guest.clock:
-            self.stillborn.append(self.boots)
-            if len(self.stillborn) < IDLE_BOOTS:
-                self.remark(f"boot {self.boots} had a clock that runs "
-                            f"{guest.clock:.1f} times too fast, once more")
+            run.stillborn.append(guest.number)
+            if len(run.stillborn) < IDLE_BOOTS:
+                run.remark(f"boot {guest.number} had a clock that runs "
+                           f"{guest.clock:.1f} times too fast, once more")
                 return
             raise Refusal("the guest's clock runs too fast, "
                           f"{IDLE_BOOTS} times: is this machine overloaded?")
         if not guest.stream.started:
-            self.stillborn.append(self.boots)
-            if len(self.stillborn) < IDLE_BOOTS:
-                self.remark(f"boot {self.boots} never got to the programs, "
-                            "once more")
+            run.stillborn.append(guest.number)
+            if len(run.stillborn) < IDLE_BOOTS:
+                run.remark(f"boot {guest.number} never got to the programs, "
+                           "once more")
                 return
             raise Refusal(never_started(guest.stream.stage, complaint,
                                         self.console, guest.start))
@@ -192,14 +282,17 @@ class Run:
 class Guest:
     """One boot, followed from its first word to its last."""
 
-    def __init__(self, run, machine):
-        self.run = run
+    def __init__(self, lane, number, machine):
+        self.lane = lane
+        self.run = lane.run
+        self.number = number
         self.machine = machine
-        self.stream = ktap.Stream(run.boots, run.record)
+        self.record = functools.partial(self.run.record, lane)
+        self.stream = ktap.Stream(number, self.record)
         self.hung = False
         self.first_words = None
         self.clock = None       # how fast it runs, if that is wrong
-        self.start = self.mark = os.path.getsize(run.console)
+        self.start = self.mark = os.path.getsize(lane.console)
 
     def follow(self):
         """Read until the guest is done, dead, or silent for too long."""
@@ -229,7 +322,7 @@ class Guest:
         self.stream.feed(line, time.monotonic())
         if self.stream.current != current and self.stream.current:
             # Where in the console the cell begins: a panic is looked for there
-            self.mark = os.path.getsize(self.run.console)
+            self.mark = os.path.getsize(self.lane.console)
         words = self.stream.stage.split()
         if line.startswith("@@ "):
             self.check_clock(line)
@@ -261,7 +354,7 @@ class Guest:
         signal = f" (signal {status - 128})" if status > 128 else ""
         stream.lost("failed", f"{program} ended in the middle of it with "
                     f"status {status}{signal}", time.monotonic())
-        left = self.run.remaining().get(program, ())
+        left = self.lane.remaining().get(program, ())
         if status == 4:
             reason = stream.skip_all.get(program, f"{program} exited with 4")
             self.settle_all(program, left, ktap.SKIP, "", reason)
@@ -273,7 +366,7 @@ class Guest:
 
     def settle_all(self, program, cells, verdict, kind, sentence):
         for cell in cells:
-            self.run.record(ktap.Result(program, cell, verdict, kind, sentence,
+            self.record(ktap.Result(program, cell, verdict, kind, sentence,
                                         0.0, self.stream.boot))
 
     def settle(self, complaint=""):
@@ -282,13 +375,13 @@ class Guest:
         if stream.finished:
             return
         if stream.reboot and not stream.current:
-            self.run.remark(f"boot {self.run.boots} ended after "
+            self.run.remark(f"boot {self.number} ended after "
                             f"{stream.last.full_name if stream.last else '-'}: "
                             f"{stream.reboot}")
             return
         # On a loaded machine the cell's first line may be read when all is over
-        words = (ktap.last_words(read_from(self.run.console, self.mark))
-                 or ktap.panic_of(read_from(self.run.console, self.start)))
+        words = (ktap.last_words(read_from(self.lane.console, self.mark))
+                 or ktap.panic_of(read_from(self.lane.console, self.start)))
         if self.hung:
             cause = (f"the guest hung: no output for {self.run.hang_limit:.0f} s"
                      + (f" after {words}" if words else ""))
@@ -300,11 +393,7 @@ class Guest:
             stream.lost("panic", cause, time.monotonic())
             return
         after = f"after {stream.last.full_name}" if stream.last else "at once"
-        self.run.deaths.append(f"boot {self.run.boots}, between cells, "
-                               f"{after}: {cause}")
-        print(f"  {self.run.deaths[-1]}", flush=True)
-        self.run.save()
-
+        self.run.death(f"boot {self.number}, between cells, {after}: {cause}")
 
     def emulator_slipped(self, words):
         """Is it QEMU's own fault?  Then the cell is tried once more.
@@ -317,7 +406,7 @@ class Guest:
         if "int3" not in (words or "") or name in self.run.slipped:
             return False
         self.run.slipped.add(name)
-        self.run.remark(f"boot {self.run.boots} died of the emulator (a stale "
+        self.run.remark(f"boot {self.number} died of the emulator (a stale "
                         f"int3) in {name}, which is tried once more")
         return True
 

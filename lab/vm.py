@@ -30,6 +30,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAMS = ("gup_devdax", "pmem_io", "dax_teardown")
 LEAST_MEMORY = 1 << 30
 MOST_CPUS = 64
+MOST_JOBS = 4
+# A boot takes longer than so few
+FEW_CELLS = 100
 
 
 def parse_memory(text):
@@ -46,6 +49,15 @@ def parse_memory(text):
 def parse_cpus(text):
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_CPUS:
         raise Refusal(f"CPUS={text} makes no sense: give 1 to {MOST_CPUS}")
+    return int(text)
+
+
+def parse_jobs(text):
+    """JOBS=; as many machines as processors, four at most, if it is 'auto'."""
+    if text == "auto":
+        return min(len(os.sched_getaffinity(0)), MOST_JOBS)
+    if not re.fullmatch(r"[1-9][0-9]?", text):
+        raise Refusal(f"JOBS={text} makes no sense: give a number such as 2, or 'auto'")
     return int(text)
 
 
@@ -139,6 +151,7 @@ def prepare(args, programs=PROGRAMS, targets=("all",)):
     """
     memory, cpus = parse_memory(args.mem), parse_cpus(args.cpus)
     backends = pmem.parse(args.backend)
+    jobs = parse_jobs(args.jobs)
     need_tools()
     cache = os.path.abspath(args.cache)
     kernel = kernels.find_kernel(cache, args.kernel, args.modules or None)
@@ -155,7 +168,8 @@ def prepare(args, programs=PROGRAMS, targets=("all",)):
               args.hang_limit)
     if backends != pmem.DEFAULT:
         run.remark("memory of " + ", ".join(backends))
-    return run, (base, memory, cpus, backends)
+    return run, (base, memory, cpus, backends,
+                 jobs if run.total >= FEW_CELLS else 1)
 
 
 def small_guest(args, name):
@@ -209,6 +223,7 @@ OPTIONS = {
     "CPUS": ("2", "CPUs of the guest"),
     "BACKEND": ("nfit", "where its pmem comes from: of nfit, e820, virtio,\n"
                 "several take turns"),
+    "JOBS": ("1", "machines side by side, or auto"),
     "OUT": ("out", "results go to a directory below it"),
     "CACHE": (".cache", "what was fetched"),
 }

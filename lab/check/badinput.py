@@ -68,6 +68,7 @@ def of_runner(board, stock):
         *known, "--tests", "devdax.nothing.*")
     bad("memory that makes no sense", ("MEM=lots",), *known, "--mem", "lots")
     bad("CPUs that make no sense", ("CPUS=0",), *known, "--cpus", "0")
+    bad("machines that make no sense", ("JOBS=0",), *known, "--jobs", "0")
     bad("a back end that is none", ("BACKEND=cxl", "virtio"), *known,
         "--backend", "cxl")
     bad("no QEMU", ("qemu-system-x86", "install"), *known,

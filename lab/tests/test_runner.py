@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest that must not be believed."""
+import contextlib
+import io
 import os
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import ktap
 import runner
+from kernels import Refusal
 
 
 class Clock(unittest.TestCase):
@@ -38,15 +43,82 @@ class Emulator(unittest.TestCase):
     def test_a_stale_int3_is_tried_once_more(self):
         guest = runner.Guest.__new__(runner.Guest)
         guest.stream = mock.Mock(current="p.devdax.pte.none.x")
-        guest.run = mock.Mock(slipped=set(), boots=1)
+        guest.run, guest.number = mock.Mock(slipped=set()), 1
         self.assertTrue(guest.emulator_slipped("Oops: int3: 0000 [#1]"))
         self.assertFalse(guest.emulator_slipped("Oops: int3: 0000 [#1]"))
 
     def test_another_oops_is_the_kernel_s(self):
         guest = runner.Guest.__new__(runner.Guest)
         guest.stream = mock.Mock(current="p.devdax.pte.none.x")
-        guest.run = mock.Mock(slipped=set(), boots=1)
+        guest.run, guest.number = mock.Mock(slipped=set()), 1
         self.assertFalse(guest.emulator_slipped("BUG: unable to handle"))
+
+
+class Sharing(unittest.TestCase):
+    PLAN = {"gup_devdax": ("g", [f"g{i}" for i in range(70)]),
+            "dax_teardown": ("t", [f"t{i}" for i in range(20)])}
+
+    def cells(self, part):
+        return [cell for _, cells in part.values() for cell in cells]
+
+    def test_every_cell_once_and_in_order(self):
+        for jobs in (1, 2, 3, 7, 90, 500):
+            parts = runner.share(self.PLAN, jobs)
+            self.assertEqual(sum(map(self.cells, parts), []), self.cells(self.PLAN))
+            self.assertLessEqual(len(parts), jobs)
+
+    def test_parts_take_about_the_same_time(self):
+        first, second = runner.share(self.PLAN, 2)
+        self.assertEqual(len(self.cells(first)), 70)
+        self.assertEqual(list(second), ["dax_teardown"])
+
+    def test_one_cell_is_one_part(self):
+        self.assertEqual(runner.share({"p": ("x", ["a"])}, 4), [{"p": ("x", ["a"])}])
+
+
+class Lanes(unittest.TestCase):
+    """Two machines side by side, without machines."""
+
+    def setUp(self):
+        self.out = self.enterContext(tempfile.TemporaryDirectory())
+        self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+        self.run = runner.Run(mock.Mock(release="1.2"), Sharing.PLAN, self.out, 0.0)
+
+    def boot_with(self, boot):
+        self.enterContext(mock.patch.object(runner.Lane, "boot", boot))
+
+    @staticmethod
+    def pass_some(lane, left, *_machine):
+        number = lane.begin_boot()
+        for program, cells in left.items():
+            for cell in cells[:15]:
+                lane.run.record(lane, ktap.Result(program, cell, ktap.PASS, "", "", 0.1,
+                                                  number))
+
+    def test_all_cells_and_all_boots_count(self):
+        self.boot_with(self.pass_some)
+        self.run.run(None, None, None, None, jobs=2)
+        self.assertEqual(len(self.run.results), 90)
+        self.assertEqual(self.run.boots, 5 + 2)
+        self.assertEqual([r.name for r in self.run.in_order()],
+                         [cell for _, cells in Sharing.PLAN.values() for cell in cells])
+        for name in ("console.log", "console-2.log"):
+            self.assertTrue(os.path.exists(os.path.join(self.out, name)))
+
+    def test_trouble_in_one_ends_all(self):
+        def boot(lane, left, *machine):
+            if "dax_teardown" in left:
+                raise Refusal("no such thing")
+            self.pass_some(lane, left, *machine)
+        self.boot_with(boot)
+        with self.assertRaises(Refusal):
+            self.run.run(None, None, None, None, jobs=2)
+        self.assertTrue(self.run.stopping)
+
+    def test_boots_without_a_verdict_are_no_loop(self):
+        self.boot_with(lambda lane, left, *machine: None)
+        with self.assertRaises(Refusal):
+            self.run.run(None, None, None, None)
 
 
 if __name__ == "__main__":

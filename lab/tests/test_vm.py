@@ -33,6 +33,13 @@ class Arguments(unittest.TestCase):
             with self.subTest(text=text), self.assertRaises(Refusal):
                 vm.parse_cpus(text)
 
+    def test_jobs(self):
+        self.assertEqual(vm.parse_jobs("3"), 3)
+        self.assertIn(vm.parse_jobs("auto"), range(1, vm.MOST_JOBS + 1))
+        for text in ("", "0", "-1", "many", "100"):
+            with self.subTest(text=text), self.assertRaises(Refusal):
+                vm.parse_jobs(text)
+
     def test_globs(self):
         for globs, wanted in (([], CELLS), (["*.pmd.*"], CELLS[1:]),
                               (["prog*"], CELLS), (["other*"], []),
@@ -132,11 +139,11 @@ class Following(unittest.TestCase):
         self.home = self.enterContext(tempfile.TemporaryDirectory())
         plan = {"prog": ("/nowhere", CELLS)}
         self.run_ = runner.Run(Kernel("k", "", None, "6.1"), plan, self.home, 0.0)
-        self.run_.boots = 1
+        self.lane = runner.Lane(self.run_, plan, self.run_.console)
 
     def boot(self, text, console=""):
         with open(self.run_.console, "a", encoding="ascii") as f:
-            guest = runner.Guest(self.run_, FakeMachine(text))
+            guest = runner.Guest(self.lane, 1, FakeMachine(text))
             self.addCleanup(guest.machine.results.close)
             f.write(console)
         with contextlib.redirect_stdout(io.StringIO()):
@@ -150,7 +157,7 @@ class Following(unittest.TestCase):
                             f"#  RUN           {CELLS[1]} ...\n")
         self.assertEqual([r.verdict for r in results], [ktap.PASS, ktap.FAIL])
         self.assertEqual(results[1].kind, "panic")
-        self.assertEqual(self.run_.remaining(), {"prog": CELLS[2:]})
+        self.assertEqual(self.lane.remaining(), {"prog": CELLS[2:]})
 
     def test_death_between_cells_is_told(self):
         self.boot(self.START + f"#  RUN           {CELLS[0]} ...\n"
@@ -170,7 +177,7 @@ class Following(unittest.TestCase):
                             "@@ end prog 4\n@@ done\n")
         self.assertEqual({(r.verdict, r.sentence) for r in results},
                          {(ktap.SKIP, "no device")})
-        self.assertEqual(self.run_.remaining(), {})
+        self.assertEqual(self.lane.remaining(), {})
 
     def test_silent_program_fails_its_cells(self):
         results = self.boot(self.START + "@@ end prog 0\n@@ done\n")
@@ -186,7 +193,7 @@ class Following(unittest.TestCase):
                             f"#  RUN           {CELLS[1]} ...\n")
         self.assertEqual([r.verdict for r in results], [ktap.PASS])
         self.assertEqual((self.run_.deaths, len(self.run_.remarks)), ([], 1))
-        self.assertEqual(self.run_.remaining(), {"prog": CELLS[1:]})
+        self.assertEqual(self.lane.remaining(), {"prog": CELLS[1:]})
 
     def test_files_are_whole_after_every_verdict(self):
         self.boot(self.START + f"#  RUN           {CELLS[0]} ...\n"
