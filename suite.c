@@ -434,6 +434,7 @@ void suite_run(struct cell *c)
 	int ret;
 
 	c->guard = guard;
+	guard_set_cell(guard);
 	if (c->scenario->destructive && !getenv("DAX_TEST_DESTRUCTIVE")) {
 		skip(c, "a faulty kernel is lost until reboot: DAX_TEST_DESTRUCTIVE=1 to try");
 		return;

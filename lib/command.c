@@ -2,9 +2,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,24 +52,28 @@ static void keep_last_line(int fd, char *why, size_t len)
 	}
 }
 
-static int spawn(const char *path, const char *const argv[], int out, pid_t *pid)
+/* with whoever asked for it: what is half done when that one is killed must not go on */
+static void __attribute__((noreturn)) become(const char *path, const char *const argv[],
+					      int out, pid_t asker)
 {
 	static char *const env[] = { (char *)"LC_ALL=C", NULL };
-	posix_spawn_file_actions_t fa;
-	int ret;
+	int null = open("/dev/null", O_RDONLY);
 
-	ret = posix_spawn_file_actions_init(&fa);
-	if (ret)
-		return -ret;
-	ret = posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-	if (!ret)
-		ret = posix_spawn_file_actions_adddup2(&fa, out, 1);
-	if (!ret)
-		ret = posix_spawn_file_actions_adddup2(&fa, out, 2);
-	if (!ret)
-		ret = posix_spawn(pid, path, &fa, NULL, (char *const *)argv, env);
-	posix_spawn_file_actions_destroy(&fa);
-	return -ret;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == asker && null >= 0 && dup2(null, 0) >= 0 && dup2(out, 1) >= 0 &&
+	    dup2(out, 2) >= 0)
+		execve(path, (char *const *)argv, env);
+	_exit(127);
+}
+
+static int spawn(const char *path, const char *const argv[], int out, pid_t *pid)
+{
+	pid_t asker = getpid();
+
+	*pid = fork();
+	if (!*pid)
+		become(path, argv, out, asker);
+	return *pid < 0 ? -errno : 0;
 }
 
 int command_run(const char *const argv[], int *status, char *why, size_t len)

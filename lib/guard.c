@@ -112,6 +112,14 @@ void guard_drop_holder(struct guard *g, pid_t pid)
 			g->holder[i] = (struct guard_proc){ 0 };
 }
 
+void guard_set_cell(struct guard *g)
+{
+	g->cell = proc_of(getpid());
+	/* an owner that dies from now on is one whose guardian finds us here */
+	if (!proc_alive(&g->owner))
+		_exit(1);
+}
+
 void guard_set_actor(struct guard *g, pid_t pid)
 {
 	g->actor = pid ? proc_of(pid) : (struct guard_proc){ 0 };
@@ -464,8 +472,14 @@ static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 			break;
 	}
 	if (!g->done) {
+		/* in the middle of something, and about to fork: first of all it has to end */
+		if (proc_alive(&g->cell))
+			kill(g->cell.pid, SIGKILL);
+		wait_gone(&g->cell, ACTOR_DEADLINE_NS);
 		await_mate(g);
-		guard_restore(g);
+		/* what was just killed may keep things busy for a moment */
+		if (guard_restore(g))
+			guard_restore(g);
 	}
 	_exit(0);
 }

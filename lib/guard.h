@@ -59,6 +59,7 @@ struct guard_proc {
  * @mate: carries out what guard_bind_call() is told
  * @guardian: the guardian process
  * @owner: the process it watches
+ * @cell: the process that the cell under way is carried out by
  * @done: the owner has put everything right itself
  */
 struct guard {
@@ -86,6 +87,7 @@ struct guard {
 	struct actor_mate mate;
 	struct guard_proc guardian;
 	struct guard_proc owner;
+	struct guard_proc cell;
 	atomic_bool done;
 };
 
@@ -106,6 +108,15 @@ int guard_add_holder(struct guard *g, pid_t pid);
 
 /** guard_drop_holder() - it is gone */
 void guard_drop_holder(struct guard *g, pid_t pid);
+
+/**
+ * guard_set_cell() - the calling process changes things for the owner
+ * @g: state
+ *
+ * The guardian kills it, and begins when it is gone.  Does not return where the owner
+ * is gone already.
+ */
+void guard_set_cell(struct guard *g);
 
 /** guard_set_actor() - remember the action's task; 0 when it is over */
 void guard_set_actor(struct guard *g, pid_t pid);

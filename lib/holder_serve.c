@@ -269,6 +269,14 @@ static int execute(const struct holder_command *c, struct holder_reply *r)
 	return 0;
 }
 
+static bool any_pin(void)
+{
+	for (int i = 0; i < HOLDER_PINS; i++)
+		if (me.pin[i].method)
+			return true;
+	return false;
+}
+
 void holder_serve(int sock, struct timeline *tl, struct pin_targets *targets)
 {
 	struct sigaction sa = {
@@ -288,12 +296,15 @@ void holder_serve(int sock, struct timeline *tl, struct pin_targets *targets)
 
 		if (recv(sock, &c, sizeof(c), 0) != sizeof(c)) {
 			/*
-			 * The driver is gone.  Whoever cleans up after it (the
-			 * guardian) knows whether letting go of the pins is
-			 * safe: wait.  Mappings are in the way of a bind.
+			 * The driver is gone, perhaps before it told anybody of
+			 * us.  Where pins are out, whoever cleans up after it (the
+			 * guardian) knows whether letting go of them is safe:
+			 * wait.  Mappings are in the way of a bind.
 			 */
 			holder_threads_calm(&wrong);
 			drop_mappings();
+			if (!any_pin())
+				return;
 			for (;;)
 				pause();
 		}
