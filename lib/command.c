@@ -53,8 +53,8 @@ static void keep_last_line(int fd, char *why, size_t len)
 }
 
 /* with whoever asked for it: what is half done when that one is killed must not go on */
-static void __attribute__((noreturn)) become(const char *path, const char *const argv[],
-					      int out, pid_t asker)
+static void __attribute__((noreturn))
+become(const char *path, const char *const argv[], int out, pid_t asker)
 {
 	static char *const env[] = { (char *)"LC_ALL=C", NULL };
 	int null = open("/dev/null", O_RDONLY);
