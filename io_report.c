@@ -74,9 +74,8 @@ static void heading(const struct bench *b)
 {
 	if (b->rows)
 		return;
-	printf("%-7s %-4s %-17s %6s %5s %7s %10s %9s | %9s %8s %8s %8s %9s us\n", "memory", "page",
-	       "job", "block", "depth", "threads", "MiB/s", "ops/s", "mean", "p50", "p99",
-	       "p99.9", "max");
+	printf("%-6s %-4s %-17s %5s %5s %3s %9s %9s | %8s %8s %8s %9s us\n", "memory", "page",
+	       "job", "block", "depth", "thr", "MiB/s", "ops/s", "p50", "p99", "p99.9", "max");
 }
 
 void report_rate(struct bench *b, const struct bench_place *p, const struct iojob *j,
@@ -87,11 +86,10 @@ void report_rate(struct bench *b, const struct bench_place *p, const struct iojo
 	char block[24];
 
 	heading(b);
-	printf("%-7s %-4s %-17s %6s %5u %7u %10.1f %9.0f | %9.2f %8.2f %8.2f %8.2f %9.2f\n",
-	       p->memory, page, j->method->name, bytes_word(block, j->block), j->depth, threads,
-	       r->bytes / MIB / seconds, r->ops / seconds, us(r->mean_ns),
-	       us(r->percentile_ns[0]), us(r->percentile_ns[2]), us(r->percentile_ns[3]),
-	       us(r->max_ns));
+	printf("%-6s %-4s %-17s %5s %5u %3u %9.1f %9.0f | %8.2f %8.2f %8.2f %9.2f\n", p->memory,
+	       page, j->method->name, bytes_word(block, j->block), j->depth, threads,
+	       r->bytes / MIB / seconds, r->ops / seconds, us(r->percentile_ns[0]),
+	       us(r->percentile_ns[2]), us(r->percentile_ns[3]), us(r->max_ns));
 	fflush(stdout);
 	if (b->json) {
 		fprintf(b->json, "%s\n  {", b->rows ? "," : "");
@@ -133,7 +131,7 @@ static void touch_line(const struct bench_touch *t)
 	const struct touch *c = &t->cost;
 	char word[24];
 
-	printf("%-7s %-4s %9s %9zu %9lu | %9.1f %9.1f | %9.1f %9.1f\n", t->memory,
+	printf("%-6s %-4s %9s %9zu %9lu | %9.1f %9.1f | %9.1f %9.1f\n", t->memory,
 	       daxmap_name(t->size), bytes_word(word, t->bytes), c->entries, c->faults,
 	       us(c->map_ns), us(c->unmap_ns), (double)c->first_ns / c->entries,
 	       (double)c->steady_ns / c->entries);
@@ -176,7 +174,7 @@ static void touch_table(const struct bench *b)
 	if (!b->touches)
 		return;
 	printf("\nthe first store into each entry of a page table, and once more\n");
-	printf("%-7s %-4s %9s %9s %9s | %9s %9s | %9s %9s\n", "memory", "page", "bytes",
+	printf("%-6s %-4s %9s %9s %9s | %9s %9s | %9s %9s\n", "memory", "page", "bytes",
 	       "entries", "faults", "mmap us", "munmap us", "first ns", "again ns");
 	for (unsigned int i = 0; i < b->touches; i++)
 		touch_line(&b->touch[i]);
