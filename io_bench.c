@@ -642,6 +642,8 @@ int io_bench(int argc, char **argv)
 	struct sigaction act = { .sa_handler = stop, .sa_flags = SA_RESETHAND };
 	struct bench b = { 0 };
 	int ret = parse(&b, argc, argv);
+	char why[VICTIM_WHY];
+	struct victim lender;
 
 	if (ret >= 0)
 		return ret;
@@ -651,6 +653,9 @@ int io_bench(int argc, char **argv)
 				   b.globs[i]);
 	if (!b.list && !rate_built())
 		return say(SKIPPED, "built without libhdrhistogram: no percentiles");
+	/* buffers are written to as well */
+	if (b.lender && !b.list && node_offered(b.lender, &lender, why, sizeof(why)))
+		return say(SKIPPED, "%s", why);
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	return optind < argc && !b.list ? on_path(&b, argv[optind]) : on_offered(&b);

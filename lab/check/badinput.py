@@ -169,6 +169,8 @@ def of_bench(board, stock):
     bad("numbers to a place that is not there", 2, ("cannot write",), "-j",
         "/nonexistent/j", stock.scratch)
     bad("a device that is none of DAX", 4, ("namespace",), "/dev/null")
+    bad("a lender that was not offered", 4, ("namespace",), "-B", "/dev/dax0.0",
+        stock.scratch)
     if os.geteuid():
         skipped(board, "pmem_io -b: a full file system", "no file system may be mounted here")
         return
