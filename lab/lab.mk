@@ -87,7 +87,7 @@ check:
 	@PYTHONPATH=$(LAB) python3 -m check $(if $(STAGES),--only $(STAGES))
 .PHONY: check
 
-# make bench [PARTS='suite io'] [what 'make vm' takes]: what the suite costs, in a table
+# make bench [BENCH='suite io'] [what 'make vm' takes]: what the suite costs, in a table
 # and in out/KERNEL/bench.json; and how fast pmem_io -b goes beside fio, ROUNDS times
 # SECONDS each, in out/KERNEL/iobench.json
 bench: export KERNEL := $(KERNEL)
@@ -101,12 +101,12 @@ bench: export CACHE := $(CACHE)
 bench: export ROUNDS := $(or $(ROUNDS),5)
 bench: export SECONDS := $(or $(SECONDS),1)
 bench: export VM_STARTED := $(shell date +%s.%N)
-PARTS ?= suite io
+BENCH ?= suite io
 bench:
 	@sh $(LAB)/setup.sh bench
-	@$(if $(filter suite,$(PARTS)),python3 $(LAB)/bench.py $(if $(filter command environment, \
+	@$(if $(filter suite,$(BENCH)),python3 $(LAB)/bench.py $(if $(filter command environment, \
 		$(firstword $(origin CC))),--make 'CC=$(CC)'))
-	@$(if $(filter io,$(PARTS)),python3 $(LAB)/iobench.py)
+	@$(if $(filter io,$(BENCH)),python3 $(LAB)/iobench.py)
 .PHONY: bench
 
 # make repeat [RUNS=20] [what 'make vm' takes]: does any verdict change from run to
