@@ -44,11 +44,13 @@ static int make_ring(struct io_uring *ring, unsigned int depth)
 #endif
 		0,
 	};
-	int ret = -EINVAL;
 
-	for (size_t i = 0; ret == -EINVAL && i < sizeof(flags) / sizeof(flags[0]); i++)
-		ret = io_uring_queue_init(depth, ring, flags[i]);
-	return ret;
+	for (const unsigned int *f = flags;; f++) {
+		int ret = io_uring_queue_init(depth, ring, *f);
+
+		if (ret != -EINVAL || !*f)
+			return ret;
+	}
 }
 
 static int register_all(struct iojob *j, struct deep *d)
