@@ -87,5 +87,24 @@ class Whole(unittest.TestCase):
         self.assertEqual(json.loads(listener.numbers), {"jobs": []})
 
 
+class LeftOut(unittest.TestCase):
+    WHOLE = {"failed": 0, "jobs": [{"memory": name} for name in iobench.MEMORIES],
+             "touch": [{"memory": name, "page": page} for name, page in iobench.TOUCHED]}
+
+    def test_nothing(self):
+        self.assertEqual(iobench.left_out(self.WHOLE), "")
+
+    def test_a_memory_without_a_line(self):
+        self.assertEqual(iobench.left_out({**self.WHOLE, "jobs": self.WHOLE["jobs"][:-1]}),
+                         "sector")
+
+    def test_a_page_size_that_was_not_touched(self):
+        self.assertEqual(iobench.left_out({**self.WHOLE, "touch": self.WHOLE["touch"][1:]}),
+                         "devdax.pte.touch")
+
+    def test_jobs_that_failed(self):
+        self.assertIn("2 jobs", iobench.left_out({**self.WHOLE, "failed": 2}))
+
+
 if __name__ == "__main__":
     unittest.main()
