@@ -9,6 +9,7 @@ pmem_io -b on all that is offered.
 Exit status: 0 measured, 1 pmem_io left something out that is offered, 2 it could not
 run; no goal makes it fail.
 """
+import fnmatch
 import json
 import os
 import re
@@ -72,9 +73,19 @@ JOBS = (
 )
 
 
-def plan():
+def picked(globs):
+    """The jobs that a glob means, as MEMORY.JOB; all of them without one."""
+    found = [each for each in JOBS if not globs or
+             any(fnmatch.fnmatchcase(f"{each.memory}.{each.name}", glob) for glob in globs)]
+    if not found:
+        raise Refusal(f"TESTS={' '.join(globs)} means no job: they are "
+                      + " ".join(sorted({f"{j.memory}.{j.name}" for j in JOBS})))
+    return found
+
+
+def plan(jobs):
     return "".join(f"{j.memory} {j.mode} {j.name} {j.depth} {j.threads} {j.rw} {j.engine} "
-                   + " ".join(j.options) + "\n" for j in JOBS)
+                   + " ".join(j.options) + "\n" for j in jobs)
 
 
 # -- what they said ----------------------------------------------------------
@@ -122,9 +133,10 @@ class Pair:
 class Listener:
     """Makes numbers of the guest's lines."""
 
-    def __init__(self, show):
+    def __init__(self, show, jobs):
         self.show = show
-        self.pairs = [Pair() for _ in JOBS]
+        self.jobs = jobs
+        self.pairs = [Pair() for _ in jobs]
         self.at = None
         self.text = None
         self.table = None
@@ -152,11 +164,11 @@ class Listener:
             number, line, tool = self.at
             pair = self.pairs[line]
             if words[1] == "0":
-                pair.take(tool, "\n".join(self.text), JOBS[line])
+                pair.take(tool, "\n".join(self.text), self.jobs[line])
             else:
                 pair.said = pair.said or f"{tool} ended with status {words[1]}"
             self.text = None
-            if line == len(JOBS) - 1 and tool == ("ours" if number % 2 else "theirs"):
+            if line == len(self.jobs) - 1 and tool == ("ours" if number % 2 else "theirs"):
                 self.show(f"  round {number + 1}")
         elif words[0] == "said":
             pair = self.pairs[self.at[1]]
@@ -235,12 +247,12 @@ def table(found):
 
 # -- the run -----------------------------------------------------------------
 
-def overlay(programs, args):
+def overlay(programs, args, jobs):
     cpio = image.Cpio()
     image.add_program(cpio, "lab/iobench/pmem_io", os.path.join(programs, "pmem_io"))
     if int(args.rounds):
         image.add_program(cpio, "bin/fio", shutil.which("fio"))
-    cpio.file("lab/iobench/plan", plan().encode())
+    cpio.file("lab/iobench/plan", plan(jobs).encode())
     cpio.file("lab/iobench/numbers",
               f"{args.rounds} {args.seconds} {32 * MIB} 4096\n".encode())
     if not args.pairs_only:
@@ -256,22 +268,23 @@ def run(args):
                           "give a number up to 999")
     if int(args.rounds) and not shutil.which("fio"):
         raise Refusal("this machine lacks fio: install it")
+    jobs = picked(args.tests.replace(",", " ").split())
     cache, kernel, console = vm.small_guest(args, "iobench")
     if not args.programs:
         vm.build(cache, None, [])
     print(f"kernel {kernel.release}, {'kvm' if qemu.kvm_works() else 'tcg'}; "
-          f"{len(JOBS)} jobs and fio's in turn, {args.rounds} rounds", flush=True)
+          f"{len(jobs)} jobs and fio's in turn, {args.rounds} rounds", flush=True)
     base = image.base_archive(cache, kernel)
     begun = time.monotonic()
-    listener = Listener(lambda text: print(text, flush=True))
-    machine = qemu.Machine(kernel, (base, overlay(args.programs or vm.ROOT, args)), console,
+    listener = Listener(lambda text: print(text, flush=True), jobs)
+    machine = qemu.Machine(kernel, (base, overlay(args.programs or vm.ROOT, args, jobs)), console,
                            vm.parse_memory(args.mem), vm.parse_cpus(args.cpus),
                            backends.DEFAULT)
     try:
         listener.follow(machine)
     finally:
         complaint = machine.stop()
-        found = [summary(wanted, pair) for wanted, pair in zip(JOBS, listener.pairs)]
+        found = [summary(wanted, pair) for wanted, pair in zip(jobs, listener.pairs)]
         whole = json.loads(listener.numbers) if listener.numbers else None
         path = os.path.join(os.path.dirname(console), "iobench.json")
         write_whole(path, json.dumps({"kernel": kernel.release, "pairs": found,
@@ -289,7 +302,7 @@ def run(args):
 
 
 def main():
-    parser = vm.parser_of(__doc__, "KERNEL", "MODULES", "MEM", "CPUS", "OUT", "CACHE",
+    parser = vm.parser_of(__doc__, "KERNEL", "MODULES", "TESTS", "MEM", "CPUS", "OUT", "CACHE",
                           ROUNDS=("5", "how often each pair takes turns, or 0"),
                           SECONDS=("1", "of each measurement"))
     parser.add_argument("--programs", help="built programs; builds nothing")

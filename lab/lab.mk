@@ -106,7 +106,7 @@ bench:
 	@sh $(LAB)/setup.sh bench
 	@$(if $(filter suite,$(BENCH)),python3 $(LAB)/bench.py $(if $(filter command environment, \
 		$(firstword $(origin CC))),--make 'CC=$(CC)'))
-	@$(if $(filter io,$(BENCH)),python3 $(LAB)/iobench.py)
+	@$(if $(filter io,$(BENCH)),python3 $(LAB)/iobench.py $(if $(filter suite,$(BENCH)),--tests ''))
 .PHONY: bench
 
 # make repeat [RUNS=20] [what 'make vm' takes]: does any verdict change from run to

@@ -21,7 +21,7 @@ def fio(rw, rate, error=0):
 
 
 def listen(*lines):
-    listener = iobench.Listener(lambda text: None)
+    listener = iobench.Listener(lambda text: None, iobench.JOBS)
     for line in lines:
         listener.line(line)
     return listener
@@ -79,12 +79,20 @@ class Trouble(unittest.TestCase):
 class Whole(unittest.TestCase):
     def test_table_and_numbers(self):
         shown = []
-        listener = iobench.Listener(shown.append)
+        listener = iobench.Listener(shown.append, iobench.JOBS)
         for line in ("iobench: table", "a line", "iobench: json", '{"jobs": []}',
                      "iobench: over", "@@ end iobench 0 at 9.9"):
             listener.line(line)
         self.assertEqual(shown, ["a line"])
         self.assertEqual(json.loads(listener.numbers), {"jobs": []})
+
+
+class Picking(unittest.TestCase):
+    def test_by_glob(self):
+        self.assertEqual(len(iobench.picked([])), len(iobench.JOBS))
+        self.assertEqual({j.memory for j in iobench.picked(["fsdax.uring*"])}, {"fsdax"})
+        with self.assertRaises(Refusal):
+            iobench.picked(["nothing"])
 
 
 class LeftOut(unittest.TestCase):
