@@ -26,6 +26,9 @@
 /* An action that was overdue with its holders alive may have waited for their end. */
 #define GUARD_OVERDUE_NS (2 * NSEC_PER_SEC)
 
+/* A killed process without I/O in flight is gone by then. */
+#define GUARD_FLUSH_NS	(200 * NSEC_PER_MSEC)
+
 /* Between two looks whether a process is gone. */
 #define GUARD_POLL_NS	(500 * 1000)
 
@@ -456,6 +459,22 @@ static void await_mate(const struct guard *g)
 		nanosleep(&ts, NULL);
 }
 
+/* in the middle of something, and about to fork: first of all it has to end */
+static void end_cell(struct guard *g)
+{
+	uint64_t end = timeline_now() + ACTOR_DEADLINE_NS;
+
+	if (proc_alive(&g->cell))
+		kill(g->cell.pid, SIGKILL);
+	/* I/O that dm-delay keeps would keep it, too, longer than we wait */
+	while (wait_gone(&g->cell, GUARD_FLUSH_NS) && timeline_now() < end) {
+		if (actor_given_up(g->cell.pid))
+			break;
+		if (g->targets.delay[0])
+			pin_targets_flush(&g->targets);
+	}
+}
+
 static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 {
 	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
@@ -472,10 +491,7 @@ static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 			break;
 	}
 	if (!g->done) {
-		/* in the middle of something, and about to fork: first of all it has to end */
-		if (proc_alive(&g->cell))
-			kill(g->cell.pid, SIGKILL);
-		wait_gone(&g->cell, ACTOR_DEADLINE_NS);
+		end_cell(g);
 		await_mate(g);
 		/* what was just killed may keep things busy for a moment */
 		if (guard_restore(g))
