@@ -111,8 +111,10 @@ static bool read_returns(struct iopath *by, size_t bytes)
 
 /*
  * Some kernels spin for ever where a page is pinned that files share, until the task is
- * killed (lab/findings/shared-extent-pin-spins).  The ways that share blocks leave such
- * pages to all that come after them, so it is asked once, and not in the midst.
+ * killed: PAGE_MAPPING_DAX_SHARED makes it look anonymous to GUP, which asks for it to be
+ * unshared again and again (gone with "fs/dax: remove PAGE_MAPPING_DAX_SHARED mapping
+ * flag", 6.15).  The ways that share blocks leave such pages to all that come after them,
+ * so it is asked once, and not in the midst.
  */
 static bool shared_pages_spin(struct cell *c, const struct iopath_method *m,
 			      const struct iopath_beside *beside)
@@ -120,13 +122,18 @@ static bool shared_pages_spin(struct cell *c, const struct iopath_method *m,
 	char one[VICTIM_PATH + 8], other[VICTIM_PATH + 8];
 	size_t bytes = 2 * sysconf(_SC_PAGESIZE);
 	struct iopath p;
+	int ret;
 
 	if (atomic_fetch_or(&c->guard->filled, SHARED_ASKED) & SHARED_ASKED)
 		return c->guard->filled & SHARED_SPINS;
 	snprintf(one, sizeof(one), "%s.one", c->v.node);
 	snprintf(other, sizeof(other), "%s.other", c->v.node);
-	if (!share_pages(one, other, bytes) &&
-	    !iopath_open(&p, m, one, beside, bytes, DAXMAP_PTE)) {
+	ret = share_pages(one, other, bytes);
+	ret = ret ?: iopath_open(&p, m, one, beside, bytes, DAXMAP_PTE);
+	if (ret) {
+		note(c, "whether a page that files share can be pinned was not found out: %s",
+		     strerror(-ret));
+	} else {
 		if (!read_returns(&p, bytes)) {
 			atomic_fetch_or(&c->guard->filled, SHARED_SPINS);
 			/* what it left on the pages is nobody else's business */
@@ -156,10 +163,9 @@ static bool may_open(struct cell *c, const struct iopath_method *m,
 
 bool ways_open(struct ways *w, struct cell *c, size_t bytes)
 {
-	bool leave_out;
-
 	static const char name[] = ".passed";
 	struct iopath_beside beside = { .file = w->beside };
+	bool leave_out;
 	int ret;
 
 	memset(w, 0, sizeof(*w));

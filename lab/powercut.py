@@ -230,12 +230,6 @@ def run(args):
     return 0 if good else 1
 
 
-def main():
-    parser = vm.parser_of(__doc__, "KERNEL", "MODULES", "MEM", "CPUS", "OUT", "CACHE",
-                          CUTS=("100", "how often"), SEED=("", "repeats the moments"))
-    parser.add_argument("--programs", help="built programs; builds nothing")
-    return vm.carry_out(run, parser.parse_args())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(vm.guest_command(__doc__, run, CUTS=("100", "how often"),
+                              SEED=("", "repeats the moments")))

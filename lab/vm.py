@@ -250,6 +250,13 @@ def carry_out(act, args):
         return 130
 
 
+def guest_command(what, act, **more):
+    """The exit status of a command that runs one script in guests."""
+    parser = parser_of(what, "KERNEL", "MODULES", "MEM", "CPUS", "OUT", "CACHE", **more)
+    parser.add_argument("--programs", help="built programs; builds nothing")
+    return carry_out(act, parser.parse_args())
+
+
 def command_line(what, act):
     """Parse the arguments and act on them; returns the exit status."""
     parser = parser_of(what, *OPTIONS)
