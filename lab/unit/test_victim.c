@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lib/victim on an invented machine: a directory that looks like sysfs, one
- * like procfs and one like /dev.  Needs neither root nor a device.
+ * lib/victim on an invented machine.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,169 +12,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "../../lib/victim_internal.h"
-
-#define MIB	1048576UL
-
-/* the device number of every invented dax device is 252:0 */
-static int invented_node(const char *path, struct stat *st)
-{
-	const char *name = strrchr(path, '/') + 1;
-
-	memset(st, 0, sizeof(*st));
-	if (access(path, F_OK))
-		return -errno;
-	st->st_mode = strncmp(name, "pmem", 4) ? S_IFCHR : S_IFBLK;
-	st->st_rdev = strcmp(name, "dax0.9") ? makedev(252, 0) : makedev(1, 1);
-	return 0;
-}
-
-struct machine {
-	char top[64];
-	char sys[80];
-	char proc[80];
-	char dev[80];
-	struct victim_env env;
-};
-
-static void make_parents(char *path)
-{
-	char *slash;
-
-	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		mkdir(path, 0755);
-		*slash = '/';
-	}
-}
-
-static void put(const char *top, const char *name, const char *text)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", top, name);
-	make_parents(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		abort();
-	close(fd);
-}
-
-static void put_link(const char *top, const char *name, const char *target)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", top, name);
-	make_parents(path);
-	unlink(path);
-	if (symlink(target, path))
-		abort();
-}
-
-static void put_dir(const char *top, const char *name)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s/", top, name);
-	make_parents(path);
-}
-
-/* one line of text into a file of a libnvdimm device */
-static void nd_attr(struct machine *m, const char *device, const char *file, const char *text)
-{
-	char name[256], target[128], line[128];
-
-	snprintf(name, sizeof(name), "devices/ndbus0/region0/%s/%s", device, file);
-	snprintf(line, sizeof(line), "%s\n", text);
-	put(m->sys, name, line);
-	snprintf(name, sizeof(name), "bus/nd/devices/%s", device);
-	snprintf(target, sizeof(target), "../../../devices/ndbus0/region0/%s", device);
-	put_link(m->sys, name, target);
-}
-
-static void make_namespace(struct machine *m, const char *name, const char *label,
-			   const char *mode, const char *holder)
-{
-	nd_attr(m, name, "alt_name", label);
-	nd_attr(m, name, "size", "67108864");
-	nd_attr(m, name, "mode", mode);
-	nd_attr(m, name, "holder", holder);
-	nd_attr(m, name, "holder_class", strncmp(holder, "dax", 3) ? "pfn" : "dax");
-	nd_attr(m, name, "resource", "0x100000000");
-	nd_attr(m, name, "uuid", "01234567-89ab-4cde-8f01-23456789abcd");
-}
-
-/* device-dax 0.N on namespace 0.N */
-static void make_dax(struct machine *m, int n, const char *label)
-{
-	char ndns[32], dax[32], path[256], target[128];
-
-	snprintf(ndns, sizeof(ndns), "namespace0.%d", n);
-	snprintf(dax, sizeof(dax), "dax0.%d", n);
-	make_namespace(m, ndns, label, "dax", dax);
-	nd_attr(m, dax, "namespace", ndns);
-	nd_attr(m, dax, "mode", "ram");
-	nd_attr(m, dax, "align", "2097152");
-	nd_attr(m, dax, "uuid", "fedcba98-7654-4321-8fed-cba987654321");
-	snprintf(path, sizeof(path), "devices/ndbus0/region0/%s/%s/size", dax, dax);
-	put(m->sys, path, "65011712\n");
-	snprintf(path, sizeof(path), "devices/ndbus0/region0/%s/%s/align", dax, dax);
-	put(m->sys, path, "2097152\n");
-	snprintf(path, sizeof(path), "devices/ndbus0/region0/%s/%s/dev", dax, dax);
-	put(m->sys, path, "252:0\n");
-	snprintf(path, sizeof(path), "devices/ndbus0/region0/%s/%s/driver", dax, dax);
-	put_link(m->sys, path, "../../../../../bus/dax/drivers/device_dax");
-	snprintf(path, sizeof(path), "bus/dax/devices/%s", dax);
-	snprintf(target, sizeof(target), "../../../devices/ndbus0/region0/%s/%s", dax, dax);
-	put_link(m->sys, path, target);
-	put(m->dev, dax, "");
-}
-
-/* fsdax on namespace 0.1, as block device pmem0.1 with device number 259:1 */
-static void make_fsdax(struct machine *m, const char *label)
-{
-	make_namespace(m, "namespace0.1", label, "memory", "pfn0.1");
-	nd_attr(m, "pfn0.1", "align", "2097152");
-	nd_attr(m, "pfn0.1", "mode", "pmem");
-	nd_attr(m, "pfn0.1", "uuid", "fedcba98-7654-4321-8fed-cba987654321");
-	put(m->sys, "devices/ndbus0/region0/pfn0.1/block/pmem0.1/dev", "259:1\n");
-	put_dir(m->sys, "devices/ndbus0/region0/pfn0.1/block/pmem0.1/holders");
-	put_link(m->sys, "class/block/pmem0.1",
-		 "../../devices/ndbus0/region0/pfn0.1/block/pmem0.1");
-	put(m->dev, "pmem0.1", "");
-	put(m->proc, "self/mountinfo", "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
-}
-
-static void make_machine(struct machine *m)
-{
-	snprintf(m->top, sizeof(m->top), "/tmp/test_victim.XXXXXX");
-	if (!mkdtemp(m->top))
-		abort();
-	snprintf(m->sys, sizeof(m->sys), "%s/sys", m->top);
-	snprintf(m->proc, sizeof(m->proc), "%s/proc", m->top);
-	snprintf(m->dev, sizeof(m->dev), "%s/dev", m->top);
-	put_dir(m->top, "sys/bus/nd/devices");
-	put_dir(m->top, "sys/bus/dax/devices");
-	put_dir(m->top, "proc");
-	put_dir(m->top, "dev");
-	put(m->sys, "devices/ndbus0/provider", "ACPI.NFIT\n");
-	nd_attr(m, "region0", "read_only", "0");
-	put(m->sys, "devices/ndbus0/region0/read_only", "0\n");
-	put_link(m->sys, "bus/nd/devices/region0", "../../../devices/ndbus0/region0");
-	m->env.sys = m->sys;
-	m->env.proc = m->proc;
-	m->env.dev = m->dev;
-	m->env.node = invented_node;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
+#include "machine.h"
 
 FIXTURE(victim) {
 	struct machine m;
@@ -192,13 +27,7 @@ FIXTURE_SETUP(victim)
 
 FIXTURE_TEARDOWN(victim)
 {
-	nftw(self->m.top, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-/* "", or the sentence that lacks a word */
-static const char *lacks(const char *why, const char *word)
-{
-	return strstr(why, word) ? "" : why;
+	remove_tree(self->m.top);
 }
 
 #define FIND(ndns, dev) victim_find_in(&self->m.env, ndns, dev, &self->set, self->why, \
@@ -290,7 +119,7 @@ TEST(usable_bytes_follow_libnvdimms_rule)
 
 TEST_F(victim, no_nvdimm_at_all_is_nothing_offered)
 {
-	nftw(self->m.sys, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	remove_tree(self->m.sys);
 	EXPECT_EQ(-ENODEV, FIND(NULL, NULL));
 	EXPECT_WHY("ndctl create-namespace");
 	EXPECT_WHY("DAX_TEST_NAMESPACE");
@@ -758,77 +587,6 @@ TEST_F(victim, a_short_buffer_is_not_overrun)
 	EXPECT_STREQ("no p", why);
 	EXPECT_EQ(-ENODEV, victim_find_in(&self->m.env, NULL, NULL, &self->set, why, 0));
 	EXPECT_STREQ("no p", why);
-}
-
-/* daxN.M with some bytes in a region that may be divided, or may not */
-static void make_dynamic(struct machine *m, int region, int n, const char *size, bool may)
-{
-	char path[128], target[128];
-
-	snprintf(path, sizeof(path), "devices/hmem.%d/dax_region/id", region);
-	put(m->sys, path, region ? "1\n" : "0\n");
-	snprintf(path, sizeof(path), "devices/hmem.%d/dax_region/create", region);
-	if (may)
-		put(m->sys, path, "0\n");
-	snprintf(path, sizeof(path), "devices/hmem.%d/dax%d.%d/size", region, region, n);
-	put(m->sys, path, size);
-	snprintf(path, sizeof(path), "devices/hmem.%d/dax%d.%d/align", region, region, n);
-	put(m->sys, path, "2097152\n");
-	snprintf(path, sizeof(path), "devices/hmem.%d/dax%d.%d/dev", region, region, n);
-	put(m->sys, path, "252:0\n");
-	snprintf(path, sizeof(path), "devices/hmem.%d/dax%d.%d/mapping0/start", region, region, n);
-	put(m->sys, path, "0x140000000\n");
-	snprintf(path, sizeof(path), "devices/hmem.%d/dax%d.%d/mapping0/end", region, region, n);
-	put(m->sys, path, "0x14fffffff\n");
-	snprintf(path, sizeof(path), "bus/dax/devices/dax%d.%d", region, n);
-	snprintf(target, sizeof(target), "../../../devices/hmem.%d/dax%d.%d", region, region, n);
-	put_link(m->sys, path, target);
-	snprintf(path, sizeof(path), "dax%d.%d", region, n);
-	put(m->dev, path, "");
-}
-
-#define REGION(id) dynamic_find_in(&self->m.env, &self->set, id, self->why, sizeof(self->why))
-
-TEST_F(victim, a_region_is_offered_by_its_id)
-{
-	make_dynamic(&self->m, 0, 0, "268435456\n", true);
-	make_dynamic(&self->m, 1, 0, "268435456\n", true);
-	ASSERT_EQ(0, REGION("1")) TH_LOG("%s", self->why);
-	EXPECT_STREQ("dax1.0", self->set.dynamic.first);
-	EXPECT_EQ(256 * MIB, self->set.dynamic.was.size);
-	EXPECT_EQ(0x140000000ull, self->set.dynamic.was.start);
-	EXPECT_STREQ("hmem.1", self->set.dynamic.was.provider);
-}
-
-TEST_F(victim, no_region_is_none)
-{
-	make_dynamic(&self->m, 0, 0, "268435456\n", true);
-	ASSERT_EQ(0, REGION(NULL));
-	ASSERT_EQ(0, REGION(""));
-	EXPECT_STREQ("", self->set.dynamic.first);
-}
-
-TEST_F(victim, a_region_that_cannot_be_is_refused)
-{
-	make_dynamic(&self->m, 0, 0, "268435456\n", false);
-	EXPECT_EQ(-EINVAL, REGION("7"));
-	EXPECT_WHY("names no dax region");
-	EXPECT_EQ(-EINVAL, REGION("../0"));
-	EXPECT_WHY("no number");
-	EXPECT_EQ(-EINVAL, REGION("0"));
-	EXPECT_WHY("static");
-	EXPECT_STREQ("", self->set.dynamic.first);
-}
-
-TEST_F(victim, a_region_that_others_live_in_is_refused)
-{
-	make_dynamic(&self->m, 0, 0, "134217728\n", true);
-	make_dynamic(&self->m, 0, 1, "0\n", true);
-	ASSERT_EQ(0, REGION("0")) TH_LOG("%s", self->why);
-	make_dynamic(&self->m, 0, 1, "134217728\n", true);
-	EXPECT_EQ(-EBUSY, REGION("0"));
-	EXPECT_WHY("dax0.1");
-	EXPECT_STREQ("", self->set.dynamic.first);
 }
 
 TEST_HARNESS_MAIN
