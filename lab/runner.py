@@ -52,6 +52,7 @@ class Run:
         self.lock = threading.RLock()   # of all that lanes share
         self.stopping = False           # what ends now has not died by itself
         self.stillborn = []     # boots that never got to the programs, by number
+        self.finished = []      # boots that had nothing left to do
         self.slipped = set()    # cells that the emulator spoiled once
         # of each boot, what Stream.times has, from "power on" to "power off"
         self.times = []
@@ -130,7 +131,7 @@ class Run:
                  for r in results]
         write_whole(os.path.join(self.out, "results.json"), json.dumps(
             {"kernel": self.kernel.release, "boots": self.boots,
-             "stillborn": self.stillborn,
+             "stillborn": self.stillborn, "finished": self.finished,
              "deaths": self.deaths, "cells": cells}, indent=1) + "\n")
 
     # -- booting -------------------------------------------------------
@@ -373,6 +374,9 @@ class Guest:
         """After the end: charge it to the cell that was running, if any."""
         stream = self.stream
         if stream.finished:
+            with self.run.lock:
+                self.run.finished.append(self.number)
+                self.run.save()
             return
         if stream.reboot and not stream.current:
             self.run.remark(f"boot {self.number} ended after "

@@ -76,6 +76,7 @@ def soak(args):
     wanted = parse_time(os.environ.get("TIME", "3600"))
     args.home = os.path.join(args.out, "soak")
     args.tests = args.tests or CELLS
+    print(f"{wanted} s; a line for each boot of {BOOT_SECONDS} s of cells\n{HEAD}", flush=True)
     begin = time.monotonic()
     kinds, sums, number = Counter(), [], 0
     try:
@@ -83,8 +84,6 @@ def soak(args):
             number += 1
             start = time.monotonic()
             results = one_boot(args, number, wanted - (start - begin))
-            if number == 1:
-                print(HEAD)
             sums.append(counted(results))
             print(line(number, time.monotonic() - start, sums[-1]), flush=True)
             for result in results:

@@ -114,15 +114,16 @@ def compare(table, series, results):
     return wrong
 
 
-def compare_boots(table, series, results, boots, stillborn=()):
-    """One boot lasts for the whole run, but for cells known to cost it.
+def compare_boots(table, series, results, data):
+    """A boot lasts until nothing is left to do, but for cells known to cost it.
 
-    A boot that never got to a program is the emulator's: no cell was in it.
+    data is what the run noted.  A boot that never got to a program is the
+    emulator's: no cell was in it.
     """
     _, speaks = lines_for(table, series, results)
     wrong = []
-    for boot in range(1, boots):
-        if boot in stillborn:
+    for boot in range(1, data["boots"] + 1):
+        if boot in data["stillborn"] or boot in data["finished"]:
             continue
         cells = [result for result in results if result.boot == boot]
         if not cells:

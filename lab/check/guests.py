@@ -78,15 +78,13 @@ def one_series(board, stock, table, series):
         try:
             shutil.rmtree(os.path.join(out, f"debian-{series}"), ignore_errors=True)
             log.run(["python3", os.path.join(LAB, "vm.py"), "--kernel", kernel,
-                     "--programs", programs, "--cache", stock.cache, "--out", out],
-                    expect=(0, 1), seconds=RUN_SECONDS)
+                     "--programs", programs, "--cache", stock.cache, "--out", out,
+                     "--jobs", "auto"], expect=(0, 1), seconds=RUN_SECONDS)
         finally:
             # What a run that was cut off has found out is compared all the same
             results, data = load(os.path.join(out, f"debian-{series}",
                                               "results.json"))
-        wrong = data["deaths"] + expected.compare_boots(table, series, results,
-                                                        data["boots"],
-                                                        data["stillborn"])
+        wrong = data["deaths"] + expected.compare_boots(table, series, results, data)
         complain(log, wrong, "boots too many")
         lost = cells - {result.full_name for result in results}
         if lost:

@@ -103,11 +103,16 @@ class Comparing(unittest.TestCase):
 
 class Boots(unittest.TestCase):
     def boots(self, last, boots, stillborn=()):
+        """What is wrong where the last of them had nothing left to do."""
         results = full(last)
         results = [r for r in results if r.name != last.name] + [last]
         last.boot = 1
-        return expected.compare_boots(expected.parse(TABLE), "6.12", results, boots,
-                                      stillborn)
+        return self.compare(TABLE, results, boots, stillborn=stillborn, finished=[boots])
+
+    @staticmethod
+    def compare(table, results, boots, **data):
+        return expected.compare_boots(expected.parse(table), "6.12", results,
+                                      {"stillborn": (), "boots": boots, **data})
 
     def test_one_is_enough(self):
         self.assertEqual(self.boots(cell(GUP, "skip", program="gup_devdax"), 1), [])
@@ -120,8 +125,7 @@ class Boots(unittest.TestCase):
         result = cell("a.b.c.d", "unhealthy")
         result.boot = 1
         for remark, wrong in (("", 1), ("  it costs a boot", 0)):
-            found = expected.compare_boots(expected.parse(table + remark), "6.12",
-                                           [result], 2)
+            found = self.compare(table + remark, [result], 2, finished=[2])
             self.assertEqual(len(found), wrong)
 
     def test_nothing_else_may(self):
@@ -129,6 +133,17 @@ class Boots(unittest.TestCase):
         self.assertEqual(len(self.boots(cell(EARLY, "returned_early"), 2)), 1)
         self.assertEqual(len(self.boots(cell("devdax.a.b.c", "panic"), 2)), 1)
         self.assertEqual(len(self.boots(cell("devdax.a.b.c", "pass"), 2)), 1)
+
+    def test_the_last_cell_may_not_either(self):
+        last = cell("devdax.a.b.c", "panic")
+        last.boot = 1
+        self.assertEqual(len(self.compare(TABLE, [last], 1, finished=[])), 1)
+
+    def test_machines_side_by_side_each_finish(self):
+        results = [cell("devdax.a.b.c", "pass"), cell("devdax.a.b.d", "pass")]
+        results[0].boot, results[1].boot = 1, 2
+        self.assertEqual(self.compare(TABLE, results, 2, finished=[1, 2]), [])
+        self.assertEqual(len(self.compare(TABLE, results, 2, finished=[2])), 1)
 
     def test_a_boot_without_a_verdict(self):
         self.assertEqual(len(self.boots(cell(STUCK, "never_returned"), 3)), 1)
