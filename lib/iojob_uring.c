@@ -25,6 +25,7 @@ struct slot {
 struct deep {
 	struct io_uring ring;
 	bool ready;
+	bool by_workers;
 	size_t at;
 	struct slot slot[];
 };
@@ -66,6 +67,23 @@ static int register_all(struct iojob *j, struct deep *d)
 	return ret ? iojob_fail(j, ret, "registering its file: %s", strerror(-ret)) : 0;
 }
 
+/*
+ * Does this file never answer at once?  Then each request ends up with one of
+ * io_uring's workers, and the attempt that comes before is work for nothing.
+ */
+static bool wants_workers(struct iojob *j)
+{
+	struct iovec iov = { .iov_len = j->block };
+	ssize_t ret;
+
+	if (posix_memalign(&iov.iov_base, sysconf(_SC_PAGESIZE), j->block))
+		return false;
+	ret = preadv2(j->fd, &iov, 1, j->start, RWF_NOWAIT);
+	ret = ret < 0 ? -errno : 0;
+	free(iov.iov_base);
+	return ret == -EOPNOTSUPP;
+}
+
 int iojob_uring_open(struct iojob *j)
 {
 	struct deep *d = calloc(1, sizeof(*d) + j->depth * sizeof(d->slot[0]));
@@ -83,6 +101,7 @@ int iojob_uring_open(struct iojob *j)
 	if (make_ring(&d->ring, j->depth))
 		return iojob_fail(j, -EOPNOTSUPP, "this kernel has no io_uring to offer");
 	d->ready = true;
+	d->by_workers = wants_workers(j);
 	return j->method->variant == IOJOB_URING_FIXED ? register_all(j, d) : 0;
 }
 
@@ -104,6 +123,8 @@ static void prepare(struct iojob *j, struct deep *d, struct slot *s)
 	}
 	if (fixed)
 		sqe->flags |= IOSQE_FIXED_FILE;
+	if (d->by_workers)
+		sqe->flags |= IOSQE_ASYNC;
 	io_uring_sqe_set_data(sqe, s);
 	d->at += j->block;
 	if (d->at + j->block > j->start + j->bytes)
