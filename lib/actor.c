@@ -135,6 +135,7 @@ static bool outslept(const struct actor *a, uint64_t since)
 int actor_start(struct actor *a, struct timeline *tl,
 		int (*run)(const struct victim *v), const struct victim *v)
 {
+	pid_t parent = getpid();
 	pid_t pid;
 	int ret;
 
@@ -147,6 +148,10 @@ int actor_start(struct actor *a, struct timeline *tl,
 	if (!pid) {
 		/* out of reach of whoever kills the test's process group */
 		setsid();
+		/* killed before this, our parent has left nobody to be found; we end, too */
+		atomic_store(&tl->task, getpid());
+		if (getppid() != parent)
+			_exit(0);
 		ret = run(v);
 		atomic_store(&tl->result, ret);
 		timeline_mark(tl, TL_RETURNED);

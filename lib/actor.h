@@ -106,6 +106,10 @@ enum actor_state {
  * @run: the function; its result goes to tl->result
  * @v: its argument
  *
+ * The process leads a session and names itself in tl->task, before it looks whether
+ * its parent is still there: whoever reads that after the parent's end knows of it,
+ * or it does nothing.
+ *
  * Return: 0, or -errno of fork(2).
  */
 int actor_start(struct actor *a, struct timeline *tl,

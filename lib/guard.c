@@ -331,6 +331,15 @@ static int bind_dax(struct guard *g)
 	return ret;
 }
 
+/* one that its cell had no time to tell of: see actor_start() */
+static void find_actor(struct guard *g)
+{
+	pid_t pid = atomic_load(&g->tl.task);
+
+	if (!g->actor.pid && pid && !timeline_at(&g->tl, TL_RETURNED) && getsid(pid) == pid)
+		guard_set_actor(g, pid);
+}
+
 int guard_settle(struct guard *g)
 {
 	int ret = 0;
@@ -339,6 +348,7 @@ int guard_settle(struct guard *g)
 		return end_holders(g);
 	if (guard_is_wedged(g, victim_key(&g->victim)))
 		return -EBUSY;
+	find_actor(g);
 	if (proc_alive(&g->actor) && !timeline_at(&g->tl, TL_RETURNED)) {
 		uint64_t patience = overdue(g) ? GUARD_OVERDUE_NS : ACTOR_DEADLINE_NS;
 		/* it waits, as it should: its holders may go at once */

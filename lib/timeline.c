@@ -35,6 +35,7 @@ void timeline_reset(struct timeline *tl)
 	for (int i = 0; i < TL_NR; i++)
 		atomic_store(&tl->ns[i], 0);
 	atomic_store(&tl->result, 0);
+	atomic_store(&tl->task, 0);
 }
 
 void timeline_mark_at(struct timeline *tl, enum timeline_event ev, uint64_t ns)

@@ -43,11 +43,13 @@ enum timeline_event {
  * @ns: CLOCK_MONOTONIC of each event, 0 while it has not happened
  * @seq: counts marks; a futex word for timeline_wait()
  * @result: what the action returned: 0 or -errno; valid once TL_RETURNED
+ * @task: the process that carries the action out; 0 before it does
  */
 struct timeline {
 	_Atomic uint64_t ns[TL_NR];
 	_Atomic uint32_t seq;
 	_Atomic int result;
+	_Atomic int task;
 };
 
 /** timeline_now() - CLOCK_MONOTONIC, nanoseconds */

@@ -155,6 +155,31 @@ TEST_F_TIMEOUT(guard, a_device_whose_driver_is_stuck_is_wedged, 60)
 	self->g->busy = false;
 }
 
+static int doze(const struct victim *v)
+{
+	(void)v;
+	usleep(300000);
+	return 0;
+}
+
+TEST_F(guard, an_action_that_nobody_told_of_is_waited_for)
+{
+	struct guard *g = self->g;
+	struct actor a;
+
+	snprintf(g->victim.dax, sizeof(g->victim.dax), "dax9.9");
+	timeline_reset(&g->tl);
+	ASSERT_EQ(0, actor_start(&a, &g->tl, doze, &g->victim));
+	while (!g->tl.task)
+		usleep(1000);
+	g->busy = true;
+	/* there is no such device to bind, which is tried when the action is over */
+	EXPECT_NE(0, guard_settle(g));
+	EXPECT_NE(0, timeline_at(&g->tl, TL_RETURNED));
+	EXPECT_TRUE(gone(a.pid));
+	g->busy = false;
+}
+
 TEST_F(guard, finishing_ends_the_guardian)
 {
 	pid_t pid = self->g->guardian.pid;
