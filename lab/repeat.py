@@ -66,12 +66,11 @@ def repeat(args):
     wanted = parse_runs(os.environ.get("RUNS", "20"))
     args.home = os.path.join(args.out, "repeat")
     runs = []
+    print(f"{args.kernel}: {wanted} runs, each one's log in {args.home}/NUMBER\n{HEAD}", flush=True)
     try:
         for number in range(1, wanted + 1):
             outcomes, run = one_run(args, number)
             runs.append(outcomes)
-            if number == 1:
-                print(f"{len(outcomes)} cells, kernel {run.kernel.release}\n{HEAD}")
             changed = [cell for cell, _ in differences([runs[0], outcomes])]
             print(line(number, run, len(changed)), flush=True)
             for cell in changed:

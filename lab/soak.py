@@ -76,7 +76,8 @@ def soak(args):
     wanted = parse_time(os.environ.get("TIME", "3600"))
     args.home = os.path.join(args.out, "soak")
     args.tests = args.tests or CELLS
-    print(f"{wanted} s; a line for each boot of {BOOT_SECONDS} s of cells\n{HEAD}", flush=True)
+    print(f"{args.kernel}: {wanted} s; a line for each boot, of {BOOT_SECONDS} s of cells\n"
+          f"{HEAD}", flush=True)
     begin = time.monotonic()
     kinds, sums, number = Counter(), [], 0
     try:
