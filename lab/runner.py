@@ -29,7 +29,10 @@ CLOCK_SPAN = 0.5
 # In the reason of a skip that a fresh boot would not have
 BY_ANOTHER = "wedged by an earlier cell"
 # How long a cell of each program takes, against others: for machines side by side
-WEIGHTS = {"gup_devdax": 1.0, "pmem_io": 4.0, "dax_teardown": 3.5}
+WEIGHTS = {"gup_devdax": 1.0, "pmem_io": 5.0, "dax_teardown": 2.2}
+# The same for cells that are bounded in time, do a thing ninety times, or cost a boot
+LONG = ((".orders.", 45.0), (".become_ram_again_and_again", 120.0),
+        ("_while_opened", 70.0), ("_first_group", 70.0), ("_unmap_first", 50.0))
 COLOURS = {ktap.PASS: "32", ktap.FAIL: "31", ktap.SKIP: "33"}
 
 
@@ -167,9 +170,14 @@ class Run:
                 raise lane.trouble
 
 
+def weight_of(program, cell):
+    found = [weight for part, weight in LONG if part in cell]
+    return found[0] if found else WEIGHTS.get(program, 1.0)
+
+
 def share(plan, jobs):
     """The plan in so many parts of about the same time, each in the plan's order."""
-    todo = [(program, cell, WEIGHTS.get(program, 1.0))
+    todo = [(program, cell, weight_of(program, cell))
             for program, (_, cells) in plan.items() for cell in cells]
     whole = sum(weight for _, _, weight in todo)
     parts = [{} for _ in range(max(1, min(jobs, len(todo))))]

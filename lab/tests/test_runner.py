@@ -58,6 +58,11 @@ class Sharing(unittest.TestCase):
     PLAN = {"gup_devdax": ("g", [f"g{i}" for i in range(70)]),
             "dax_teardown": ("t", [f"t{i}" for i in range(20)])}
 
+    def setUp(self):
+        # the numbers themselves are measured, and change
+        self.enterContext(mock.patch.dict(runner.WEIGHTS, dax_teardown=3.5))
+        self.enterContext(mock.patch.object(runner, "LONG", ((".long.", 20.0),)))
+
     def cells(self, part):
         return [cell for _, cells in part.values() for cell in cells]
 
@@ -72,6 +77,12 @@ class Sharing(unittest.TestCase):
         self.assertEqual(len(self.cells(first)), 70)
         self.assertEqual(list(second), ["dax_teardown"])
 
+    def test_a_cell_that_takes_longer_counts_for_more(self):
+        plan = {"gup_devdax": ("g", ["a.long.b", *(f"g{i}" for i in range(20))])}
+        first, second = runner.share(plan, 2)
+        self.assertEqual(self.cells(first), ["a.long.b"])
+        self.assertEqual(len(self.cells(second)), 20)
+
     def test_one_cell_is_one_part(self):
         self.assertEqual(runner.share({"p": ("x", ["a"])}, 4), [{"p": ("x", ["a"])}])
 
@@ -82,6 +93,7 @@ class Lanes(unittest.TestCase):
     def setUp(self):
         self.out = self.enterContext(tempfile.TemporaryDirectory())
         self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+        self.enterContext(mock.patch.dict(runner.WEIGHTS, dax_teardown=3.5))
         self.run = runner.Run(mock.Mock(release="1.2"), Sharing.PLAN, self.out, 0.0)
 
     def boot_with(self, boot):
