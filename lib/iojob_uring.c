@@ -17,6 +17,13 @@
 
 #include <liburing.h>
 
+/* flags of a ring whose requests are carried out by io_uring's workers */
+#ifdef IORING_SETUP_COOP_TASKRUN
+#define FOR_WORKERS	IORING_SETUP_COOP_TASKRUN
+#else
+#define FOR_WORKERS	0u
+#endif
+
 struct slot {
 	char *buf;
 	uint64_t began;
@@ -25,16 +32,16 @@ struct slot {
 struct deep {
 	struct io_uring ring;
 	bool ready;
-	bool by_workers;
 	size_t at;
 	struct slot slot[];
 };
 
 /*
  * The leanest ring that this kernel has: completions are run by the one thread that
- * waits for them (6.1, 6.0), at least without interrupting it (5.19).
+ * waits for them (6.1, 6.0), at least without interrupting it (5.19).  Workers post
+ * theirs by themselves, unless the former keeps them from it.
  */
-static int make_ring(struct io_uring *ring, unsigned int depth)
+static int make_ring(struct io_uring *ring, unsigned int depth, bool by_workers)
 {
 	static const unsigned int flags[] = {
 #ifdef IORING_SETUP_DEFER_TASKRUN
@@ -47,8 +54,11 @@ static int make_ring(struct io_uring *ring, unsigned int depth)
 	};
 
 	for (const unsigned int *f = flags;; f++) {
-		int ret = io_uring_queue_init(depth, ring, *f);
+		int ret;
 
+		if (by_workers && *f & ~FOR_WORKERS)
+			continue;
+		ret = io_uring_queue_init(depth, ring, *f);
 		if (ret != -EINVAL || !*f)
 			return ret;
 	}
@@ -67,10 +77,7 @@ static int register_all(struct iojob *j, struct deep *d)
 	return ret ? iojob_fail(j, ret, "registering its file: %s", strerror(-ret)) : 0;
 }
 
-/*
- * Does this file never answer at once?  Then each request ends up with one of
- * io_uring's workers, and the attempt that comes before is work for nothing.
- */
+/* does this file never answer at once?  Then each request ends up with a worker */
 static bool wants_workers(struct iojob *j)
 {
 	struct iovec iov = { .iov_len = j->block };
@@ -98,10 +105,9 @@ int iojob_uring_open(struct iojob *j)
 	j->fd = open(j->node, how | O_DIRECT | O_CLOEXEC);
 	if (j->fd < 0)
 		return errno == EINVAL ? iojob_fail(j, -EOPNOTSUPP, "O_DIRECT is refused") : -errno;
-	if (make_ring(&d->ring, j->depth))
+	if (make_ring(&d->ring, j->depth, wants_workers(j)))
 		return iojob_fail(j, -EOPNOTSUPP, "this kernel has no io_uring to offer");
 	d->ready = true;
-	d->by_workers = wants_workers(j);
 	return j->method->variant == IOJOB_URING_FIXED ? register_all(j, d) : 0;
 }
 
@@ -123,8 +129,6 @@ static void prepare(struct iojob *j, struct deep *d, struct slot *s)
 	}
 	if (fixed)
 		sqe->flags |= IOSQE_FIXED_FILE;
-	if (d->by_workers)
-		sqe->flags |= IOSQE_ASYNC;
 	io_uring_sqe_set_data(sqe, s);
 	d->at += j->block;
 	if (d->at + j->block > j->start + j->bytes)
