@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# kselftest: pins on DAX memory, and the ground taken away under them
+# kselftest: pins on DAX memory, and the memory removed under them
 
-CFLAGS += -O2 -g -std=gnu11 -Wall -Werror
-# each cell forks several times: no child should look up its symbols anew
-LDFLAGS += -Wl,-z,now
+CFLAGS += -O2 -g -std=gnu11 -Wall -I.
 
 TEST_GEN_PROGS := gup_devdax dax_teardown pmem_io
 # upstream's own test of this directory stays
 TEST_PROGS := $(wildcard dax-kmem-hotplug.sh)
 
-# what is only there in the project's own checkout: the VM, the checks
+# the VM and the checks, in the project's own checkout only
 -include lab/lab.mk
 
 # in a kernel tree the parent directory; elsewhere, a kernel's selftests
@@ -21,43 +19,48 @@ OUTPUT ?= $(CURDIR)
 include $(KSFT)/lib.mk
 
 CFLAGS += -I$(KSFT) $(KHDR_INCLUDES)
+LDLIBS += -lpthread
 
-# An optional library is used if a program with it compiles and links.
-# $(1): header, $(2): link options, $(3): what to define
+# Optional libraries, NAME:HEADERS:OPTIONS, each used if a program with it compiles
+# and links.
+LIBRARIES := LIBURING:liburing.h:-luring \
+	     LIBNDCTL:ndctl/libndctl.h+daxctl/libdaxctl.h:-lndctl+-ldaxctl \
+	     LIBBLKID:blkid/blkid.h:-lblkid \
+	     LIBDEVMAPPER:libdevmapper.h:-ldevmapper \
+	     XFS:xfs/xfs.h: \
+	     ZLIB:zlib.h:-lz \
+	     HDR_HISTOGRAM:hdr/hdr_histogram.h:-lhdr_histogram+-lm
+
 hash := \#
-probe = $(shell printf '$(hash)include <$(1)>\nint main(void) { return 0; }\n' | \
-	$(CC) $(CFLAGS) -x c - -o /dev/null $(LDFLAGS) $(2) 2>/dev/null && echo $(3))
+part = $(subst +, ,$(word $(2),$(subst :, ,$(1))))
+probe = $(shell { printf '$(hash)include <%s>\n' $(call part,$(1),2); \
+	echo 'int main(void) { return 0; }'; } | \
+	$(CC) $(CFLAGS) -x c - -o /dev/null $(LDFLAGS) $(call part,$(1),3) 2>/dev/null && echo yes)
+use = $(eval CFLAGS += -DHAVE_$(call part,$(1),1))$(eval LDLIBS += $(call part,$(1),3))
 
-HAVE := $(call probe,liburing.h,-luring,LIBURING) \
-	$(call probe,ndctl/libndctl.h>\n$(hash)include <daxctl/libdaxctl.h,-lndctl -ldaxctl,LIBNDCTL) \
-	$(call probe,blkid/blkid.h,-lblkid,LIBBLKID) \
-	$(call probe,libdevmapper.h,-ldevmapper,LIBDEVMAPPER) \
-	$(call probe,xfs/xfs.h,,XFS) \
-	$(call probe,zlib.h,-lz,ZLIB) \
-	$(call probe,hdr/hdr_histogram.h,-lhdr_histogram -lm,HDR_HISTOGRAM)
-CFLAGS += $(foreach lib,$(HAVE),-DHAVE_$(lib))
-LDLIBS += $(if $(findstring LIBURING,$(HAVE)),-luring) \
-	  $(if $(findstring LIBNDCTL,$(HAVE)),-lndctl -ldaxctl) \
-	  $(if $(findstring LIBBLKID,$(HAVE)),-lblkid) \
-	  $(if $(findstring ZLIB,$(HAVE)),-lz) \
-	  $(if $(findstring HDR_HISTOGRAM,$(HAVE)),-lhdr_histogram -lm) \
-	  $(if $(findstring LIBDEVMAPPER,$(HAVE)),-ldevmapper) -lpthread
+ifneq ($(MAKECMDGOALS),clean)
+$(foreach lib,$(LIBRARIES),$(if $(call probe,$(lib)),$(call use,$(lib))))
+endif
 
-OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard suite*.c lib/*.c))
+# what all programs link, and the files of each besides PROGRAM.c
+COMMON := $(wildcard suite/*.c lib/*.c lib/*/*.c)
+gup_devdax_SRCS := $(wildcard gup/*.c)
+dax_teardown_SRCS := $(wildcard teardown/*.c)
+pmem_io_SRCS := $(wildcard io/*.c bench/*.c)
 
-# the files of one program besides PROGRAM.c
-gup_devdax_SRCS := $(filter-out gup_devdax.c,$(wildcard gup_*.c))
-dax_teardown_SRCS := $(wildcard teardown_*.c)
-pmem_io_SRCS := $(wildcard io_*.c)
-parts = $(patsubst %.c,$(OUTPUT)/%.o,$($(notdir $(1))_SRCS))
-PARTS := $(foreach prog,$(TEST_GEN_PROGS),$(call parts,$(prog)))
+objects = $(patsubst %.c,$(OUTPUT)/%.o,$(1))
+SRCS := $(COMMON) $(foreach prog,$(notdir $(TEST_GEN_PROGS)),$(prog).c $($(prog)_SRCS))
+OBJS := $(call objects,$(SRCS))
 
-$(OBJS) $(PARTS): $(OUTPUT)/%.o: %.c $(wildcard *.h lib/*.h)
+$(OBJS): $(OUTPUT)/%.o: %.c
 	mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $< -o $@
+	$(CC) $(CFLAGS) -MD -MP -c $< -o $@
 
-$(foreach prog,$(TEST_GEN_PROGS),$(eval $(prog): $(call parts,$(prog))))
-$(TEST_GEN_PROGS): $(OUTPUT)/%: %.c suite_harness.h suite.h $(OBJS)
-	$(CC) $(CFLAGS) $(LDFLAGS) $< $(filter %.o,$^) $(LDLIBS) -o $@
+define link
+$(OUTPUT)/$(1): $(call objects,$(1).c $($(1)_SRCS) $(COMMON))
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) $$^ $$(LDLIBS) -o $$@
+endef
+$(foreach prog,$(notdir $(TEST_GEN_PROGS)),$(eval $(call link,$(prog))))
 
-EXTRA_CLEAN := $(OBJS) $(PARTS)
+-include $(OBJS:.o=.d)
+EXTRA_CLEAN := $(OBJS) $(OBJS:.o=.d)

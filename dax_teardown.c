@@ -10,8 +10,8 @@
 #define _GNU_SOURCE
 #include <string.h>
 
-#include "suite_harness.h"
-#include "teardown.h"
+#include "suite/harness.h"
+#include "teardown/teardown.h"
 
 static bool can_hold(const struct pin_method *m)
 {

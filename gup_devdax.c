@@ -8,8 +8,8 @@
  */
 #include <string.h>
 
-#include "gup.h"
-#include "suite_harness.h"
+#include "gup/gup.h"
+#include "suite/harness.h"
 
 static bool is_any(const struct pin_method *m)
 {

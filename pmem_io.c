@@ -4,9 +4,9 @@
  */
 #include <string.h>
 
-#include "io.h"
-#include "io_bench.h"
-#include "suite_harness.h"
+#include "io/io.h"
+#include "bench/bench.h"
+#include "suite/harness.h"
 
 /* one line for each way that writes; the word in the cell's name is the way's */
 #define WAY(word, fn, memory, at, text, way)					\

@@ -17,14 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/actor.h"
+#include "lib/task.h"
 #include "lib/daxmap.h"
 #include "lib/guard.h"
-#include "lib/health.h"
-#include "lib/holder.h"
-#include "lib/pin.h"
-#include "lib/pin_internal.h"
-#include "lib/victim.h"
+#include "lib/health/health.h"
+#include "lib/holder/holder.h"
+#include "lib/pin/pin.h"
+#include "lib/pin/internal.h"
+#include "lib/ns/ns.h"
 
 #define DRIVER	"/sys/bus/dax/drivers/device_dax/"
 #define GIB	(1ul << 30)

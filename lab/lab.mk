@@ -8,6 +8,10 @@
 # make has one exit status for whatever goes wrong, 2.  Who needs to tell
 # failed cells (1) from a run that could not be (2) calls lab/vm.py.
 
+# each cell forks several times: no child should look up its symbols anew
+CFLAGS += -Werror
+LDFLAGS += -Wl,-z,now
+
 LAB := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 LAB_GOALS := vm check debug-kernel bench repeat soak powercut
 
@@ -160,7 +164,7 @@ powercut:
 
 # Its program links what the suite's programs link, but not the harness
 OUTPUT ?= $(CURDIR)
-BENCH_OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard lib/*.c))
+BENCH_OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard lib/*.c lib/*/*.c))
 bench-program: $(OUTPUT)/dax_bench
 $(OUTPUT)/dax_bench: $(LAB)/bench.c $(BENCH_OBJS)
 	$(CC) $(CFLAGS) -I$(LAB)/.. $(LDFLAGS) $< $(BENCH_OBJS) $(LDLIBS) -o $@

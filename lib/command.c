@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "lib/command.h"
 
 static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL };
 

@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "daxmap.h"
+#include "lib/daxmap.h"
 
 static size_t page_size(void)
 {

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "actor.h"
-#include "guard.h"
+#include "lib/task.h"
+#include "lib/guard.h"
 
 /*
  * A killed process ends when its last I/O has: the slowest target takes 3 s.  One

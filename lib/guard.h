@@ -11,13 +11,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "actor.h"
-#include "daxmap.h"
-#include "fsdax.h"
-#include "ktrace.h"
-#include "pin_targets.h"
-#include "timeline.h"
-#include "victim.h"
+#include "lib/task.h"
+#include "lib/daxmap.h"
+#include "lib/mem/fsdax.h"
+#include "lib/ktrace.h"
+#include "lib/pin/targets.h"
+#include "lib/timeline.h"
+#include "lib/ns/ns.h"
 
 #define GUARD_PROCS	8
 #define GUARD_FS	2

@@ -16,7 +16,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "ktrace.h"
+#include "lib/ktrace.h"
 
 /* For each CPU.  A teardown is five events of some 40 bytes. */
 #define BUFFER_KB	"64"

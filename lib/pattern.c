@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "pattern.h"
+#include "lib/pattern.h"
 
 #define WORD_INDEX_BITS	48
 #define WORD_INDEX_MASK	((1ULL << WORD_INDEX_BITS) - 1)

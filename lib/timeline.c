@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "timeline.h"
+#include "lib/timeline.h"
 
 static const char *const event_names[TL_NR] = {
 	[TL_PINNED] = "pinned",

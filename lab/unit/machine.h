@@ -7,7 +7,7 @@
 #ifndef UNIT_MACHINE_H
 #define UNIT_MACHINE_H
 
-#include "../../lib/victim_internal.h"
+#include "lib/ns/internal.h"
 
 #define MIB	1048576UL
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/actor.h"
+#include "lib/task.h"
 
 /* what the actions share with the test */
 static struct shared {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "lib/flush.h"
+#include "lib/io/flush.h"
 
 TEST(instruction_is_of_this_machine)
 {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/fsdax.h"
+#include "lib/mem/fsdax.h"
 
 #define CHUNK	(256u << 10)
 

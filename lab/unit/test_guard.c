@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/actor.h"
+#include "lib/task.h"
 #include "lib/guard.h"
 
 FIXTURE(guard) {

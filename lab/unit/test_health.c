@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "health.h"
-#include "health_internal.h"
-#include "pin.h"
+#include "lib/health/health.h"
+#include "lib/health/internal.h"
+#include "lib/pin/pin.h"
 
 /* health.c wants it; nothing here asks for pins */
 int pin_counters_read(struct pin_counters *c)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/holder.h"
+#include "lib/holder/holder.h"
 #include "lib/pattern.h"
 
 #define TAG	0x1234

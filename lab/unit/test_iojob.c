@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/iojob.h"
+#include "bench/job.h"
 #include "lib/timeline.h"
 
 #define BLOCK	4096u

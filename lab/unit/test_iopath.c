@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/iopath.h"
+#include "lib/io/io_method.h"
 
 #define BYTES	(256u << 10)
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "ktrace.h"
+#include "lib/ktrace.h"
 
 static const struct {
 	const char *line;

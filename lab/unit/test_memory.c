@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "lib/memory.h"
+#include "lib/mem/memory.h"
 
 TEST(each_has_a_name_and_a_bit_of_its_own)
 {

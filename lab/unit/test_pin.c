@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/pin.h"
-#include "lib/pin_targets.h"
+#include "lib/pin/pin.h"
+#include "lib/pin/targets.h"
 
 static unsigned int open_files(void)
 {

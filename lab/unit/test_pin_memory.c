@@ -9,8 +9,8 @@
 
 #include "kselftest_harness.h"
 #include "lib/pattern.h"
-#include "lib/pin.h"
-#include "lib/pin_internal.h"
+#include "lib/pin/pin.h"
+#include "lib/pin/internal.h"
 
 #define PAGES		16
 #define RANGE_TAG	0x11

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "lib/rate.h"
+#include "bench/rate.h"
 #include "lib/timeline.h"
 
 static struct iojob dram(size_t bytes, size_t block)

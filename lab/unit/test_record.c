@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "lib/record.h"
+#include "lib/io/record.h"
 
 FIXTURE(record) {
 	unsigned char slot[RECORD_SLOT];

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "lib/stream.h"
+#include "bench/stream.h"
 
 #define BYTES	1024
 

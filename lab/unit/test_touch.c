@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/touch.h"
+#include "bench/touch.h"
 
 #define PAGES	300
 

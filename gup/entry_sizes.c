@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One file that is mapped by large and by small entries, one after the other or both
+ * at once.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gup/gup.h"
+
+/* in each entry: far from where pins lie, which is where entries meet */
+#define SMALL_AT	(256u << 10)
+#define LARGE_AT	(512u << 10)
+
+/* As long as four threads need to meet a few hundred times. */
+#define STORM_NS	(NSEC_PER_SEC / 2)
+
+/* the entries that they fight over */
+#define STORM_ENTRIES	2
+
+static const int rw = PROT_READ | PROT_WRITE;
+
+/* faults that touching one large entry takes, page by page */
+static unsigned long entry_faults(struct ground *g, size_t nr)
+{
+	unsigned long n = 0;
+
+	doing("touching entry %zu", nr);
+	daxmap_touch(&g->m, nr * g->entry, g->entry, true, &n);
+	return n;
+}
+
+/*
+ * Of a file that was touched here and there by small entries, the same places
+ * can only be mapped by small ones, and every other one by a large one.  Pins lie
+ * across both.
+ *
+ * Guards 6370740e5f8e ("fs/dax: Fix pmd vs pte conflict detection").
+ */
+void mixed_entries(struct cell *c)
+{
+	size_t small_at[] = { 1, 4 }, nr;
+	unsigned long faults, want;
+	struct daxmap small = { .fd = -1 };
+	struct ground g;
+	struct span s;
+
+	if (!ground_open(&g, c) ||
+	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.m.off, g.m.len, rw),
+		       "mapping by small entries", ""))
+		goto out;
+	for (size_t i = 0; i < ARRAY_LEN(small_at); i++)
+		daxmap_touch(&small, small_at[i] * g.entry + 5 * g.page, g.page, true, NULL);
+	for (nr = 0; nr < g.m.len / g.entry; nr++) {
+		want = nr == small_at[0] || nr == small_at[1] ? g.entry / g.page : 1;
+		faults = entry_faults(&g, nr);
+		expect(c, VERDICT_FAILED, faults == want,
+		       "touching entry %zu took %lu faults; expected %lu", nr, faults, want);
+	}
+	/* both ends of a small stretch, and all of it with its neighbours' parts */
+	for (size_t i = 0; i < 2 && !cell_over(c); i++) {
+		s = (struct span){ "between large and small entries",
+				   (small_at[0] + i) * g.entry - g.page, 2 * g.page };
+		hold_round(&g, c->method, s);
+	}
+	s = (struct span){ "across small entries", small_at[0] * g.entry - g.page,
+			   g.entry + 2 * g.page };
+	if (!cell_over(c) && ground_remap(&g, rw))
+		hold_round(&g, c->method, s);
+out:
+	daxmap_close(&small);
+	ground_close(&g);
+}
+
+/* a word in each entry, by one process; @at keeps their places apart */
+static void store_words(struct ground *g, size_t at)
+{
+	doing("storing a word in each entry");
+	for (size_t off = at; off < g->m.len; off += g->entry)
+		__atomic_store_n((uint64_t *)((char *)g->m.addr + off),
+				 pattern_word(TAG_STORE, g->m.off + off), __ATOMIC_RELAXED);
+}
+
+/* and the other process sees them */
+static bool see_words(struct ground *g, const char *what, size_t at)
+{
+	for (size_t off = at; off < g->m.len; off += g->entry) {
+		uint64_t word = pattern_word(TAG_STORE, g->m.off + off);
+
+		if (!expect(g->c, VERDICT_WRONG_DATA,
+			    __atomic_load_n((uint64_t *)((char *)g->m.addr + off),
+					    __ATOMIC_RELAXED) == word,
+			    "a store %s at 0x%zx is not seen by the other process", what, off))
+			return false;
+	}
+	return true;
+}
+
+/* the process that maps by small entries: says when it is done, stays mapped */
+static void __attribute__((noreturn)) small_process(struct ground *g, int said, int end)
+{
+	char byte = 0;
+	int ret;
+
+	daxmap_close(&g->m);
+	ret = daxmap_open(&g->m, g->c->v.node, DAXMAP_PTE, g->book.off, g->book.len, rw);
+	if (!expect_ok(g->c, ret, "mapping by small entries", ""))
+		_exit(0);
+	daxmap_touch(&g->m, 0, g->m.len, true, NULL);
+	store_words(g, SMALL_AT);
+	/* stays mapped until the other one has had its pin, too */
+	if (hold_round(g, g->c->method, ground_pages(g)) && write(said, &byte, 1) == 1 &&
+	    !read(end, &byte, 1))
+		see_words(g, "through a large entry", LARGE_AT);
+	_exit(0);
+}
+
+/*
+ * One process maps by large entries, another the same file by small ones.  Guards
+ * 1571c029a2ff ("dax: Fix xarray entry association for mixed mappings").
+ */
+void two_sizes(struct cell *c)
+{
+	int said[2] = { -1, -1 }, end[2] = { -1, -1 };
+	struct ground g;
+	char byte;
+	pid_t pid;
+
+	if (!ground_open(&g, c) || !ground_prove(&g) ||
+	    !expect(c, VERDICT_FAILED, !pipe2(said, O_CLOEXEC) && !pipe2(end, O_CLOEXEC),
+		    "pipe: %s", strerror(errno)))
+		goto out;
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		close(said[0]);
+		close(end[1]);
+		small_process(&g, said[1], end[0]);
+	}
+	close(said[1]);
+	close(end[0]);
+	said[1] = -1;
+	end[0] = -1;
+	if (!expect(c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+		goto out;
+	guard_add_holder(c->guard, pid);
+	doing("waiting for the process that maps by small entries");
+	if (read(said[0], &byte, 1) == 1) {
+		see_words(&g, "through a small entry", SMALL_AT);
+		store_words(&g, LARGE_AT);
+		hold_round(&g, c->method, ground_pages(&g));
+	}
+	close(end[1]);
+	end[1] = -1;
+	await_child(c, pid, "the process that maps by small entries");
+	guard_drop_holder(c->guard, pid);
+out:
+	for (int i = 0; i < 2; i++) {
+		if (said[i] >= 0)
+			close(said[i]);
+		if (end[i] >= 0)
+			close(end[i]);
+	}
+	ground_close(&g);
+}
+
+static bool refill(struct ground *g)
+{
+	if (!ground_punch(g))
+		return false;
+	doing("blocks for the hole");
+	return expect_ok(g->c, fsdax_allocate(g->book.fd, g->m.off, g->m.len),
+			 "blocks for the hole, on boundaries of large entries", "");
+}
+
+/*
+ * What was mapped by large entries is freed, and comes back mapped by small ones;
+ * and then the other way round.
+ *
+ * Guards the end of what 38607c62b34b ("fs/dax: properly refcount fs dax pages")
+ * keeps in the pages of a large entry.
+ */
+void smaller_again(struct cell *c)
+{
+	struct daxmap large;
+	struct ground g;
+	int ret;
+
+	if (!ground_open(&g, c) || !ground_prove(&g) ||
+	    !hold_round(&g, c->method, ground_pages(&g)) || !refill(&g))
+		goto out;
+	large = g.m;
+	ret = daxmap_open(&g.m, c->v.node, DAXMAP_PTE, g.book.off, g.book.len, rw);
+	if (expect_ok(c, ret, "mapping by small entries", "")) {
+		unsigned long faults = 0;
+
+		doing("touching by small entries");
+		daxmap_prove(&g.m, true, &faults);
+		expect(c, VERDICT_FAILED, faults == g.m.len / g.page,
+		       "touching by small entries took %lu faults; expected %zu", faults,
+		       g.m.len / g.page);
+		hold_round(&g, c->method, ground_pages(&g));
+	}
+	daxmap_close(&g.m);
+	g.m = large;
+	if (!cell_over(c) && refill(&g) && ground_remap(&g, rw) && ground_prove(&g))
+		hold_round(&g, c->method, ground_pages(&g));
+out:
+	ground_close(&g);
+}
+
+/* what fsync() has written back, the next store must announce again: by a fault */
+static void store_after_fsync(struct ground *g, const char *what, const struct daxmap *m,
+			      size_t off)
+{
+	unsigned long faults = 0;
+
+	doing("storing after fsync(), %s", what);
+	daxmap_touch(m, off, g->page, true, &faults);
+	expect(g->c, VERDICT_FAILED, faults == 1,
+	       "a store %s after fsync() took %lu faults; expected 1: it is still writable, and the next fsync() does not know of it",
+	       what, faults);
+}
+
+/*
+ * A page that one mapping has in a large entry and another in a small one is
+ * written back once, and has to be made read-only in both.
+ *
+ * Guards 06083a0921fd ("dax: fix missing writeprotect the pte entry").
+ */
+void fsync_two_sizes(struct cell *c)
+{
+	struct daxmap small = { .fd = -1 };
+	struct ground g;
+	size_t off;
+
+	if (!ground_open(&g, c) || !ground_prove(&g) ||
+	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.m.off, g.m.len, rw),
+		       "mapping by small entries", ""))
+		goto out;
+	off = g.entry + 7 * g.page;
+	daxmap_touch(&small, off, g.page, true, NULL);
+	doing("fsync()");
+	if (!expect(c, VERDICT_FAILED, !fsync(g.m.fd), "fsync(): %s", strerror(errno)))
+		goto out;
+	store_after_fsync(&g, "through a small entry", &small, off);
+	store_after_fsync(&g, "through a large entry", &g.m, off);
+out:
+	daxmap_close(&small);
+	ground_close(&g);
+}
+
+/**
+ * struct storm - threads that fault the same, and one that takes it away
+ * @g: memory; g->m by large entries
+ * @small: the same by small ones
+ * @end: when they stop, CLOCK_MONOTONIC
+ * @wrong: a word that nobody stored was seen; 0 if there was none
+ * @rounds: of all
+ */
+struct storm {
+	struct ground g;
+	struct daxmap small;
+	uint64_t end;
+	atomic_uint_fast64_t wrong;
+	atomic_ulong rounds;
+};
+
+/* a word is what is stored there by all, or was taken away */
+static void storm_word(struct storm *s, const struct daxmap *m, size_t off)
+{
+	uint64_t *at = (uint64_t *)((char *)m->addr + off);
+	uint64_t word = pattern_word(TAG_STORE, m->off + off), seen;
+
+	seen = __atomic_load_n(at, __ATOMIC_RELAXED);
+	if (seen && seen != word)
+		atomic_store(&s->wrong, seen);
+	__atomic_store_n(at, word, __ATOMIC_RELAXED);
+}
+
+static void storm_through(struct storm *s, const struct daxmap *m)
+{
+	const struct ground *g = &s->g;
+
+	while (timeline_now() < s->end) {
+		for (size_t off = 0; off < STORM_ENTRIES * g->entry; off += 61 * g->page)
+			storm_word(s, m, off);
+		atomic_fetch_add(&s->rounds, 1);
+	}
+}
+
+static void *storm_large(void *arg)
+{
+	struct storm *s = arg;
+
+	storm_through(s, &s->g.m);
+	return NULL;
+}
+
+static void *storm_small(void *arg)
+{
+	struct storm *s = arg;
+
+	storm_through(s, &s->small);
+	return NULL;
+}
+
+static void *storm_punch(void *arg)
+{
+	const int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	const struct timespec rest = { .tv_nsec = NSEC_PER_MSEC };
+	struct storm *s = arg;
+
+	while (timeline_now() < s->end) {
+		fallocate(s->g.book.fd, how, s->g.m.off, STORM_ENTRIES * s->g.entry);
+		nanosleep(&rest, NULL);
+		atomic_fetch_add(&s->rounds, 1);
+	}
+	return NULL;
+}
+
+/*
+ * Who faults waits for who faults the same, by an entry of either size, and for who
+ * takes it away; and each of them is woken.
+ *
+ * Guards 23c84eb78375 ("dax: Fix missed wakeup with PMD faults") and 237388320deb
+ * ("dax: Wake up all waiters after invalidating dax entry").
+ */
+void fault_storm(struct cell *c)
+{
+	void *(*const roles[])(void *) = { storm_large, storm_small, storm_small, storm_punch };
+	struct storm s = { .small = { .fd = -1 } };
+	pthread_t threads[ARRAY_LEN(roles)];
+	struct ground *g = &s.g;
+	size_t nr = 0;
+
+	if (!ground_open(g, c) ||
+	    !expect_ok(c, daxmap_open(&s.small, c->v.node, DAXMAP_PTE, g->m.off, g->m.len, rw),
+		       "mapping by small entries", ""))
+		goto out;
+	s.end = timeline_now() + STORM_NS;
+	doing("faults by large and small entries, and holes, all at once");
+	while (nr < ARRAY_LEN(roles) &&
+	       expect_ok(c, -pthread_create(&threads[nr], NULL, roles[nr], &s),
+			 "starting a thread", ""))
+		nr++;
+	for (size_t i = 0; i < nr; i++)
+		pthread_join(threads[i], NULL);
+	note(c, "%lu rounds", atomic_load(&s.rounds));
+	expect(c, VERDICT_WRONG_DATA, !atomic_load(&s.wrong),
+	       "a word was 0x%llx, which nobody has stored there",
+	       (unsigned long long)atomic_load(&s.wrong));
+out:
+	daxmap_close(&s.small);
+	ground_close(g);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of gup_devdax share: the memory a cell works on, one pin with
+ * everything that has to be true of it, and the scenarios' bodies.
+ */
+#ifndef DAX_GUP_H
+#define DAX_GUP_H
+
+#include "suite/suite.h"
+
+#define TAG_SINK	0x5000	/* what a pin brings into the memory */
+#define TAG_STORE	0x5354	/* what the test itself stores while a pin is out */
+
+#define TAG_ZEROES	0	/* no pattern: zero bytes */
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+
+/**
+ * struct ground - DAX memory made ready for one cell
+ * @c: cell
+ * @m: the mapping under test: the last bytes of the device or file
+ * @book: the same bytes mapped once more: here they are filled and checked, so
+ *	that nothing but the pin touches @m, and its bytes are seen elsewhere
+ * @page: bytes of a base page
+ * @entry: bytes of an entry of the cell's page size
+ */
+struct ground {
+	struct cell *c;
+	struct daxmap m;
+	struct daxmap book;
+	size_t page;
+	size_t entry;
+};
+
+/**
+ * struct span - a range of the mapping
+ * @name: for sentences
+ * @off: bytes from the start of the mapping
+ * @len: bytes
+ */
+struct span {
+	const char *name;
+	size_t off;
+	size_t len;
+};
+
+/**
+ * struct hold - one pin on one span
+ * @g: memory
+ * @span: the range
+ * @pin: the pin
+ * @method: how
+ * @tag: what a SINK brings
+ * @pages: base pages that the range touches
+ * @before: the kernel's counters before it was taken
+ * @counted: the kernel counts this method
+ * @over: its clock had let go of it before it could be seen
+ * @as_is: the memory is taken as it lies, not filled before
+ */
+struct hold {
+	struct ground *g;
+	struct span span;
+	struct pin pin;
+	const struct pin_method *method;
+	uint16_t tag;
+	size_t pages;
+	struct pin_counters before;
+	bool counted;
+	bool over;
+	bool as_is;
+};
+
+/* gup_alone.c */
+
+/**
+ * run_alone() - scenario.run: carry out scenario.body in a process of its own
+ * @c: the cell
+ *
+ * What hangs or dies costs one cell.  The body's @c lies in shared memory.
+ */
+void run_alone(struct cell *c);
+
+/** doing() - remember what is being tried, for the report if it never ends */
+void doing(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * await_child() - wait for the end of a process that holds pins
+ * @c: cell
+ * @pid: a child; all I/O that dm-delay holds back is let go while it lasts
+ * @what: for the sentence when it fails
+ *
+ * Return: true when it exited with status 0.
+ */
+bool await_child(struct cell *c, pid_t pid, const char *what);
+
+/* gup_ground.c */
+
+/** ground_open() - map, nothing is touched; false with the cell over */
+bool ground_open(struct ground *g, struct cell *c);
+
+/** ground_open_as() - likewise, with MAP_* bits; skips where MAP_SYNC is refused */
+bool ground_open_as(struct ground *g, struct cell *c, int flags);
+
+void ground_close(struct ground *g);
+
+/** ground_prove() - touch all of it by stores: exactly one fault for an entry */
+bool ground_prove(struct ground *g);
+
+/** ground_remap() - the mapping under test as if never touched, with @prot */
+bool ground_remap(struct ground *g, int prot);
+
+/** ground_fill() - TAG_MEMORY in a span and in a page on either side of it */
+void ground_fill(struct ground *g, const struct span *s);
+
+/**
+ * ground_check() - are the bytes of a span the right ones?
+ * @g: memory
+ * @s: span
+ * @tag: what is expected in it; around it TAG_MEMORY
+ *
+ * Return: false with the cell failed.
+ */
+bool ground_check(struct ground *g, const struct span *s, uint16_t tag);
+
+/** ground_bytes() - are these the bytes of @tag at @off of the mapping? */
+bool ground_bytes(struct ground *g, const char *what, const void *buf, size_t off, size_t len,
+		  uint16_t tag);
+
+/** ground_spans() - the spans of a mapping; ends with an entry without a name */
+const struct span *ground_spans(const struct ground *g, const struct pin_method *m);
+
+/** ground_pages() - two pages across a page boundary, for cells with one span */
+struct span ground_pages(const struct ground *g);
+
+/** hold_init() - nothing is opened or taken */
+void hold_init(struct hold *h, struct ground *g, const struct pin_method *m, struct span s);
+
+/**
+ * hold_take() - fill the memory, take the pin, prove it
+ * @h: initialised
+ * @hold_ns: for a pin that a clock ends; 0: let it be over at once
+ *
+ * Return: false with the cell over, or with @h->over set; the pin is closed then.
+ */
+bool hold_take(struct hold *h, uint64_t hold_ns);
+
+/** hold_live() - expect that the pin is still out; a clock's may be over */
+bool hold_live(struct hold *h);
+
+/** hold_release() - let go; right bytes at both ends, balanced counters */
+bool hold_release(struct hold *h);
+
+/** hold_end() - let go, but keep the pin's other end for a look, until hold_drop() */
+bool hold_end(struct hold *h);
+
+/** hold_drop() - let go in whatever state; for the way out of a failed cell */
+void hold_drop(struct hold *h);
+
+/** hold_round() - take and release */
+bool hold_round(struct ground *g, const struct pin_method *m, struct span s);
+
+/**
+ * expect_balance() - expect that all pins taken since are given back
+ * @c: cell
+ * @before: counters from before
+ * @what: for the sentence
+ *
+ * Waits HEALTH_SETTLE_NS for what comes by a work queue or RCU.
+ *
+ * Return: false with the cell failed.
+ */
+bool expect_balance(struct cell *c, const struct pin_counters *before, const char *what);
+
+/** plain_open() - the cell's method, opened for @len bytes; skips if it cannot */
+bool plain_open(struct cell *c, struct pin *pin, size_t len);
+
+/* bodies; gup_spans.c */
+void spans_fast(struct cell *c);
+void spans_slow(struct cell *c);
+void spans_both(struct cell *c);
+void spans_sync(struct cell *c);
+void thousand(struct cell *c);
+
+/* gup_vma.c */
+void munmap_held(struct cell *c);
+void mremap_held(struct cell *c);
+void mprotect_held(struct cell *c);
+void dontneed_held(struct cell *c);
+void fork_held(struct cell *c);
+void exec_held(struct cell *c);
+void exit_held(struct cell *c);
+void all_held(struct cell *c);
+
+/* gup_refusals.c */
+void undo_tail(struct cell *c);
+void readonly(struct cell *c);
+void register_or_refuse(struct cell *c);
+void refuse_map_private(struct cell *c);
+void refuse_misaligned(struct cell *c);
+void refuse_split_munmap(struct cell *c);
+void refuse_split_mremap(struct cell *c);
+
+/* gup_threads.c */
+void threads(struct cell *c);
+
+/* gup_files.c */
+
+/** ground_punch() - the file is a hole where it is mapped, its length stays */
+bool ground_punch(struct ground *g);
+
+void hole(struct cell *c);
+void hole_filled(struct cell *c);
+void unwritten(struct cell *c);
+void end_of_file(struct cell *c);
+void end_extended(struct cell *c);
+
+/* gup_sizes.c */
+void mixed_entries(struct cell *c);
+void two_sizes(struct cell *c);
+void smaller_again(struct cell *c);
+void fsync_two_sizes(struct cell *c);
+void fault_storm(struct cell *c);
+
+/* gup_copies.c */
+void private_pinned(struct cell *c);
+void private_race(struct cell *c);
+void reflink_pinned(struct cell *c);
+void reflink_freed(struct cell *c);
+void copy_removed(struct cell *c);
+void with_fresh_pages(struct cell *c);
+void odirect_self(struct cell *c);
+void odirect_same_fs(struct cell *c);
+void odirect_other_fs(struct cell *c);
+
+/** with_other_fs() - scenario.run: a file on another DAX file system, then run_alone() */
+void with_other_fs(struct cell *c);
+
+#endif

@@ -1,0 +1,638 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who sees which bytes: private mappings and shared extents, of which a store makes
+ * a copy while a pin is out; and files that are read into, and written from, the
+ * mapping of a file.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gup/gup.h"
+
+#define TAG_LATER	0x4c41	/* stored into the file while the pin is out */
+
+/* As long as two threads need to meet a few hundred times. */
+#define RACE_NS		(NSEC_PER_SEC / 3)
+
+/* What does not wait may be slow on a loaded machine, but not so slow. */
+#define EARLY_NS	(3 * NSEC_PER_SEC)
+
+/* Room that is left alone, and the most files that the rest is given to. */
+#define REUSE_LEAST	(4u << 20)
+#define REUSE_FILES	8
+
+static const int rw = PROT_READ | PROT_WRITE;
+
+static bool is_sink(const struct cell *c)
+{
+	return c->method->flags & PIN_SINK;
+}
+
+static bool mapped_bytes(struct ground *g, const char *what, size_t off, size_t len,
+			 uint16_t tag)
+{
+	return ground_bytes(g, what, (char *)g->m.addr + off, off, len, tag);
+}
+
+/* a page in each mapping: the private one gets a copy, the file the other store */
+static void store_both(struct ground *g, const struct span *s)
+{
+	doing("storing to a private page with a pin out");
+	pattern_fill((char *)g->m.addr + s->off, g->page, TAG_STORE, g->m.off + s->off);
+	pattern_fill((char *)g->book.addr + s->off, s->len, TAG_LATER, g->m.off + s->off);
+}
+
+/* a child sees the private copy, and what it stores stays its own */
+static bool child_sees(struct ground *g, const struct span *s)
+{
+	size_t apart = s->off > 4 * g->page ? s->off - 4 * g->page : s->off + 8 * g->page;
+	pid_t pid;
+
+	doing("fork with a pin out");
+	pid = fork();
+	if (!pid) {
+		if (!is_sink(g->c))
+			mapped_bytes(g, "in a child, the private page", s->off, g->page,
+				     TAG_STORE);
+		pattern_fill((char *)g->m.addr + apart, g->page, TAG_STORE, g->m.off + apart);
+		_exit(0);
+	}
+	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+		return false;
+	return await_child(g->c, pid, "a child of a private mapping") &&
+	       mapped_bytes(g, "what a child stored to its own copy", apart, g->page, TAG_MEMORY);
+}
+
+/*
+ * The kernel reads: the pin is on the file's page.  A store to the private mapping
+ * makes a copy that the pin knows nothing of; stores to the file it sees.
+ */
+static void private_source(struct ground *g, struct hold *h)
+{
+	const struct span *s = &h->span;
+
+	store_both(g, s);
+	if (!mapped_bytes(g, "the private page after its store", s->off, g->page, TAG_STORE) ||
+	    !child_sees(g, s) || !hold_end(h))
+		return;
+	ground_bytes(g, "what the pin on the file's pages read", h->pin.peer, s->off, s->len,
+		     TAG_LATER);
+	ground_check(g, s, TAG_LATER);
+	doing("madvise(MADV_DONTNEED) of the private mapping");
+	madvise(g->m.addr, g->m.len, MADV_DONTNEED);
+	mapped_bytes(g, "the private mapping without its copy", s->off, s->len, TAG_LATER);
+}
+
+/* the kernel writes: into copies of its own, never into the file */
+static void private_sink(struct ground *g, struct hold *h)
+{
+	const struct span *s = &h->span;
+
+	if (!child_sees(g, s) || !hold_end(h))
+		return;
+	mapped_bytes(g, "the private pages that the kernel wrote", s->off, s->len, TAG_SINK);
+	ground_check(g, s, TAG_MEMORY);
+}
+
+static void private_once(struct ground *g, const char *what, bool touched)
+{
+	struct span s = ground_pages(g), around = ground_pages(g);
+	struct hold h;
+
+	s.name = what;
+	around.off -= 6 * g->page;
+	around.len += 16 * g->page;
+	ground_fill(g, &around);
+	if (!ground_remap(g, rw))
+		return;
+	if (touched)
+		daxmap_touch(&g->m, s.off, s.len, false, NULL);
+	hold_init(&h, g, g->c->method, s);
+	if (!hold_take(&h, 0))
+		return;
+	if (is_sink(g->c))
+		private_sink(g, &h);
+	else
+		private_source(g, &h);
+	hold_drop(&h);
+	if (!cell_over(g->c))
+		expect_balance(g->c, &h.before, what);
+}
+
+void private_pinned(struct cell *c)
+{
+	struct ground g;
+
+	if (ground_open_as(&g, c, MAP_PRIVATE)) {
+		private_once(&g, "a private mapping, not touched", false);
+		if (!cell_over(c))
+			private_once(&g, "a private mapping that was loaded from", true);
+	}
+	ground_close(&g);
+}
+
+/**
+ * struct race - two threads on one private page
+ * @g: memory
+ * @end: when they stop, CLOCK_MONOTONIC
+ */
+struct race {
+	struct ground *g;
+	uint64_t end;
+};
+
+static void *forget(void *arg)
+{
+	struct race *r = arg;
+
+	while (timeline_now() < r->end)
+		madvise(r->g->m.addr, r->g->page, MADV_DONTNEED);
+	return NULL;
+}
+
+/*
+ * A store to a private page makes a copy of it, and all the other words of that are
+ * the file's, also when the page is taken out of the mapping meanwhile.
+ *
+ * Guards c3e5ea6ee574 ("mm: avoid data corruption on CoW fault into PFN-mapped
+ * VMA").
+ */
+void private_race(struct cell *c)
+{
+	struct span s = { "a private page", 0, 0 };
+	struct race r = { .end = timeline_now() + RACE_NS };
+	unsigned long rounds = 0;
+	struct ground g;
+	pthread_t thread;
+
+	if (!ground_open_as(&g, c, MAP_PRIVATE))
+		goto out;
+	s.len = g.page;
+	ground_fill(&g, &s);
+	r.g = &g;
+	if (!expect_ok(c, -pthread_create(&thread, NULL, forget, &r), "starting a thread", ""))
+		goto out;
+	doing("storing to a private page that another thread forgets");
+	while (timeline_now() < r.end && !cell_over(c)) {
+		/* the first word gets its own value: only copying can go wrong */
+		*(volatile uint64_t *)g.m.addr = pattern_word(TAG_MEMORY, g.m.off);
+		mapped_bytes(&g, s.name, 0, g.page, TAG_MEMORY);
+		rounds++;
+	}
+	pthread_join(thread, NULL);
+	note(c, "%lu rounds", rounds);
+	ground_check(&g, &s, TAG_MEMORY);
+out:
+	ground_close(&g);
+}
+
+static bool make_twin(struct ground *g, int *twin)
+{
+	char path[VICTIM_PATH + 8];
+
+	snprintf(path, sizeof(path), "%s.twin", g->c->v.node);
+	*twin = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return expect(g->c, VERDICT_FAILED, *twin >= 0, "a twin file: %s", strerror(errno));
+}
+
+static bool clone_file(struct ground *g, int twin)
+{
+	doing("sharing the extents");
+	if (!ioctl(twin, FICLONE, g->book.fd))
+		return true;
+	if (errno == EOPNOTSUPP || errno == EINVAL)
+		skip(g->c, "no shared extents with DAX here: %s", strerror(errno));
+	else
+		expect(g->c, VERDICT_FAILED, false, "sharing the extents: %s", strerror(errno));
+	return false;
+}
+
+/* a file with a pin on an extent that it shares with its twin */
+static bool shared_open(struct ground *g, struct hold *h, struct cell *c, int *twin)
+{
+	*twin = -1;
+	if (!ground_open(g, c) || !make_twin(g, twin))
+		return false;
+	hold_init(h, g, c->method, ground_pages(g));
+	h->as_is = true;
+	ground_fill(g, &h->span);
+	return clone_file(g, *twin) && hold_take(h, 0);
+}
+
+static void shared_close(struct ground *g, int twin)
+{
+	if (twin >= 0)
+		close(twin);
+	ground_close(g);
+}
+
+static bool twin_bytes(struct ground *g, int twin, const struct span *s)
+{
+	char *buf = malloc(s->len);
+	bool good;
+
+	doing("reading the twin");
+	good = expect(g->c, VERDICT_FAILED,
+		      buf && pread(twin, buf, s->len, g->m.off + s->off) == (ssize_t)s->len,
+		      "reading the twin: %s", strerror(errno)) &&
+	       ground_bytes(g, "the twin file", buf, s->off, s->len, TAG_MEMORY);
+	free(buf);
+	return good;
+}
+
+/*
+ * A pin that reads is on the extent that both files share: stores to one file go to
+ * a copy, and the pin sees none of them.
+ */
+static void reflink_source(struct ground *g, struct hold *h)
+{
+	const struct span *s = &h->span;
+	struct span first = { s->name, s->off, g->page };
+
+	doing("storing to a shared extent with a pin out");
+	pattern_fill((char *)g->m.addr + s->off, g->page, TAG_STORE, g->m.off + s->off);
+	/* through a mapping from before the extents were shared, too */
+	pattern_fill((char *)g->book.addr + s->off + g->page, g->page, TAG_STORE,
+		     g->m.off + s->off + g->page);
+	if (!ground_check(g, s, TAG_STORE) ||
+	    !mapped_bytes(g, "the mapping after its store", first.off, s->len, TAG_STORE) ||
+	    !hold_end(h))
+		return;
+	ground_bytes(g, "what the pin on the shared extent read", h->pin.peer, s->off, s->len,
+		     TAG_MEMORY);
+}
+
+/* a new file that is stored to page by page; false when there is no room for one */
+static bool reuse_once(struct ground *g, int nr)
+{
+	const struct fsdax *f = &g->c->guard->fs[0];
+	char name[16], path[VICTIM_PATH], why[VICTIM_WHY];
+	struct daxmap m;
+	struct statvfs st;
+	size_t bytes = 0;
+
+	snprintf(name, sizeof(name), "next%d", nr);
+	if (!statvfs(f->dir, &st))
+		bytes = (size_t)st.f_bavail * st.f_frsize;
+	/* all there is, or half of it, and so on; stores need some room besides */
+	for (; bytes > REUSE_LEAST; bytes /= 2) {
+		bytes = bytes / REUSE_LEAST * REUSE_LEAST;
+		if (!fsdax_file(f, name, bytes, path, sizeof(path), why, sizeof(why)))
+			break;
+		unlink(path);
+	}
+	if (bytes <= REUSE_LEAST ||
+	    !expect_ok(g->c, daxmap_open(&m, path, DAXMAP_PMD, 0, bytes, rw),
+		       "mapping the next file", ""))
+		return false;
+	daxmap_touch(&m, 0, m.len, true, NULL);
+	daxmap_close(&m);
+	return true;
+}
+
+static void give_back(struct ground *g, int twin)
+{
+	char path[VICTIM_PATH + 8];
+
+	if (!expect(g->c, VERDICT_FAILED, !ftruncate(twin, 0) && !ftruncate(g->m.fd, 0) &&
+		    !syncfs(twin), "giving the blocks back: %s", strerror(errno)))
+		return;
+	doing("storing to the files that get the blocks");
+	for (int nr = 0; nr < REUSE_FILES && reuse_once(g, nr); nr++)
+		;
+	doing("giving those back as well");
+	for (int nr = 0; nr < REUSE_FILES; nr++) {
+		snprintf(path, sizeof(path), "%s/next%d", g->c->guard->fs[0].dir, nr);
+		unlink(path);
+	}
+}
+
+/*
+ * What was shared, or made a copy of, serves the next file as if nothing had been.  A
+ * process of its own does it: for a page whose count is wrong it waits for ever.
+ *
+ * Guards 169004265860 ("fsdax: introduce page->share for fsdax in reflink mode"): pages
+ * that a copy went to were taken for the old file's when they had long been freed.
+ */
+static void reuse_blocks(struct ground *g, int twin)
+{
+	pid_t pid;
+
+	doing("giving the blocks back");
+	daxmap_unmap(&g->m);
+	daxmap_unmap(&g->book);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		give_back(g, twin);
+		_exit(0);
+	}
+	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+		return;
+	guard_add_holder(g->c->guard, pid);
+	if (await_child(g->c, pid, "giving back what was shared"))
+		guard_drop_holder(g->c->guard, pid);
+}
+
+/*
+ * Guards f80e1668888f ("fsdax: invalidate pages when CoW") and the pages' owner, of
+ * which a shared extent has several.
+ */
+void reflink_pinned(struct cell *c)
+{
+	struct ground g;
+	struct hold h;
+	int twin;
+
+	if (!shared_open(&g, &h, c, &twin))
+		goto out;
+	if (!is_sink(c))
+		reflink_source(&g, &h);
+	else if (hold_end(&h))
+		ground_check(&g, &h.span, TAG_SINK);
+	hold_drop(&h);
+	if (!cell_over(c) && expect_balance(c, &h.before, "a shared extent"))
+		twin_bytes(&g, twin, &h.span);
+	reuse_blocks(&g, twin);
+out:
+	shared_close(&g, twin);
+}
+
+/* a process that has to wait for the pin must not have ended */
+static void watch_truncate(struct cell *c, pid_t pid)
+{
+	const struct timespec poll = { .tv_nsec = 10 * NSEC_PER_MSEC };
+	uint64_t end = timeline_now() + EARLY_NS;
+	siginfo_t info = { 0 };
+
+	doing("watching truncate");
+	while (!info.si_pid && timeline_now() < end) {
+		if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT))
+			break;
+		nanosleep(&poll, NULL);
+	}
+	if (!expect(c, VERDICT_RETURNED_EARLY, !info.si_pid,
+		    "truncate returned although what it freed is pinned; expected to wait"))
+		c->guard->fs_spoiled = true;
+}
+
+/* the pin's file has a copy by now, and the extent belongs to the twin alone */
+static void free_twin(struct ground *g, struct hold *h, int twin)
+{
+	pid_t pid;
+
+	doing("storing to a shared extent with a pin out");
+	pattern_fill((char *)g->m.addr + h->span.off, h->span.len, TAG_STORE,
+		     g->m.off + h->span.off);
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(ftruncate(twin, 0) ? 1 : 0);
+	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+		return;
+	guard_add_holder(g->c->guard, pid);
+	watch_truncate(g->c, pid);
+	hold_end(h);
+	await_child(g->c, pid, "truncate of the other file");
+	guard_drop_holder(g->c->guard, pid);
+}
+
+/*
+ * Who frees an extent has to wait for pins on it, also for those that were taken by
+ * way of another file with which it was shared.
+ */
+void reflink_freed(struct cell *c)
+{
+	struct ground g;
+	struct hold h;
+	int twin;
+
+	if (shared_open(&g, &h, c, &twin)) {
+		free_twin(&g, &h, twin);
+		hold_drop(&h);
+		reuse_blocks(&g, twin);
+	}
+	shared_close(&g, twin);
+}
+
+static bool move(struct ground *g, const char *what, ssize_t n, size_t len)
+{
+	return expect(g->c, VERDICT_FAILED, n == (ssize_t)len, "%s: %zd of %zu bytes: %s", what, n,
+		      len, n < 0 ? strerror(errno) : "short");
+}
+
+/* the bytes at @at of a file, which are those of @off of the mapping */
+static bool other_bytes(struct ground *g, const char *what, int fd, off_t at, size_t off,
+			size_t len)
+{
+	void *buf = malloc(len);
+	bool good;
+
+	good = move(g, what, buf ? pread(fd, buf, len, at) : -1, len) &&
+	       ground_bytes(g, what, buf, off, len, TAG_MEMORY);
+	free(buf);
+	return good;
+}
+
+/**
+ * struct transfer - one write from the mapping, and one read into it
+ * @g: memory
+ * @fd: the other file, or the same
+ * @at: offset in that file
+ * @to: what is read comes to this offset of the mapping
+ */
+struct transfer {
+	struct ground *g;
+	int fd;
+	off_t at;
+	size_t to;
+};
+
+static bool to_and_fro(const struct transfer *t, const struct span *s, bool touched)
+{
+	struct ground *g = t->g;
+	char *base;
+
+	ground_fill(g, s);
+	if (!ground_remap(g, rw))
+		return false;
+	base = g->m.addr;
+	if (touched)
+		daxmap_touch(&g->m, 0, g->m.len, true, NULL);
+	doing("%s: writing a file from the mapping of a file", s->name);
+	if (!move(g, "writing from the mapping", pwrite(t->fd, base + s->off, s->len, t->at),
+		  s->len) ||
+	    !other_bytes(g, "what was written from the mapping", t->fd, t->at, s->off, s->len))
+		return false;
+	if (!touched && !ground_remap(g, rw))
+		return false;
+	doing("%s: reading a file into the mapping of a file", s->name);
+	return move(g, "reading into the mapping", pread(t->fd, base + t->to, s->len, t->at),
+		    s->len) &&
+	       ground_bytes(g, "what was read into the mapping", base + t->to, s->off, s->len,
+			    TAG_MEMORY) &&
+	       ground_bytes(g, "what was read, seen elsewhere", (char *)g->book.addr + t->to,
+			    s->off, s->len, TAG_MEMORY);
+}
+
+/*
+ * Guards 17d9c15c9b9e ("fsdax: Fix infinite loop in dax_iomap_rw()") by reading
+ * nothing.  Of what overlaps nothing but its end is promised.
+ */
+static bool odd_ones(const struct transfer *t, bool self)
+{
+	struct ground *g = t->g;
+	char *base = g->m.addr;
+
+	doing("reading and writing nothing");
+	if (!move(g, "reading nothing", pread(t->fd, base, 0, t->at), 0) ||
+	    !move(g, "writing nothing", pwrite(t->fd, base, 0, t->at), 0))
+		return false;
+	if (!self)
+		return true;
+	doing("writing a file from the very same bytes");
+	ground_fill(g, &(struct span){ "the very same bytes", 0, 2 * g->page });
+	return ground_remap(g, rw) &&
+	       move(g, "writing the very same bytes",
+		    pwrite(t->fd, g->m.addr, 2 * g->page, g->m.off), 2 * g->page) &&
+	       mapped_bytes(g, "bytes written from themselves", 0, 2 * g->page, TAG_MEMORY) &&
+	       move(g, "writing bytes a page further",
+		    pwrite(t->fd, g->m.addr, 2 * g->page, g->m.off + g->page), 2 * g->page);
+}
+
+/*
+ * To and from a DAX file the kernel copies, with locks of that file held, and meets
+ * faults on the mapping: they may want the same locks.
+ */
+static void odirect(struct cell *c, const char *path, bool self)
+{
+	struct transfer t = { .fd = -1 };
+	struct span spans[3];
+	struct ground g;
+
+	if (!ground_open(&g, c))
+		goto out;
+	t.g = &g;
+	t.fd = open(path, O_RDWR | O_DIRECT | O_CREAT | O_CLOEXEC, 0600);
+	if (!expect(c, VERDICT_FAILED, t.fd >= 0, "opening %s: %s", path, strerror(errno)))
+		goto out;
+	spans[0] = (struct span){ "a page", 2 * g.page, g.page };
+	spans[1] = ground_pages(&g);
+	spans[2] = (struct span){ "a large entry's length", g.page, 512 * g.page };
+	for (size_t i = 0; i < 2 * ARRAY_LEN(spans) && !cell_over(c); i++) {
+		const struct span *s = &spans[i / 2];
+
+		/* all apart; in the same file before the mapping, if it has room there */
+		t.to = s->off + s->len + 4 * g.page;
+		t.at = i * g.page;
+		if (self && !g.m.off)
+			t.at = t.to + s->len + 4 * g.page;
+		fallocate(t.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, t.at, s->len);
+		to_and_fro(&t, s, i % 2);
+	}
+	if (!cell_over(c))
+		odd_ones(&t, self);
+out:
+	if (t.fd >= 0)
+		close(t.fd);
+	ground_close(&g);
+}
+
+void odirect_self(struct cell *c)
+{
+	odirect(c, c->v.node, true);
+}
+
+void odirect_same_fs(struct cell *c)
+{
+	char path[VICTIM_PATH + 8];
+
+	snprintf(path, sizeof(path), "%s.too", c->v.node);
+	odirect(c, path, false);
+}
+
+/* made before the body's process is: only the program itself asks for namespaces */
+static char other_path[VICTIM_PATH];
+
+/* a page in each entry is shared, stored to, and so a copy */
+static bool copy_parts(struct cell *c, struct daxmap *m, int twin)
+{
+	size_t page = sysconf(_SC_PAGESIZE), entry = daxmap_bytes(c->size);
+
+	for (size_t off = 0; off < m->len; off += entry > page ? entry : m->len / 2) {
+		loff_t from = off, to = off;
+		volatile char *at = (char *)m->addr + off;
+
+		*at = 'o';
+		if (copy_file_range(m->fd, &from, twin, &to, page, 0) != (ssize_t)page) {
+			expect(c, VERDICT_FAILED, false, "copy_file_range(): %s", strerror(errno));
+			return false;
+		}
+		*at = 'n';
+	}
+	return true;
+}
+
+/*
+ * A part of an entry becomes a copy, and the file is removed.  Whatever the file system
+ * counts for a large entry it has to count for what takes its place: clear_inode() is
+ * sure that nothing is left, with BUG_ON().
+ */
+void copy_removed(struct cell *c)
+{
+	struct ground g = { .c = c };
+	struct daxmap m;
+	int twin = -1, ret;
+
+	if (!cell_fresh_pages(c) || !make_twin(&g, &twin))
+		return;
+	ret = daxmap_open(&m, c->v.node, c->size, 0, c->v.size, rw);
+	if (expect_ok(c, ret, "mapping the file", "") && copy_parts(c, &m, twin)) {
+		daxmap_close(&m);
+		close(twin);
+		cell_remove_file(c);
+		return;
+	}
+	daxmap_close(&m);
+	close(twin);
+}
+
+/*
+ * What becomes of a page that was shared depends on the kernel, and on what became of
+ * it before: nobody has had these, and nobody gets them.
+ */
+void with_fresh_pages(struct cell *c)
+{
+	if (!cell_fresh_pages(c))
+		return;
+	run_alone(c);
+	if (c->verdict != VERDICT_PASS)
+		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
+}
+
+void with_other_fs(struct cell *c)
+{
+	char why[VICTIM_WHY] = "";
+	int ret = memory_other(c->guard, 0, other_path, sizeof(other_path), why, sizeof(why));
+
+	if (ret)
+		skip(c, "no second DAX file system: %s", why[0] ? why : strerror(-ret));
+	else
+		run_alone(c);
+}
+
+void odirect_other_fs(struct cell *c)
+{
+	odirect(c, other_path, false);
+}

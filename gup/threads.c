@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Threads that fault, pin, unpin and unmap the same entry.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gup/gup.h"
+#include "lib/random.h"
+
+/* DAX_TEST_TIME asks for more */
+#define SECONDS		1.0
+
+/* what small entries are unmapped by: half of their mapping */
+#define ARENA_BYTES	(2u << 20)
+
+#define PINNERS		3
+#define METHODS		32
+
+/**
+ * struct crowd - what the threads share
+ * @g: memory
+ * @arena: bytes of its mapping that they fight over: an entry, 2 MiB of small ones
+ * @methods: methods that work here
+ * @nr: number of them
+ * @end: when they stop, CLOCK_MONOTONIC
+ * @file: an anonymous file: the kernel faults by reading from and writing to it
+ * @wrong: a pin got wrong bytes
+ */
+struct crowd {
+	struct ground g;
+	size_t arena;
+	const struct pin_method *methods[METHODS];
+	unsigned int nr;
+	uint64_t end;
+	int file;
+	atomic_bool wrong;
+};
+
+/**
+ * struct worker - one thread
+ * @crowd: all of them
+ * @id: number; its page of the entry, which only its pins write
+ * @rnd: its own random numbers
+ * @rounds: how often it got round
+ * @pins: pins that were taken
+ * @strange: an error that no race explains; 0 if there was none
+ * @method: what gave it
+ */
+struct worker {
+	pthread_t thread;
+	struct crowd *crowd;
+	unsigned int id;
+	uint64_t rnd;
+	unsigned long rounds;
+	unsigned long pins;
+	int strange;
+	const char *method;
+};
+
+static bool go_on(const struct worker *w)
+{
+	return timeline_now() < w->crowd->end;
+}
+
+/* the page that one thread pins; the mapping's first page belongs to nobody */
+static size_t own_page(const struct crowd *crowd, unsigned int id)
+{
+	size_t page = crowd->g.page;
+
+	return crowd->arena / PINNERS * id / page * page + 2 * page;
+}
+
+/* what a hole in the mapping may be answered by */
+static bool by_race(int err)
+{
+	return err == -EFAULT || err == -EIO;
+}
+
+static void pin_once(struct worker *w, const struct pin_method *m)
+{
+	struct ground *g = &w->crowd->g;
+	size_t off = own_page(w->crowd, w->id);
+	struct pin pin;
+	int ret;
+
+	memset(&pin, 0, sizeof(pin));
+	ret = pin_open(&pin, m, &g->c->guard->targets, g->page);
+	if (ret)
+		goto out;
+	if (m->flags & PIN_SINK) {
+		ret = pin_prepare(&pin);
+		/* the word that is there already: others' pins read this page */
+		if (!ret)
+			pattern_fill(pin.peer, g->page, TAG_MEMORY, g->m.off + off);
+	}
+	ret = ret ?: pin_take(&pin, (char *)g->m.addr + off, g->page);
+	if (!ret) {
+		w->pins++;
+		ret = pin_release(&pin);
+	}
+	if (!ret && m->flags & PIN_SOURCE &&
+	    pattern_check(pin.peer, g->page, TAG_MEMORY, g->m.off + off, NULL))
+		w->crowd->wrong = true;
+out:
+	pin_close(&pin);
+	if (ret && !by_race(ret)) {
+		w->strange = ret;
+		w->method = m->name;
+	}
+}
+
+static void *pinner(void *arg)
+{
+	struct worker *w = arg;
+
+	while (go_on(w) && !w->strange) {
+		pin_once(w, w->crowd->methods[random_next(&w->rnd) % w->crowd->nr]);
+		w->rounds++;
+	}
+	return NULL;
+}
+
+/* faults by the kernel's copies, which say EFAULT where a touch would be a signal */
+static void *faulter(void *arg)
+{
+	struct worker *w = arg;
+	struct crowd *crowd = w->crowd;
+	struct ground *g = &crowd->g;
+
+	while (go_on(w)) {
+		size_t off = random_next(&w->rnd) % (crowd->arena / g->page) * g->page;
+		uint64_t *at = (uint64_t *)((char *)g->m.addr + off);
+
+		if (random_next(&w->rnd) % 2)
+			w->pins += pwrite(crowd->file, at, sizeof(*at), 64) == sizeof(*at);
+		else
+			/* into the last word of a page that no pin lies on */
+			w->pins += pread(crowd->file, (char *)g->m.addr + g->page - 8, 8, 0) == 8;
+		w->rounds++;
+	}
+	return NULL;
+}
+
+static void *unmapper(void *arg)
+{
+	struct worker *w = arg;
+	struct ground *g = &w->crowd->g;
+	size_t len = w->crowd->arena;
+
+	while (go_on(w)) {
+		bool hole = random_next(&w->rnd) % 3;
+		int how = hole ? MAP_FIXED_NOREPLACE : MAP_FIXED;
+
+		/*
+		 * A hole, not PROT_NONE, which /proc/self/mem disregards.  Nobody
+		 * else's memory comes there: the kernel goes from the top down,
+		 * and above the mapping there are gigabytes.
+		 */
+		if (hole)
+			munmap(g->m.addr, len);
+		else
+			madvise(g->m.addr, len, MADV_DONTNEED);
+		if (hole && random_next(&w->rnd) % 2)
+			usleep(random_next(&w->rnd) % 500);
+		if (mmap(g->m.addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, g->m.fd,
+			 g->m.off) == MAP_FAILED) {
+			w->strange = -errno;
+			w->method = "mmap";
+			break;
+		}
+		w->rounds++;
+		usleep(random_next(&w->rnd) % 2000);
+	}
+	return NULL;
+}
+
+/*
+ * dm-delay lets go of all I/O at once, at a command that one thread at a time may
+ * give: its pins are no good for several threads.
+ */
+static bool by_command(const struct pin_method *m)
+{
+	return (m->flags & (PIN_HELD | PIN_TIMED | PIN_LONGTERM | PIN_OUTLIVES)) == PIN_HELD;
+}
+
+/* methods that this kernel and machine let pin this memory */
+static void find_methods(struct crowd *crowd)
+{
+	struct ground *g = &crowd->g;
+
+	for (const struct pin_method *m = pin_methods; m->name; m++) {
+		struct pin pin;
+		int ret;
+
+		/* and what may never be given back belongs into cells of its own */
+		if (by_command(m) || m->flags & PIN_LOST)
+			continue;
+		memset(&pin, 0, sizeof(pin));
+		doing("trying %s", m->name);
+		ret = pin_open(&pin, m, &g->c->guard->targets, g->page);
+		ret = ret ?: pin_take(&pin, g->m.addr, g->page);
+		ret = ret ?: pin_release(&pin);
+		pin_close(&pin);
+		if (!ret && crowd->nr < METHODS)
+			crowd->methods[crowd->nr++] = m;
+	}
+}
+
+static void run_crowd(struct crowd *crowd, uint64_t seed)
+{
+	static void *(*const roles[])(void *) = { pinner, pinner, pinner, faulter, unmapper };
+	struct worker workers[ARRAY_LEN(roles)] = { 0 };
+	struct cell *c = crowd->g.c;
+	size_t started = 0;
+
+	doing("fault, pin, unpin and unmap in many places");
+	crowd->end = timeline_now() + suite_seconds(SECONDS) * NSEC_PER_SEC;
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++, started++) {
+		workers[i].crowd = crowd;
+		workers[i].id = i % PINNERS;
+		workers[i].rnd = (seed + i) * 0x9e3779b97f4a7c15ull ?: 1;
+		if (!expect_ok(c, -pthread_create(&workers[i].thread, NULL, roles[i], &workers[i]),
+			       "starting a thread", ""))
+			break;
+	}
+	for (size_t i = 0; i < started; i++) {
+		struct worker *w = &workers[i];
+
+		pthread_join(w->thread, NULL);
+		note(c, "thread %zu: %lu rounds, %lu of them met memory", i, w->rounds, w->pins);
+		expect(c, VERDICT_FAILED, !w->strange, "%s: %s; expected success or %s",
+		       w->method, strerror(-w->strange), strerror(EFAULT));
+		expect(c, VERDICT_FAILED, w->rounds, "thread %zu never got round", i);
+	}
+}
+
+/*
+ * Guards the fast walk's second look: what it pinned may have been unmapped
+ * meanwhile, and then has to be let go again.
+ */
+void threads(struct cell *c)
+{
+	struct pin_counters before = { 0 };
+	struct crowd crowd = { .file = -1 };
+	struct ground *g = &crowd.g;
+	uint64_t seed = suite_seed();
+	struct span own[PINNERS];
+
+	if (!ground_open(g, c) || !ground_prove(g))
+		goto out;
+	crowd.file = memfd_create("gup_devdax", MFD_CLOEXEC);
+	if (!expect(c, VERDICT_FAILED, crowd.file >= 0 && !ftruncate(crowd.file, 4096),
+		    "an anonymous file: %s", strerror(errno)))
+		goto out;
+	note(c, "DAX_TEST_SEED=%" PRIu64, seed);
+	/* before any: what AF_XDP lets go is unpinned by a work queue, later */
+	pin_counters_read(&before);
+	find_methods(&crowd);
+	note(c, "%u methods", crowd.nr);
+	if (!expect(c, VERDICT_FAILED, crowd.nr, "no method can pin this memory"))
+		goto out;
+	crowd.arena = g->entry < ARENA_BYTES ? ARENA_BYTES : g->entry;
+	for (unsigned int id = 0; id < PINNERS; id++) {
+		own[id] = (struct span){ "a thread's page", own_page(&crowd, id), g->page };
+		ground_fill(g, &own[id]);
+	}
+	run_crowd(&crowd, seed);
+	expect(c, VERDICT_WRONG_DATA, !crowd.wrong, "a pin got bytes of another place");
+	for (unsigned int id = 0; id < PINNERS; id++)
+		ground_check(g, &own[id], TAG_MEMORY);
+	expect_balance(c, &before, "when all have ended");
+out:
+	if (crowd.file >= 0)
+		close(crowd.file);
+	ground_close(g);
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a process does to its mapping, or to itself, while pins are out: nothing
+ * leaks, and the bytes still arrive.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gup/gup.h"
+
+/*
+ * A pin that a clock ends is tried with the same hold again, and if that was over
+ * too soon as well, the clock goes slower from then on, for the cells to come, too.
+ */
+#define HOLD_TRIES	4
+#define HOLD_SAME	2
+#define HOLD_SLOWER	4
+
+static const int rw = PROT_READ | PROT_WRITE;
+
+/* what is done while the pin is out; false with the cell failed */
+typedef bool (*disturb_fn)(struct hold *h);
+
+static bool munmap_it(struct hold *h)
+{
+	doing("munmap with a pin out");
+	return expect_ok(h->g->c, daxmap_unmap(&h->g->m), "munmap with a pin out", "");
+}
+
+/* one touch for each entry, at one page size: no more faults than entries */
+static bool still_mapped(struct hold *h, const char *after, bool write)
+{
+	struct ground *g = h->g;
+	unsigned long faults = 0, want = g->m.len / g->entry;
+
+	doing("touching all after %s", after);
+	for (size_t off = 0; off < g->m.len; off += g->entry) {
+		unsigned long n = 0;
+
+		daxmap_touch(&g->m, off, g->page, write, &n);
+		faults += n;
+		if (g->entry == g->page)
+			continue;
+		daxmap_touch(&g->m, off + g->entry - g->page, g->page, write, &n);
+		faults += n;
+	}
+	return expect(g->c, VERDICT_FAILED, faults <= want,
+		      "touching all after %s took %lu faults; expected at most %lu, one for each %s",
+		      after, faults, want, daxmap_name(g->c->size));
+}
+
+/* addresses may differ, but not what of the memory is seen in the mapping */
+static bool same_memory(struct hold *h, const char *after)
+{
+	struct ground *g = h->g;
+
+	/* the middle of each entry: the pin and its neighbours lie at a boundary */
+	for (size_t off = g->entry / 2; off < g->m.len; off += g->entry) {
+		uint64_t word = pattern_word(TAG_STORE, g->m.off + off);
+		uint64_t *here = (uint64_t *)((char *)g->m.addr + off);
+		uint64_t *there = (uint64_t *)((char *)g->book.addr + off);
+
+		if (off + 2 * g->page > h->span.off &&
+		    off < h->span.off + h->span.len + 2 * g->page)
+			continue;
+		__atomic_store_n(there, word, __ATOMIC_RELAXED);
+		if (!expect(g->c, VERDICT_WRONG_DATA,
+			    __atomic_load_n(here, __ATOMIC_RELAXED) == word,
+			    "after %s the mapping at 0x%zx is not the memory's 0x%zx",
+			    after, off, (size_t)g->m.off + off))
+			return false;
+	}
+	return true;
+}
+
+/* room for the mapping elsewhere, at an address of the same alignment */
+static char *other_place(const struct ground *g)
+{
+	size_t pud = daxmap_bytes(DAXMAP_PUD), room = g->m.len + 2 * pud;
+	uintptr_t base, want = (uintptr_t)g->m.addr % pud;
+	void *p;
+
+	p = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	munmap(p, room);
+	base = (uintptr_t)p / pud * pud + want;
+	return (char *)(base < (uintptr_t)p ? base + pud : base);
+}
+
+/*
+ * Guards 73d5e0629919 ("mremap: check if it's possible to split original vma")
+ * by its other side: what is aligned moves as a whole.
+ */
+static bool mremap_it(struct hold *h)
+{
+	struct ground *g = h->g;
+	char *to = other_place(g);
+	void *p;
+
+	if (!expect(g->c, VERDICT_FAILED, to, "no room to move to: %s", strerror(errno)))
+		return false;
+	doing("mremap with a pin out");
+	p = mremap(g->m.addr, g->m.len, g->m.len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	if (!expect(g->c, VERDICT_FAILED, p != MAP_FAILED, "mremap with a pin out: %s",
+		    strerror(errno)))
+		return false;
+	g->m.addr = p;
+	return still_mapped(h, "mremap", true) && same_memory(h, "mremap");
+}
+
+/* by the kernel's own store, which says EFAULT where ours would be a signal */
+static int store_by_kernel(int zero, void *to)
+{
+	return read(zero, to, sizeof(uint64_t)) < 0 ? -errno : 0;
+}
+
+static bool protect(struct ground *g, int prot)
+{
+	doing("mprotect with a pin out");
+	return expect(g->c, VERDICT_FAILED, !mprotect(g->m.addr, g->m.len, prot),
+		      "mprotect with a pin out: %s", strerror(errno));
+}
+
+static bool mprotect_it(struct hold *h)
+{
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	struct ground *g = h->g;
+	int ret;
+
+	if (!protect(g, PROT_READ))
+		return false;
+	/* at once: nothing else may have made the processor forget the old entry */
+	doing("storing to what is read-only");
+	ret = store_by_kernel(zero, g->m.addr);
+	close(zero);
+	if (!expect(g->c, VERDICT_FAILED, ret == -EFAULT,
+		    "a store after mprotect(PROT_READ): %s; expected %s",
+		    ret ? strerror(-ret) : "success", strerror(EFAULT)))
+		return false;
+	if (!still_mapped(h, "mprotect(PROT_READ)", false) ||
+	    !same_memory(h, "mprotect(PROT_READ)"))
+		return false;
+	return protect(g, rw) && still_mapped(h, "mprotect(PROT_WRITE)", true) &&
+	       same_memory(h, "mprotect(PROT_WRITE)");
+}
+
+static bool dontneed_it(struct hold *h)
+{
+	struct ground *g = h->g;
+
+	doing("madvise(MADV_DONTNEED) with a pin out");
+	if (!expect(g->c, VERDICT_FAILED, !madvise(g->m.addr, g->m.len, MADV_DONTNEED),
+		    "madvise(MADV_DONTNEED) with a pin out: %s", strerror(errno)))
+		return false;
+	return still_mapped(h, "MADV_DONTNEED", true) && same_memory(h, "MADV_DONTNEED");
+}
+
+/* a child touches all of the mapping, and exits */
+static bool fork_it(struct hold *h)
+{
+	struct ground *g = h->g;
+	pid_t pid;
+
+	doing("fork with a pin out");
+	pid = fork();
+	if (!pid) {
+		bool good = still_mapped(h, "fork, by the child,", true) &&
+			    same_memory(h, "fork, by the child,");
+
+		_exit(!good);
+	}
+	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+		return false;
+	if (!expect(g->c, VERDICT_FAILED, waitpid(pid, NULL, 0) == pid && !cell_over(g->c),
+		    "the child did not end well"))
+		return false;
+	return still_mapped(h, "fork", true);
+}
+
+/* everything in the time that a clock gives, the mapping's end last */
+static bool all_of_it(struct hold *h)
+{
+	return fork_it(h) && mprotect_it(h) && dontneed_it(h) && mremap_it(h) &&
+	       munmap_it(h);
+}
+
+/*
+ * One pin, the disturbance while it is out, and its end.  A pin that a clock
+ * ends may have been over before: then nothing is shown.
+ *
+ * Return: true when it was out all the while.
+ */
+static bool held_once(struct cell *c, disturb_fn disturb, uint64_t ns)
+{
+	struct ground g;
+	struct hold h;
+	bool out = true;
+
+	if (!ground_open(&g, c) || !ground_prove(&g))
+		goto out;
+	hold_init(&h, &g, c->method, ground_pages(&g));
+	if (!hold_take(&h, ns)) {
+		out = !h.over;
+		goto out;
+	}
+	if (disturb(&h) && hold_live(&h)) {
+		out = pin_live(&h.pin) == 1;
+		hold_release(&h);
+	} else {
+		hold_drop(&h);
+	}
+	/* the memory serves the next pin */
+	if (!cell_over(c) && ground_remap(&g, rw))
+		hold_round(&g, c->method, ground_pages(&g));
+out:
+	ground_close(&g);
+	return out;
+}
+
+/* 0 for a pin that no clock ends */
+static uint64_t clock_ns(const struct cell *c)
+{
+	return c->method->flags & PIN_TIMED ? c->guard->targets.slow_ns : 0;
+}
+
+/* after so many tries of which each was over too soon: is there to be another? */
+static bool try_again(const struct cell *c, int tries)
+{
+	struct pin_targets *t = &c->guard->targets;
+
+	if (tries >= HOLD_SAME && tries < HOLD_TRIES)
+		pin_targets_retime(t, HOLD_SLOWER * t->slow_ns);
+	return tries < HOLD_TRIES;
+}
+
+static void held(struct cell *c, disturb_fn disturb)
+{
+	bool out;
+	int tries = 0;
+
+	do {
+		out = held_once(c, disturb, clock_ns(c));
+	} while (!out && !cell_over(c) && try_again(c, ++tries));
+	if (!out)
+		skip(c, "the pin was over before it could be disturbed");
+}
+
+void munmap_held(struct cell *c)
+{
+	held(c, munmap_it);
+}
+
+void mremap_held(struct cell *c)
+{
+	held(c, mremap_it);
+}
+
+/*
+ * A mapping may be protected as a whole at every page size; 1 GiB entries need
+ * a function of their own for it (change_huge_pud()).
+ */
+void mprotect_held(struct cell *c)
+{
+	held(c, mprotect_it);
+}
+
+void dontneed_held(struct cell *c)
+{
+	held(c, dontneed_it);
+}
+
+void fork_held(struct cell *c)
+{
+	held(c, fork_it);
+}
+
+void all_held(struct cell *c)
+{
+	held(c, all_of_it);
+}
+
+/* how a process with a pin out ends */
+typedef void (*end_fn)(void);
+
+static void end_exit(void)
+{
+	_exit(0);
+}
+
+/* itself, listing its cells to nobody: ends soon and holds nothing */
+static void end_exec(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	dup2(null, STDOUT_FILENO);
+	execl("/proc/self/exe", "gup_devdax", "-l", NULL);
+	_exit(127);
+}
+
+/* the process: takes the pin, says so, ends in its way */
+static void __attribute__((noreturn)) die_with_pin(struct hold *h, int said, end_fn end)
+{
+	struct cell *c = h->g->c;
+	int tries = 0;
+	char byte = 0;
+
+	while (!hold_take(h, clock_ns(c))) {
+		if (h->over && try_again(c, ++tries))
+			continue;
+		if (h->over)
+			skip(c, "the pin was over before it could be seen");
+		_exit(1);
+	}
+	if (write(said, &byte, 1) != 1)
+		_exit(2);
+	close(said);
+	doing("ending with a pin out");
+	end();
+	_exit(3);
+}
+
+/* bytes that are still on their way get here, and then no others */
+static bool bytes_arrive(struct hold *h)
+{
+	uint16_t tag = h->method->flags & PIN_SINK ? h->tag : TAG_MEMORY;
+	const struct timespec poll = { .tv_nsec = NSEC_PER_MSEC };
+	char *at = (char *)h->g->book.addr + h->span.off;
+	uint64_t end = timeline_now() + HEALTH_SETTLE_NS;
+
+	if (!(h->method->flags & (PIN_SINK | PIN_SOURCE)))
+		return true;
+	doing("waiting for the bytes of a process that is gone");
+	while (pattern_check(at, h->span.len, tag, h->g->m.off + h->span.off, NULL) &&
+	       timeline_now() < end)
+		nanosleep(&poll, NULL);
+	return ground_check(h->g, &h->span, tag);
+}
+
+static void ended_with_pin(struct cell *c, end_fn end, const char *what)
+{
+	struct pin_counters before = { 0 };
+	struct ground g;
+	struct hold h;
+	int said[2];
+	char byte;
+	pid_t pid;
+
+	if (!ground_open(&g, c) || !ground_prove(&g))
+		goto out;
+	hold_init(&h, &g, c->method, ground_pages(&g));
+	if (!expect(c, VERDICT_FAILED, !pipe2(said, O_CLOEXEC), "pipe: %s", strerror(errno)))
+		goto out;
+	pin_counters_read(&before);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		close(said[0]);
+		die_with_pin(&h, said[1], end);
+	}
+	close(said[1]);
+	if (expect(c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno))) {
+		bool took;
+
+		guard_add_holder(c->guard, pid);
+		doing("%s: waiting for the process to take its pin", what);
+		took = read(said[0], &byte, 1) == 1;
+		if (took || !cell_over(c))
+			await_child(c, pid, what);
+		else
+			waitpid(pid, NULL, 0);
+		guard_drop_holder(c->guard, pid);
+	}
+	close(said[0]);
+	/* io_uring's I/O outlives its process */
+	if (c->guard->targets.delay[0])
+		pin_targets_flush(&c->guard->targets);
+	if (!cell_over(c) && bytes_arrive(&h) && expect_balance(c, &before, what))
+		hold_round(&g, c->method, ground_pages(&g));
+out:
+	ground_close(&g);
+}
+
+void exit_held(struct cell *c)
+{
+	ended_with_pin(c, end_exit, "exit with a pin out");
+}
+
+void exec_held(struct cell *c)
+{
+	ended_with_pin(c, end_exec, "exec with a pin out");
+}

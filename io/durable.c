@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What was called durable is there after the driver was away: what power cuts are to a
+ * machine (io_append.c), an unbind is to a running one.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/io.h"
+#include "lib/ns/level.h"
+
+/* Records of a cell. */
+#define RECORDS		200u
+
+static bool write_log(struct cell *c, const struct promise *m, void *slot)
+{
+	bool mapped = iopath_find(m->path)->flags & IOPATH_MAPS;
+	struct iopath p;
+	int ret = promise_ready(c->v.node, mapped);
+
+	if (!expect_ok(c, ret, "making the log", ""))
+		return false;
+	ret = promise_open(&p, m, c->v.node);
+	if (ret == -EOPNOTSUPP) {
+		skip(c, "%s: %s", m->name, p.why);
+		return false;
+	}
+	if (!expect_ok(c, ret, "opening the log", p.why))
+		return false;
+	for (uint64_t seq = 1; seq <= RECORDS && !ret; seq++)
+		ret = promise_write(&p, m, slot, seq);
+	iopath_close(&p);
+	return expect_ok(c, ret, "writing a record", "");
+}
+
+static void read_log(struct cell *c, void *slot)
+{
+	const struct promise way = {
+		.path = c->memory->bit == MEMORY_DEVDAX ? "mmap" : "buffered",
+	};
+	unsigned int lost = 0;
+	struct iopath p;
+	uint64_t first = 0;
+	int ret = promise_open(&p, &way, c->v.node), fate = 0;
+
+	if (!expect_ok(c, ret, "opening the log again", p.why))
+		return;
+	for (uint64_t seq = 1; seq <= RECORDS; seq++) {
+		ret = promise_look(&p, slot, seq);
+		if (ret && !lost++) {
+			first = seq;
+			fate = ret;
+		}
+	}
+	iopath_close(&p);
+	expect(c, VERDICT_WRONG_DATA, !lost,
+	       "%u of %u durable records are not there after %s; the first, %u: %s", lost,
+	       RECORDS, c->action->verb, (unsigned int)first, promise_fate(fate));
+}
+
+/* a driver above takes others along: only where all of them were offered */
+static bool may_take_away(struct cell *c)
+{
+	char why[VICTIM_WHY] = "";
+	int ret;
+
+	if (c->action->level == LEVEL_NONE)
+		return true;
+	ret = level_find(&c->v, c->action->level, why, sizeof(why));
+	ret = ret ?: level_offered(&c->guard->set, &c->v, c->action->level, why, sizeof(why));
+	if (ret) {
+		skip(c, "%s", why[0] ? why : strerror(-ret));
+		return false;
+	}
+	c->guard->victim = c->v;
+	c->guard->undo = c->action->undo;
+	return expect_ok(c, guard_drop_fs(c->guard), "unmounting what is mounted", "");
+}
+
+static bool away_and_back(struct cell *c)
+{
+	struct fsdax *f = &c->guard->fs[0];
+	bool file = c->memory->bit & MEMORY_FILES;
+	char why[VICTIM_WHY] = "";
+	int ret = file ? fsdax_unmount(f) : 0;
+
+	if (file && !ret)
+		ret = fsdax_check(f, why, sizeof(why));
+	if (!expect_ok(c, ret == -ENOENT ? 0 : ret, "the file system", why))
+		return false;
+	ret = guard_bind_call(c->guard, c->action->run);
+	ret = ret ?: guard_bind_call(c->guard, c->action->undo);
+	if (!ret && c->guard->undo)
+		ret = guard_again(c->guard, why, sizeof(why));
+	if (!expect_ok(c, ret, c->action->name, why))
+		return false;
+	c->v = c->guard->victim;
+	return !file || expect_ok(c, fsdax_mount(f), "mounting it again", "");
+}
+
+void kept(struct cell *c)
+{
+	const struct promise *m = promise_find(c->scenario->pin_word);
+	void *slot = io_buffer(c, RECORD_SLOT);
+	uint64_t seq;
+
+	if (!slot)
+		return;
+	record_make(slot, 1);
+	if (record_check(slot, &seq) == -EOPNOTSUPP)
+		skip(c, "built without zlib: no checksums");
+	else if (may_take_away(c) && write_log(c, m, slot) && away_and_back(c))
+		read_log(c, slot);
+	free(slot);
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where a file has no bytes yet: holes, unwritten extents, behind the end, and what
+ * was there before the file was cut and grew again.  All of it reads as zeroes, by
+ * every way and at once; entry 33 of the history is a mapping that went on showing
+ * the zero page after a write.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/io.h"
+
+/* of the file, in pages */
+#define PAGES		8
+#define WRITTEN		3	/* this one is written, those around it are not */
+
+struct gaps {
+	struct ways w;
+	struct iopath *p;
+	int fd;
+	size_t page;
+	unsigned char *buf;
+};
+
+static bool read_by(struct gaps *g, struct iopath *by, size_t off, size_t len)
+{
+	int ret = iopath_read(by, off, g->buf, len);
+
+	return expect(g->w.c, VERDICT_FAILED, !ret, "reading %zu bytes at %#zx by %s: %s", len,
+		      off, by->method->name, strerror(-ret));
+}
+
+/* whole pages that nobody has written since */
+static bool all_zero(struct gaps *g, size_t off, size_t len, const char *what)
+{
+	for (unsigned int i = 0; i < g->w.nr; i++) {
+		size_t bad = 0;
+
+		if (!read_by(g, &g->w.path[i], off, len))
+			return false;
+		while (bad < len && !g->buf[bad])
+			bad++;
+		if (!expect(g->w.c, VERDICT_WRONG_DATA, bad == len,
+			    "%s: %s reads %#x at %#zx; expected zeroes", what,
+			    g->w.path[i].method->name, bad < len ? g->buf[bad] : 0, off + bad))
+			return false;
+	}
+	return true;
+}
+
+static bool all_written(struct gaps *g, size_t off, size_t len, const char *what)
+{
+	for (unsigned int i = 0; i < g->w.nr; i++) {
+		ssize_t bad;
+
+		if (!read_by(g, &g->w.path[i], off, len))
+			return false;
+		bad = io_wrong(g->buf, off, len, WRITTEN);
+		if (!expect(g->w.c, VERDICT_WRONG_DATA, bad < 0,
+			    "%s: %s reads %#x at %#zx; expected %#x", what,
+			    g->w.path[i].method->name, bad < 0 ? 0 : g->buf[bad - off], bad,
+			    io_byte(bad, WRITTEN)))
+			return false;
+	}
+	return true;
+}
+
+static bool resize(struct gaps *g, off_t len)
+{
+	return expect_ok(g->w.c, ftruncate(g->fd, len) ? -errno : 0, "ftruncate()", "");
+}
+
+static bool range(struct gaps *g, int mode, size_t off, size_t len, const char *what)
+{
+	return expect_ok(g->w.c, fallocate(g->fd, mode, off, len) ? -errno : 0, what, "");
+}
+
+/* one page in the middle is written where every mapping has seen that there is none */
+static bool write_middle(struct gaps *g, const char *what)
+{
+	size_t at = WRITTEN * g->page;
+	int ret;
+
+	if (!all_zero(g, 0, PAGES * g->page, what))
+		return false;
+	io_fill(g->buf, at, g->page, WRITTEN);
+	ret = iopath_write(g->p, at, g->buf, g->page);
+	return expect(g->w.c, VERDICT_FAILED, !ret, "%s: writing by %s: %s", what,
+		      g->p->method->name, strerror(-ret)) &&
+	       all_written(g, at, g->page, what) && all_zero(g, 0, at, what) &&
+	       all_zero(g, at + g->page, (PAGES - 1 - WRITTEN) * g->page, what);
+}
+
+static bool holes(struct gaps *g)
+{
+	return resize(g, 0) && resize(g, PAGES * g->page) && write_middle(g, "in a hole");
+}
+
+static bool unwritten(struct gaps *g)
+{
+	return resize(g, 0) && range(g, 0, 0, PAGES * g->page, "fallocate()") &&
+	       write_middle(g, "in an unwritten extent");
+}
+
+static bool punched(struct gaps *g)
+{
+	size_t at = WRITTEN * g->page;
+
+	return range(g, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, g->page, "punching") &&
+	       all_zero(g, 0, PAGES * g->page, "after a punch") &&
+	       write_middle(g, "in a hole that was punched");
+}
+
+static bool zeroed(struct gaps *g)
+{
+	size_t at = WRITTEN * g->page;
+
+	return range(g, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, at, g->page, "zeroing") &&
+	       all_zero(g, 0, PAGES * g->page, "after a zeroed range") &&
+	       write_middle(g, "in a zeroed range");
+}
+
+/* cut in the middle of a page, and grown again: the rest of that page is gone */
+static bool cut(struct gaps *g)
+{
+	size_t at = WRITTEN * g->page, half = at + g->page / 2;
+
+	if (!resize(g, half) || !resize(g, PAGES * g->page))
+		return false;
+	for (unsigned int i = 0; i < g->w.nr; i++) {
+		const char *name = g->w.path[i].method->name;
+		size_t bad = g->page / 2;
+
+		if (!read_by(g, &g->w.path[i], at, g->page))
+			return false;
+		if (!expect(g->w.c, VERDICT_WRONG_DATA,
+			    io_wrong(g->buf, at, g->page / 2, WRITTEN) < 0,
+			    "what is before a cut is not what %s reads", name))
+			return false;
+		while (bad < g->page && !g->buf[bad])
+			bad++;
+		if (!expect(g->w.c, VERDICT_WRONG_DATA, bad == g->page,
+			    "cut at %#zx and grown again: %s reads %#x at %#zx; expected zeroes",
+			    half, name, bad < g->page ? g->buf[bad] : 0, at + bad))
+			return false;
+	}
+	return all_zero(g, at + g->page, (PAGES - 1 - WRITTEN) * g->page, "behind a cut");
+}
+
+/* a write behind the end, which is moved: what lies between reads as zeroes */
+static bool grown(struct gaps *g)
+{
+	size_t at = (PAGES - 1) * g->page;
+	struct cell *c = g->w.c;
+	struct stat st;
+	int ret;
+
+	if (g->p->method->flags & IOPATH_MAPS)
+		return true;
+	if (!resize(g, 0) || !resize(g, 2 * g->page))
+		return false;
+	io_fill(g->buf, at, g->page, WRITTEN);
+	ret = iopath_write(g->p, at, g->buf, g->page);
+	if (!expect(c, VERDICT_FAILED, !ret, "writing behind the end by %s: %s",
+		    g->p->method->name, strerror(-ret)))
+		return false;
+	ret = fstat(g->fd, &st) ? -errno : 0;
+	return expect_ok(c, ret, "fstat()", "") &&
+	       expect(c, VERDICT_WRONG_DATA, st.st_size == (off_t)(PAGES * g->page),
+		      "a write of %zu bytes at %#zx by %s left a file of %lld bytes", g->page, at,
+		      g->p->method->name, (long long)st.st_size) &&
+	       all_written(g, at, g->page, "behind the end") &&
+	       all_zero(g, 0, at, "before a write behind the end");
+}
+
+void gaps(struct cell *c)
+{
+	struct gaps g = { .fd = -1, .page = sysconf(_SC_PAGESIZE) };
+
+	g.buf = io_buffer(c, PAGES * g.page);
+	g.fd = open(c->v.node, O_RDWR | O_CLOEXEC);
+	if (g.buf && expect_ok(c, g.fd < 0 ? -errno : 0, "opening the file", "") &&
+	    resize(&g, 0) && resize(&g, PAGES * g.page) && ways_open(&g.w, c, PAGES * g.page)) {
+		g.p = ways_find(&g.w, c->scenario->pin_word);
+		if (g.p && holes(&g) && unwritten(&g) && punched(&g) && zeroed(&g) && cut(&g))
+			grown(&g);
+	}
+	ways_close(&g.w);
+	if (g.fd >= 0)
+		close(g.fd);
+	free(g.buf);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The largest transfers there are: by each way in turn, read back by the next, from an
+ * odd place where the way allows it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/io.h"
+
+/* so much behind a page's start */
+#define ODD	65u
+
+/* every eight bytes are others, and others in each round; fast under emulation */
+static void fill_words(unsigned char *buf, size_t len, uint64_t round)
+{
+	uint64_t *word = (uint64_t *)buf, value = (round + 1) * 0x9e3779b97f4a7c15ull;
+
+	for (size_t i = 0; i < len / sizeof(*word); i++, value += 0x0001000300050007ull)
+		word[i] = value;
+}
+
+static size_t place_of(const struct iopath *a, const struct iopath *b)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	return a->unit > 1 || b->unit > 1 ? page : page + ODD;
+}
+
+/* the ways that put their bytes into a second file want as much room once more */
+static bool no_room(const struct iopath *p, int ret)
+{
+	return ret == -ENOSPC && p->method->flags & IOPATH_FILES;
+}
+
+static bool pass_on(struct cell *c, struct iopath *from, struct iopath *by, unsigned char *want,
+		    unsigned char *seen, unsigned int round)
+{
+	size_t off = place_of(from, by), at = 0;
+	int ret;
+
+	fill_words(want, IOPATH_MAX, round);
+	ret = iopath_write(from, off, want, IOPATH_MAX);
+	if (no_room(from, ret)) {
+		note(c, "%s: no room for as much once more", from->method->name);
+		return true;
+	}
+	if (!expect(c, VERDICT_FAILED, !ret, "writing 64 MiB at %#zx by %s: %s", off,
+		    from->method->name, strerror(-ret)))
+		return false;
+	ret = iopath_read(by, off, seen, IOPATH_MAX);
+	if (no_room(by, ret))
+		return true;
+	if (!expect(c, VERDICT_FAILED, !ret, "reading 64 MiB at %#zx by %s: %s", off,
+		    by->method->name, strerror(-ret)))
+		return false;
+	if (memcmp(want, seen, IOPATH_MAX))
+		while (want[at] == seen[at])
+			at++;
+	else
+		at = IOPATH_MAX;
+	return expect(c, VERDICT_WRONG_DATA, at == IOPATH_MAX,
+		      "64 MiB at %#zx written by %s are not what %s reads: byte %#zx is %#x, expected %#x",
+		      off, from->method->name, by->method->name, off + at,
+		      at < IOPATH_MAX ? seen[at] : 0, at < IOPATH_MAX ? want[at] : 0);
+}
+
+void large(struct cell *c)
+{
+	size_t entry = daxmap_bytes(c->size), bytes = (LARGE_BYTES + entry - 1) / entry * entry;
+	unsigned char *want = io_buffer(c, IOPATH_MAX), *seen = io_buffer(c, IOPATH_MAX);
+	struct ways w = { .nr = 0 };
+
+	if (want && seen && ways_open(&w, c, bytes))
+		for (unsigned int i = 0; i < w.nr && !cell_over(c); i++)
+			pass_on(c, &w.path[i], &w.path[(i + 1) % w.nr], want, seen, i);
+	ways_close(&w);
+	free(want);
+	free(seen);
+	if (c->memory->bit & MEMORY_FILES)
+		cell_remove_file(c);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Devices that somebody names on a command line.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "io/io.h"
+
+bool node_is_device(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+int node_offered(const char *path, struct victim *v, char *why, size_t len)
+{
+	char *real = realpath(path, NULL);
+	const char *name = strrchr(real ?: path, '/');
+	struct victim_set set = { 0 };
+	char said[VICTIM_WHY] = "";
+	int ret = victim_set_find(&set, said, sizeof(said));
+
+	name = name ? name + 1 : path;
+	for (unsigned int i = 0; !ret && i < set.nr; i++) {
+		if (strcmp(set.now[i].dax, name) && strcmp(set.now[i].block, name))
+			continue;
+		*v = set.now[i];
+		free(real);
+		return 0;
+	}
+	if (ret)
+		snprintf(why, len, "%s", said);
+	else
+		snprintf(why, len,
+			 "%s is not offered: name its namespace in DAX_TEST_NAMESPACE (its data will be lost)%s%s",
+			 path, said[0] ? "; " : "", said);
+	free(real);
+	return ret ?: -ENODEV;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Stores into a mapping of device-dax, of all lengths at all alignments: what another
+ * mapping shows, and another process.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/io.h"
+
+/* Largest store: some pages, so that each alignment crosses page boundaries. */
+#define LARGEST		(64u << 10)
+
+/* Bytes on both sides of a store that must stay as they were. */
+#define MARGIN		64u
+
+static const size_t lengths[] = {
+	1, 2, 3, 7, 8, 63, 64, 65, 511, 512, 513, 4095, 4096, 4097, LARGEST,
+};
+
+/* Distance of a store's start from a boundary, bytes. */
+static const int distances[] = { -65, -64, -9, -8, -1, 0, 1, 8, 63, 64 };
+
+static void store(unsigned char *map, size_t off, size_t len, unsigned int round,
+		  unsigned char *scratch)
+{
+	io_fill(scratch, off, len, round);
+	memcpy(map + off, scratch, len);
+}
+
+/**
+ * struct path - a way on which bytes are read back
+ * @name: for sentences
+ * @map: what is read
+ * @read: copies @len bytes at @off of the device into @to; 0 or -errno
+ */
+struct path {
+	const char *name;
+	int (*read)(const struct path *p, size_t off, size_t len, unsigned char *to);
+	const struct daxmap *map;
+};
+
+static int read_other_mapping(const struct path *p, size_t off, size_t len, unsigned char *to)
+{
+	memcpy(to, (char *)p->map->addr + off, len);
+	return 0;
+}
+
+/* another process with a mapping of its own, made after the store */
+static int read_other_process(const struct path *p, size_t off, size_t len, unsigned char *to)
+{
+	int fds[2], status;
+	size_t got = 0;
+	pid_t pid;
+
+	if (pipe(fds))
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		close(fds[0]);
+		for (size_t put = 0; put < len;) {
+			ssize_t n = write(fds[1], (char *)p->map->addr + off + put, len - put);
+
+			if (n <= 0)
+				_exit(1);
+			put += n;
+		}
+		_exit(0);
+	}
+	close(fds[1]);
+	while (got < len) {
+		ssize_t n = read(fds[0], to + got, len - got);
+
+		if (n <= 0)
+			break;
+		got += n;
+	}
+	close(fds[0]);
+	waitpid(pid, &status, 0);
+	return got == len && WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
+}
+
+static bool check_store(struct cell *c, const struct path *p, size_t off, size_t len,
+			unsigned int round, unsigned char *scratch)
+{
+	int ret = p->read(p, off - MARGIN, len + 2 * MARGIN, scratch);
+	ssize_t bad;
+
+	if (!expect(c, VERDICT_FAILED, !ret, "reading by %s: %s", p->name, strerror(-ret)))
+		return false;
+	bad = io_wrong(scratch + MARGIN, off, len, round);
+	if (!expect(c, VERDICT_WRONG_DATA, bad < 0,
+		    "a store of %zu bytes at %#zx is not what %s reads: byte %#zx is %#x, expected %#x",
+		    len, off, p->name, bad, scratch[bad < 0 ? 0 : bad - off + MARGIN],
+		    io_byte(bad, round)))
+		return false;
+	bad = io_wrong(scratch, off - MARGIN, MARGIN, 0);
+	if (bad < 0)
+		bad = io_wrong(scratch + MARGIN + len, off + len, MARGIN, 0);
+	return expect(c, VERDICT_WRONG_DATA, bad < 0,
+		      "a store of %zu bytes at %#zx changed byte %#zx beside it", len, off, bad);
+}
+
+/* each length at each distance from page and from page table entry */
+static void every_store(struct cell *c, struct daxmap *m, const struct path *p)
+{
+	size_t boundary = daxmap_bytes(DAXMAP_PMD);
+	unsigned char *scratch = malloc(LARGEST + 2 * MARGIN);
+	unsigned int round = 0;
+
+	if (!expect(c, VERDICT_FAILED, scratch, "no memory"))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(distances); j++) {
+			size_t off = boundary + distances[j];
+
+			round = round % 250 + 1;
+			store(m->addr, off - MARGIN, lengths[i] + 2 * MARGIN, 0, scratch);
+			store(m->addr, off, lengths[i], round, scratch);
+			if (!check_store(c, p, off, lengths[i], round, scratch))
+				goto out;
+		}
+	}
+out:
+	free(scratch);
+}
+
+static bool open_two(struct cell *c, struct daxmap *writer, struct daxmap *reader)
+{
+	size_t len = c->size == DAXMAP_PUD ? daxmap_bytes(DAXMAP_PUD) :
+					     2 * daxmap_bytes(DAXMAP_PMD);
+	unsigned long faults;
+	int ret;
+
+	reader->fd = -1;
+	reader->addr = NULL;
+	ret = daxmap_open(writer, c->v.node, c->size, 0, len, PROT_READ | PROT_WRITE);
+	if (!expect(c, VERDICT_FAILED, !ret, "mapping %s: %s", c->v.node, strerror(-ret)))
+		return false;
+	ret = daxmap_prove(writer, true, &faults);
+	if (!expect(c, VERDICT_FAILED, !ret, "touching took %lu faults; expected one for each %s",
+		    faults, daxmap_name(c->size)))
+		return false;
+	ret = daxmap_open(reader, c->v.node, c->size, 0, len, PROT_READ);
+	return expect(c, VERDICT_FAILED, !ret, "mapping %s again: %s", c->v.node, strerror(-ret));
+}
+
+static void coherent(struct cell *c, struct path *p)
+{
+	struct daxmap writer, reader;
+
+	if (open_two(c, &writer, &reader)) {
+		p->map = &reader;
+		every_store(c, &writer, p);
+	}
+	daxmap_close(&reader);
+	daxmap_close(&writer);
+}
+
+void store_load(struct cell *c)
+{
+	struct path p = { .name = "the other mapping", .read = read_other_mapping };
+
+	coherent(c, &p);
+}
+
+void store_write(struct cell *c)
+{
+	struct path p = { .name = "another process", .read = read_other_process };
+
+	coherent(c, &p);
+}

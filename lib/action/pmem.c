@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The block device under a file system, or under a program that reads and writes
+ * it, taken away: nd_pmem is unbound through sysfs.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/action/action.h"
+#include "lib/timeline.h"
+
+#define ND_DEVICES	"/sys/bus/nd/devices"
+#define ND_PMEM		"/sys/bus/nd/drivers/nd_pmem"
+
+/* The node of a device that has come back is there at once, or udev makes it. */
+#define NODE_NS		(2 * NSEC_PER_SEC)
+
+/* what libnvdimm has bound: a namespace itself, or what gives it its mode */
+static const char *nd_device(const struct victim *v)
+{
+	return v->holder[0] ? v->holder : v->ndns;
+}
+
+bool action_pmem_bound(const struct victim *v)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), ND_DEVICES "/%s/driver", nd_device(v));
+	return !access(path, F_OK);
+}
+
+static int write_driver(const struct victim *v, const char *file)
+{
+	const char *name = nd_device(v);
+	char path[64];
+	int fd, ret = 0;
+
+	if (!name[0])
+		return -ENODEV;
+	snprintf(path, sizeof(path), ND_PMEM "/%s", file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, name, strlen(name)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int action_unbind_pmem(const struct victim *v)
+{
+	return write_driver(v, "unbind");
+}
+
+static int await_node(const struct victim *v)
+{
+	uint64_t end = timeline_now() + NODE_NS;
+	struct timespec nap = { .tv_nsec = NSEC_PER_MSEC };
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/%s", v->block);
+	while (stat(path, &st) || !S_ISBLK(st.st_mode)) {
+		if (timeline_now() >= end)
+			return -ENXIO;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+int action_bind_pmem(const struct victim *v)
+{
+	int ret = 0;
+
+	if (!action_pmem_bound(v))
+		ret = write_driver(v, "bind");
+	/* a driver that refused the device, on kernels that do not pass it on */
+	if (!ret && !action_pmem_bound(v))
+		ret = -ENXIO;
+	return ret ?: await_node(v);
+}

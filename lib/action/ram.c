@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A dax device as ordinary memory: bound to kmem, which hot-adds it, a part of it
+ * online, for movable pages only.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/action/action.h"
+#include "lib/command.h"
+#include "lib/timeline.h"
+#include "lib/ns/internal.h"
+
+#define MEMORY		"devices/system/memory"
+
+/* Offlining migrates pages, and fails while one is under I/O or on its way elsewhere. */
+#define OFFLINE_NS	(10 * NSEC_PER_SEC)
+#define OFFLINE_NAP_NS	(20 * NSEC_PER_MSEC)
+
+size_t action_ram_block(void)
+{
+	char text[32];
+
+	if (victim_attr(&victim_machine, text, sizeof(text), MEMORY "/block_size_bytes"))
+		return 0;
+	return strtoull(text, NULL, 16);
+}
+
+static int write_state(unsigned long long block, const char *state)
+{
+	char path[80];
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), "/sys/" MEMORY "/memory%llu/state", block);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, state, strlen(state)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static bool is_online(unsigned long long block)
+{
+	char text[16];
+
+	return !victim_attr(&victim_machine, text, sizeof(text), MEMORY "/memory%llu/state",
+			    block) && !strcmp(text, "online");
+}
+
+/* the first whole block of the device: that is where pins are */
+static unsigned long long first_block(const struct victim *v, size_t block)
+{
+	return (level_data(v) + block - 1) / block;
+}
+
+int action_ram_online(const struct victim *v)
+{
+	size_t block = action_ram_block();
+
+	if (!block)
+		return -EOPNOTSUPP;
+	return write_state(first_block(v, block), "online_movable");
+}
+
+int action_ram_offline(const struct victim *v)
+{
+	size_t block = action_ram_block();
+	unsigned long long first, last;
+	int ret = 0;
+
+	if (!block)
+		return -EOPNOTSUPP;
+	first = first_block(v, block);
+	last = (level_data(v) + v->size) / block;
+	for (unsigned long long i = first; i < last && !ret; i++)
+		if (is_online(i))
+			ret = write_state(i, "offline");
+	return ret;
+}
+
+int action_ram_bind(const struct victim *v)
+{
+	const char *const argv[] = { "modprobe", "kmem", NULL };
+	char why[VICTIM_WHY];
+
+	/* libdaxctl says what is missing */
+	if (access("/sys/bus/dax/drivers/kmem", F_OK))
+		command_run(argv, NULL, why, sizeof(why));
+	return victim_to_ram(v);
+}
+
+/*
+ * Where the machine onlines new memory by itself, it may do so for any kind of pages:
+ * it is empty yet, and goes offline again.
+ */
+int action_ram_become(const struct victim *v)
+{
+	return action_ram_bind(v) ?: action_ram_offline(v) ?: action_ram_online(v);
+}
+
+int action_ram_back(const struct victim *v)
+{
+	const struct timespec nap = { .tv_nsec = OFFLINE_NAP_NS };
+	uint64_t end = timeline_now() + OFFLINE_NS;
+	char driver[32];
+	int ret = victim_driver(v, driver, sizeof(driver));
+
+	if (ret)
+		return ret;
+	if (!strcmp(driver, "device_dax"))
+		return 0;
+	while (!strcmp(driver, "kmem") && (ret = action_ram_offline(v)) == -EBUSY &&
+	       timeline_now() < end)
+		nanosleep(&nap, NULL);
+	/* unbound with a block online, kmem loses the device until reboot */
+	if (ret)
+		return ret;
+	if (driver[0])
+		ret = victim_disable(v);
+	return ret ?: victim_enable(v);
+}

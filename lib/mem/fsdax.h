@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * File systems of ours with DAX, on namespaces that were offered: made, mounted
+ * in a private place, with a file for each cell, and taken away again.
+ */
+#ifndef DAX_LIB_FSDAX_H
+#define DAX_LIB_FSDAX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/ns/ns.h"
+
+/**
+ * struct fsdax_type - a kind of file system
+ * @name: mount(2)'s word, and the word in the cell's name
+ * @least: bytes of the smallest device it can be made on
+ * @check: program and options that check an unmounted one without changing it,
+ *	the device's path goes behind them; ends with NULL
+ */
+struct fsdax_type {
+	const char *name;
+	size_t least;
+	const char *const *check;
+};
+
+/** fsdax_type_find() - by name; NULL if there is none */
+const struct fsdax_type *fsdax_type_find(const char *name);
+
+/**
+ * struct fsdax - one of them
+ * @type: its kind by name; "" when there is none
+ * @v: the namespace, with v.mount set while it is mounted
+ * @dir: the private directory it is mounted on; "" if there is none
+ * @mounted: it is
+ * @made: ours lies on the device, mounted or not
+ * @reflink: it was made with shared extents
+ *
+ * Plain data: a copy in shared memory serves the guardian.
+ */
+struct fsdax {
+	char type[8];
+	struct victim v;
+	char dir[VICTIM_DIR];
+	bool mounted;
+	bool made;
+	bool reflink;
+};
+
+/**
+ * fsdax_make() - make a file system and mount it
+ * @f: filled as it goes, so that fsdax_drop() serves whatever happened
+ * @type: "ext4" or "xfs"
+ * @v: a namespace in fsdax mode, from victim_get()
+ * @why: a sentence when it fails
+ * @len: bytes in @why
+ *
+ * Blocks are laid out in stripes of a pmd entry, so that files of that size can
+ * be mapped by it.  xfs gets a reverse map, without which it tells nobody of
+ * lost memory, and shared extents where the kernel mounts them with DAX.
+ *
+ * Return: 0; -EOPNOTSUPP when program, file system or DAX is missing; else
+ * -errno.
+ */
+int fsdax_make(struct fsdax *f, const char *type, const struct victim *v, char *why,
+	       size_t len);
+
+/** fsdax_mount() - mount what was made before; 0 or -errno of mount(2) */
+int fsdax_mount(struct fsdax *f);
+
+/**
+ * fsdax_umount() - unmount what nobody uses any more
+ * @dir: where it is mounted
+ *
+ * Waits up to two seconds for files that their users have closed, and the kernel
+ * not yet: fput() and io_uring leave that to a work item.
+ *
+ * Return: 0 or -errno of umount2(2), -EBUSY while a file is open or mapped.
+ */
+int fsdax_umount(const char *dir);
+
+/**
+ * fsdax_unmount() - unmount, thaw first where it is frozen
+ * @f: made
+ *
+ * Waits, by the kernel's doing, for pins on some kernels.
+ *
+ * Return: 0 or -errno of umount2(2), -EBUSY while a file is open or mapped.
+ */
+int fsdax_unmount(struct fsdax *f);
+
+/**
+ * fsdax_drop() - unmount, remove the directory, erase the signature
+ * @f: whatever fsdax_make() left
+ *
+ * Return: 0, -EBUSY when it stays mounted, or the first -errno.
+ */
+int fsdax_drop(struct fsdax *f);
+
+/**
+ * fsdax_check() - does the file system's own checker find it in order?
+ * @f: made and unmounted
+ * @why: what it said
+ * @len: bytes in @why
+ *
+ * Return: 0, -EUCLEAN when it complains, -ENOENT when there is no checker, or
+ * another -errno.
+ */
+int fsdax_check(const struct fsdax *f, char *why, size_t len);
+
+/**
+ * fsdax_empty() - remove all files; 0 or the first -errno
+ * @f: mounted
+ */
+int fsdax_empty(const struct fsdax *f);
+
+/**
+ * fsdax_file() - a new file with blocks
+ * @f: mounted
+ * @name: its name below f->dir
+ * @bytes: its length, all allocated and unwritten; 0 for an empty one
+ * @path: set to its path
+ * @path_len: bytes in @path
+ * @why: a sentence when it fails
+ * @len: bytes in @why
+ *
+ * Return: 0, -EOPNOTSUPP when the file would not be DAX, or -errno.
+ */
+int fsdax_file(const struct fsdax *f, const char *name, size_t bytes, char *path,
+	       size_t path_len, char *why, size_t len);
+
+/**
+ * fsdax_allocate() - blocks that can be mapped by pmd entries
+ * @fd: a file of ours, with no blocks in this range
+ * @off: bytes, a multiple of a pmd entry
+ * @len: bytes
+ *
+ * Waits for what other files gave back, if there is nothing else.
+ *
+ * Return: 0, -EXDEV when they lie otherwise, or -errno.
+ */
+int fsdax_allocate(int fd, off_t off, off_t len);
+
+/**
+ * struct fsdax_extent - where a part of a file lies
+ * @logical: offset in the file, bytes
+ * @physical: offset in the block device, bytes
+ * @len: bytes
+ * @unwritten: allocated, and reads as zeroes
+ * @shared: other files have it, too
+ */
+struct fsdax_extent {
+	uint64_t logical;
+	uint64_t physical;
+	uint64_t len;
+	bool unwritten;
+	bool shared;
+};
+
+/**
+ * fsdax_extents() - the extents of a file (FS_IOC_FIEMAP)
+ * @fd: the file
+ * @e: filled, in order
+ * @max: entries in @e
+ *
+ * What was written is brought to the device first (FIEMAP_FLAG_SYNC).
+ *
+ * Return: how many, -E2BIG when there are more, or -errno.
+ */
+int fsdax_extents(int fd, struct fsdax_extent *e, unsigned int max);
+
+/**
+ * fsdax_physical() - where in the block device a byte of a file lies
+ * @path: the file
+ * @off: bytes from its start
+ * @physical: set
+ *
+ * Return: 0, -ENODATA for a hole, or -errno.
+ */
+int fsdax_physical(const char *path, off_t off, uint64_t *physical);
+
+#endif

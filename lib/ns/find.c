@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Finds what was offered, and refuses what must not be touched.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/ns/dynamic.h"
+#include "lib/ns/internal.h"
+
+#define LABEL	"ksft-dax"
+
+/* in sector mode, where a namespace was not found in it */
+#define SECTOR_BYTES	4096
+
+int victim_say(int rc, char *why, size_t len, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (len) {
+		va_start(ap, fmt);
+		vsnprintf(why, len, fmt, ap);
+		va_end(ap);
+	}
+	return rc;
+}
+
+void victim_copy(char *to, size_t len, const char *from)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < len && from[i]; i++)
+		to[i] = from[i];
+	to[i] = 0;
+}
+
+bool victim_name_ok(const char *name)
+{
+	const char *c;
+
+	/* neither a hidden entry nor "..", nor what a tool takes for an option */
+	if (!isalnum((unsigned char)name[0]))
+		return false;
+	for (c = name; *c; c++)
+		if (!isascii((unsigned char)*c) ||
+		    (!isalnum((unsigned char)*c) && !strchr("._-", *c)))
+			return false;
+	return c - name < 32;
+}
+
+int victim_next_name(const char **list, const char *prefix, char *name,
+		     size_t len)
+{
+	const char *separators = ", \t\n";
+	const char *start = *list + strspn(*list, separators);
+	size_t n = strcspn(start, separators), i;
+
+	*list = start + n;
+	if (!n)
+		return 0;
+	if (prefix && n > strlen(prefix) && !strncmp(start, prefix, strlen(prefix))) {
+		start += strlen(prefix);
+		n -= strlen(prefix);
+	}
+	snprintf(name, len, "%.*s", (int)n, start);
+	if (n < len && victim_name_ok(name))
+		return 1;
+	/* it is going to be printed */
+	for (i = 0; name[i]; i++)
+		if (!isprint((unsigned char)name[i]))
+			name[i] = '?';
+	return -EINVAL;
+}
+
+static bool is_dax_name(const char *name)
+{
+	return !strncmp(name, "dax", 3);
+}
+
+static bool is_namespace_name(const char *name)
+{
+	return !strncmp(name, "namespace", 9);
+}
+
+/* what a sentence calls it: the name that the user knows */
+static const char *name_of(const struct victim *v)
+{
+	return v->ndns[0] ? v->ndns : v->dax;
+}
+
+static int check_place(const struct victim_env *env, const struct victim *v,
+		       char *why, size_t len)
+{
+	unsigned long long read_only = 0;
+
+	/*
+	 * nfit_test replaces devm_memremap_pages(): nothing it shows speaks of
+	 * teardown.
+	 */
+	if (!strncmp(v->provider, "nfit_test", 9))
+		return victim_say(-EINVAL, why, len,
+				  "%s belongs to nfit_test's mock, whose teardown is not the kernel's: use an emulated NVDIMM or memmap= instead",
+				  name_of(v));
+	if (v->region[0])
+		victim_attr_number(env, &read_only, "bus/nd/devices/%s/read_only", v->region);
+	if (read_only)
+		return victim_say(-EINVAL, why, len,
+				  "%s lies in %s, which is read-only: write 0 to /sys/bus/nd/devices/%s/read_only first",
+				  name_of(v), v->region, v->region);
+	return 0;
+}
+
+static int check_size(const struct victim *v, char *why, size_t len)
+{
+	unsigned long long size = v->ndns[0] ? v->capacity : v->size;
+
+	if (size >= VICTIM_MIN_SIZE)
+		return 0;
+	return victim_say(-EINVAL, why, len,
+			  "%s has %llu bytes, which is too small: offer one of at least 16 MiB",
+			  name_of(v), size);
+}
+
+int victim_check_dax(const struct victim_env *env, const struct victim *v, char *why,
+		     size_t len)
+{
+	struct stat st;
+	char who[64];
+	int rc;
+
+	if (v->driver[0] && strcmp(v->driver, "device_dax"))
+		return victim_say(-EBUSY, why, len,
+				  "%s is bound to driver %s: give it back with 'daxctl reconfigure-device -m devdax %s' first",
+				  v->dax, v->driver, v->dax);
+	rc = env->node(v->node, &st);
+	if (rc)
+		return victim_say(-EINVAL, why, len,
+				  "%s cannot be looked at (%s): is udev or devtmpfs at work?",
+				  v->node, strerror(-rc));
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != v->rdev)
+		return victim_say(-EINVAL, why, len,
+				  "%s is not the node of device %s: remove it and let udev make it anew",
+				  v->node, v->dax);
+	rc = victim_node_user(env, v->rdev, S_IFCHR, v->dax, who, sizeof(who));
+	if (rc < 0)
+		return victim_say(rc, why, len, "cannot see who uses %s, %s is not readable: %s",
+				  v->dax, env->proc, strerror(-rc));
+	if (rc)
+		return victim_say(-EBUSY, why, len, "%s is open in %s: end that program first",
+				  v->dax, who);
+	return 0;
+}
+
+static int check_block(const struct victim_env *env, const struct victim *v,
+		       const char *mode, bool named, char *why, size_t len)
+{
+	char text[320];
+	int rc;
+
+	rc = victim_block_user(env, v->block, text, sizeof(text));
+	if (rc < 0)
+		return victim_say(rc, why, len, "cannot see who uses %s of %s: %s", v->block,
+				  v->ndns, strerror(-rc));
+	if (rc)
+		return victim_say(-EBUSY, why, len,
+				  "%s of %s %s: stop using it first, or offer another namespace",
+				  v->block, v->ndns, text);
+	if (named)
+		return 0;
+	rc = victim_block_holds(env, v->block, text, sizeof(text));
+	if (rc == -EOPNOTSUPP)
+		return victim_say(-EBUSY, why, len,
+				  "%s is in %s mode and this program was built without libblkid to see what it holds: if that may be lost, name it in DAX_TEST_NAMESPACE=%s",
+				  v->ndns, mode, v->ndns);
+	if (rc < 0)
+		return victim_say(rc, why, len, "cannot see what %s of %s holds: %s", v->block,
+				  v->ndns, strerror(-rc));
+	if (rc)
+		return victim_say(-EBUSY, why, len,
+				  "%s of %s holds something (%s): if that may be lost, name it in DAX_TEST_NAMESPACE=%s",
+				  v->block, v->ndns, text, v->ndns);
+	return 0;
+}
+
+static int check(const struct victim_env *env, const struct victim *v,
+		 const char *mode, bool named, char *why, size_t len)
+{
+	int rc = check_place(env, v, why, len);
+
+	if (rc)
+		return rc;
+	rc = check_size(v, why, len);
+	if (rc)
+		return rc;
+	if (v->dax[0])
+		return victim_check_dax(env, v, why, len);
+	if (v->block[0])
+		return check_block(env, v, mode, named, why, len);
+	return victim_say(-EINVAL, why, len,
+			  "%s is disabled, so nobody can see what it holds: 'ndctl enable-namespace %s' first",
+			  v->ndns, v->ndns);
+}
+
+static int add(struct victim_set *set, const struct victim *v, const char *mode,
+	       char *why, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr; i++)
+		if (!strcmp(set->now[i].ndns, v->ndns) && !strcmp(set->now[i].dax, v->dax))
+			return 0;
+	if (set->nr == VICTIM_MAX)
+		return victim_say(-EINVAL, why, len,
+				  "more than %d devices are offered: offer fewer", VICTIM_MAX);
+	set->was[set->nr] = *v;
+	set->now[set->nr] = *v;
+	snprintf(set->mode[set->nr], sizeof(set->mode[0]), "%s", mode);
+	set->nr++;
+	return 0;
+}
+
+static int add_namespace(const struct victim_env *env, const char *name,
+			 struct victim_set *set, char *why, size_t len)
+{
+	struct victim v;
+	char mode[16];
+	int rc;
+
+	if (!is_namespace_name(name))
+		return victim_say(-EINVAL, why, len,
+				  "DAX_TEST_NAMESPACE names %s, which is no namespace: give one of 'ndctl list -N', such as namespace0.0",
+				  name);
+	rc = victim_read_namespace(env, name, &v, mode, sizeof(mode));
+	if (rc == -ENODEV)
+		return victim_say(-EINVAL, why, len,
+				  "DAX_TEST_NAMESPACE names %s, which does not exist: give one of 'ndctl list -N'",
+				  name);
+	if (rc)
+		return victim_say(rc, why, len, "%s cannot be read from sysfs: %s", name,
+				  strerror(-rc));
+	rc = check(env, &v, mode, true, why, len);
+	return rc ? rc : add(set, &v, mode, why, len);
+}
+
+static int add_dax(const struct victim_env *env, const char *name,
+		   struct victim_set *set, char *why, size_t len)
+{
+	struct victim v = { 0 };
+	char path[64], mode[16] = "devdax";
+	struct stat st;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s", env->dev, name);
+	if (!env->node(path, &st) && S_ISBLK(st.st_mode))
+		return victim_say(-EINVAL, why, len,
+				  "DAX_TEST_DEV names %s, a block device: give a device-dax device such as /dev/dax0.0, or its namespace in DAX_TEST_NAMESPACE=",
+				  path);
+	rc = is_dax_name(name) ? victim_read_dax(env, name, &v) : -ENODEV;
+	if (rc == -ENODEV)
+		return victim_say(-EINVAL, why, len,
+				  "DAX_TEST_DEV names %s, and there is no such device-dax device: give one of 'daxctl list'",
+				  name);
+	if (!rc && v.ndns[0])
+		rc = victim_read_namespace(env, v.ndns, &v, mode, sizeof(mode));
+	if (rc)
+		return victim_say(rc, why, len, "%s cannot be read from sysfs: %s", name,
+				  strerror(-rc));
+	rc = check(env, &v, mode, true, why, len);
+	return rc ? rc : add(set, &v, mode, why, len);
+}
+
+static int add_named(const struct victim_env *env, const char *variable,
+		     const char *list, const char *prefix,
+		     int (*add_one)(const struct victim_env *env, const char *name,
+				    struct victim_set *set, char *why, size_t len),
+		     struct victim_set *set, char *why, size_t len)
+{
+	char name[33];
+	int rc;
+
+	while ((rc = victim_next_name(&list, prefix, name, sizeof(name))) > 0) {
+		rc = add_one(env, name, set, why, len);
+		if (rc)
+			return rc;
+	}
+	if (rc)
+		return victim_say(rc, why, len,
+				  "%s holds '%s', which is no device name: only letters, digits, '.', '_' and '-' are",
+				  variable, name);
+	return 0;
+}
+
+/* the first refusal is told; whatever else was offered still serves */
+static int add_labelled(const struct victim_env *env, struct victim_set *set,
+			char *why, size_t len)
+{
+	char **names, mode[16], refusal[256];
+	int nr, i, rc, first = 0;
+	struct victim v;
+
+	nr = victim_list(env, "bus/nd/devices", is_namespace_name, &names);
+	if (nr < 0)
+		return 0;
+	for (i = 0; i < nr; i++) {
+		if (victim_read_namespace(env, names[i], &v, mode, sizeof(mode)) ||
+		    strncmp(v.label, LABEL, strlen(LABEL)))
+			continue;
+		rc = check(env, &v, mode, false, refusal, sizeof(refusal));
+		if (!rc)
+			rc = add(set, &v, mode, refusal, sizeof(refusal));
+		if (rc && !first)
+			first = victim_say(rc, why, len, "%s", refusal);
+	}
+	victim_list_free(names, nr);
+	return set->nr ? 0 : first;
+}
+
+static const char *value_of(const char *variable)
+{
+	return variable && variable[strspn(variable, ", \t\n")] ? variable : NULL;
+}
+
+int victim_find_in(const struct victim_env *env, const char *ndns,
+		   const char *dev, struct victim_set *set, char *why,
+		   size_t len)
+{
+	int rc = 0;
+
+	memset(set, 0, sizeof(*set));
+	if (len)
+		why[0] = 0;
+	ndns = value_of(ndns);
+	dev = value_of(dev);
+	if (ndns)
+		rc = add_named(env, "DAX_TEST_NAMESPACE", ndns, NULL, add_namespace, set, why, len);
+	if (!rc && dev)
+		rc = add_named(env, "DAX_TEST_DEV", dev, "/dev/", add_dax, set, why, len);
+	if (!ndns && !dev)
+		rc = add_labelled(env, set, why, len);
+	if (rc) {
+		set->nr = 0;
+		return rc;
+	}
+	if (!set->nr)
+		return victim_say(-ENODEV, why, len,
+				  "no persistent memory is offered for tests: 'ndctl create-namespace -m devdax -M mem -s 256M -n %s' makes a namespace that is, 'export DAX_TEST_NAMESPACE=namespaceX.Y' offers one that exists (its data will be lost)",
+				  LABEL);
+	return 0;
+}
+
+int victim_set_find(struct victim_set *set, char *why, size_t len)
+{
+	int rc, region;
+
+	if (geteuid()) {
+		memset(set, 0, sizeof(*set));
+		return victim_say(-EPERM, why, len,
+				  "only root may take drivers off devices: run it as root");
+	}
+	rc = victim_find_in(&victim_machine, getenv("DAX_TEST_NAMESPACE"),
+			    getenv("DAX_TEST_DEV"), set, why, len);
+	if (rc && rc != -ENODEV)
+		return rc;
+	region = dynamic_find(set, getenv("DAX_TEST_REGION"), why, len);
+	if (region)
+		return region;
+	/* a machine may have a region and no namespaces */
+	return set->dynamic.first[0] ? 0 : rc;
+}
+
+unsigned long long victim_usable(const struct victim *v, size_t align, bool map_dev)
+{
+	const size_t info = 8192, min_align = 2UL << 20, page_struct = 64;
+	unsigned long long first, end;
+
+	/*
+	 * The rule of libnvdimm's info block: 8 KiB for it, then the memory map
+	 * if that lies on the device, then the first aligned physical address.
+	 */
+	if (align < min_align)
+		align = min_align;
+	first = v->start + info;
+	if (map_dev)
+		first += page_struct * ((v->capacity - info) / sysconf(_SC_PAGESIZE));
+	first = (first + align - 1) / align * align;
+	end = (v->start + v->capacity) / align * align;
+	return end > first ? end - first : 0;
+}
+
+const char *victim_key(const struct victim *v)
+{
+	return v->dax[0] ? v->dax : v->ndns;
+}
+
+static bool wants_dax(const struct victim_want *want)
+{
+	return !strcmp(want->mode, "devdax");
+}
+
+static bool wants_sectors(const struct victim_want *want)
+{
+	return !strcmp(want->mode, "sector");
+}
+
+/* what a label that insists on a mode calls it */
+static const char *claim_of(const struct victim_want *want)
+{
+	if (wants_dax(want))
+		return "dax";
+	if (wants_sectors(want))
+		return "btt";
+	return want->align ? "pfn" : "";
+}
+
+static bool is_as_wanted(const struct victim *v, const struct victim_want *want)
+{
+	if (v->align != want->align || v->map_dev != want->map_dev)
+		return false;
+	if (wants_dax(want))
+		return v->dax[0] && v->size >= want->min_size;
+	return v->block[0] && !v->sector == !wants_sectors(want) &&
+	       victim_usable(v, v->align, v->map_dev) >= want->min_size;
+}
+
+/* one that already is as wanted: the smallest, so that large ones are left to others */
+static int find_ready(const struct victim_set *set, const struct victim_want *want)
+{
+	int best = -1;
+
+	for (unsigned int i = 0; i < set->nr; i++) {
+		if (set->avoid[i] || !is_as_wanted(&set->now[i], want))
+			continue;
+		if (best < 0 || set->now[i].capacity < set->now[best].capacity)
+			best = i;
+	}
+	return best;
+}
+
+/* smallest that is large enough; of equals the first */
+static int choose(const struct victim_set *set, const struct victim_want *want)
+{
+	const struct victim *v;
+	int best = -1;
+	unsigned int i;
+
+	for (i = 0; i < set->nr; i++) {
+		v = &set->now[i];
+		if (set->avoid[i] || !v->ndns[0] ||
+		    victim_usable(v, want->align, want->map_dev) < want->min_size)
+			continue;
+		if (best < 0 || v->capacity < set->now[best].capacity)
+			best = i;
+	}
+	return best;
+}
+
+static int reconfigure(struct victim_set *set, int i, const struct victim_want *want,
+		       char *why, size_t len)
+{
+	struct victim to = set->was[i];
+	char mode[16], failed[256];
+	struct victim found;
+	int rc;
+
+	if (want->align && !victim_offers_align(&victim_machine, to.region, want->align, failed,
+						sizeof(failed)))
+		return victim_say(-EOPNOTSUPP, why, len,
+				  "this kernel aligns device-dax to %s, not to %zu: is it built with transparent huge pages, and without PREEMPT_RT?",
+				  failed, want->align);
+	if (set->now[i].dax[0]) {
+		rc = victim_check_dax(&victim_machine, &set->now[i], why, len);
+		if (rc)
+			return rc;
+	}
+	victim_copy(to.ndns, sizeof(to.ndns), set->now[i].ndns);
+	to.align = want->align;
+	to.map_dev = want->map_dev;
+	to.sector = wants_sectors(want) ? SECTOR_BYTES : 0;
+	to.info_uuid[0] = 0;
+	victim_copy(to.claim, sizeof(to.claim), claim_of(want));
+	/* the guardian must know before anything changes */
+	__atomic_store_n(&set->reconfigured[i], true, __ATOMIC_SEQ_CST);
+	rc = victim_configure(&to, want->mode, failed, sizeof(failed));
+	if (rc) {
+		victim_restore_one(set, i);
+		return victim_say(rc, why, len, "%s cannot be made %s aligned to %zu: %s",
+				  to.ndns, want->mode, want->align, failed);
+	}
+	rc = victim_read_namespace(&victim_machine, to.ndns, &found, mode, sizeof(mode));
+	if (!rc && !found.dax[0] && !found.block[0])
+		rc = -ENODEV;
+	if (rc)
+		return victim_say(rc, why, len,
+				  "%s was made %s, and no device appeared: is module %s there?",
+				  to.ndns, want->mode, wants_dax(want) ? "dax_pmem" : "nd_pmem");
+	set->now[i] = found;
+	return 0;
+}
+
+/* why none of them serves */
+static int nothing_fits(const struct victim_set *set, const struct victim_want *want,
+			char *why, size_t len)
+{
+	const struct victim *v = &set->now[0];
+	size_t align = want->align, min_size = want->min_size, size = min_size + align;
+	bool map_dev = want->map_dev;
+
+	/* the memory map is a 64th of what it describes, regions are cut by 16 MiB */
+	if (map_dev)
+		size += size / 64;
+	size = (size + VICTIM_MIN_SIZE - 1) / VICTIM_MIN_SIZE * VICTIM_MIN_SIZE;
+	if (set->nr == 1 && !v->ndns[0])
+		return victim_say(v->size < min_size ? -ENOSPC : -EINVAL, why, len,
+				  "%s has %zu bytes aligned to %zu, wanted are %zu aligned to %zu%s, and a device without namespace cannot be changed: offer another as well",
+				  v->dax, v->size, v->align, min_size, align,
+				  map_dev ? " with the memory map on the device" : "");
+	return victim_say(-ENOSPC, why, len,
+			  "no namespace is offered that has %zu bytes when aligned to %zu: make one with 'ndctl create-namespace -m %s -M %s -a %zu -s %zu -n %s'",
+			  min_size, align, want->mode, map_dev ? "dev" : "mem", align, size,
+			  LABEL);
+}
+
+int victim_get(struct victim_set *set, const struct victim_want *want, struct victim *v,
+	       char *why, size_t len)
+{
+	int rc, n = find_ready(set, want);
+
+	if (n < 0) {
+		n = choose(set, want);
+		if (n < 0)
+			return nothing_fits(set, want, why, len);
+		rc = reconfigure(set, n, want, why, len);
+		if (rc)
+			return rc;
+		if (!is_as_wanted(&set->now[n], want))
+			return victim_say(-ENOSPC, why, len,
+					  "%s has %zu bytes when aligned to %zu, wanted are %zu: offer a larger one",
+					  set->now[n].ndns, set->now[n].size, set->now[n].align,
+					  want->min_size);
+	}
+	if (!wants_dax(want)) {
+		*v = set->now[n];
+		return 0;
+	}
+	rc = victim_bind(&set->now[n]);
+	if (rc)
+		return victim_say(rc, why, len, "%s cannot be bound to device_dax: %s",
+				  set->now[n].dax, strerror(-rc));
+	victim_copy(set->now[n].driver, sizeof(set->now[n].driver), "device_dax");
+	*v = set->now[n];
+	return 0;
+}
+
+void victim_avoid(struct victim_set *set, const struct victim *v)
+{
+	char first[32];
+	unsigned int i;
+
+	for (i = 0; i < set->nr; i++)
+		if (!strcmp(victim_key(&set->now[i]), victim_key(v)))
+			set->avoid[i] = true;
+	dynamic_first(v, first, sizeof(first));
+	if (set->dynamic.first[0] && !strcmp(first, set->dynamic.first))
+		set->dynamic.avoid = true;
+}

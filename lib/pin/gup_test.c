@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CONFIG_GUP_TEST: the kernel's own calls, one ioctl each, on whole pages.
+ *
+ * Distributions do not build it, and no header of theirs has it, so numbers and
+ * structures are given here.  They have not changed since 5.11 except that the
+ * held pin was added later.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/types.h>
+
+#include "lib/pin/internal.h"
+
+#define GUP_TEST_FILE	"/sys/kernel/debug/gup_test"
+
+/* argument of ioctls 1 to 6 */
+struct gup_call {
+	__u64 get_delta_usec;
+	__u64 put_delta_usec;
+	__u64 addr;
+	__u64 size;
+	__u32 nr_pages_per_call;
+	__u32 gup_flags;
+	__u32 test_flags;
+	__u32 which_pages[8];
+};
+
+/* argument of ioctl 7 */
+struct gup_hold {
+	__u64 addr;
+	__u64 size;
+	__u32 flags;
+};
+
+#define GUP_CALL(nr)	_IOWR('g', nr, struct gup_call)
+#define GUP_HOLD_START	_IOW('g', PIN_GUP_TEST_HOLD, struct gup_hold)
+#define GUP_HOLD_STOP	_IO('g', 8)
+#define GUP_HOLD_READ	_IOW('g', 9, __u64)
+
+/* plain references by the fast walk: the call that checks and is not counted */
+#define GUP_FAST	1
+#define GUP_DUMP	6
+
+/* FOLL_WRITE of include/linux/mm*.h */
+#define GUP_WRITE	0x1
+
+#define GUP_HOLD_WRITE	0x1
+#define GUP_HOLD_FAST	0x2
+
+struct gup_test {
+	int fd;
+};
+
+static bool is_hold(const struct pin *pin)
+{
+	return pin->method->variant == PIN_GUP_TEST_HOLD;
+}
+
+/*
+ * Kernels without the held pin say EINVAL to any argument; those with it look
+ * at a bad pointer, at START while nothing is held and at READ while something
+ * is.
+ */
+static bool has_hold(int fd)
+{
+	return (ioctl(fd, GUP_HOLD_START, NULL) < 0 && errno == EFAULT) ||
+	       (ioctl(fd, GUP_HOLD_READ, NULL) < 0 && errno == EFAULT);
+}
+
+int pin_gup_test_open(struct pin *pin)
+{
+	struct gup_test *g;
+	int fd;
+
+	fd = open(GUP_TEST_FILE, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return pin_fail(pin, -EOPNOTSUPP, errno == EACCES || errno == EPERM ?
+				"debugfs may not be used" :
+				"no gup_test in debugfs: a kernel with CONFIG_GUP_TEST is needed");
+	if (is_hold(pin) && !has_hold(fd)) {
+		close(fd);
+		return pin_fail(pin, -EOPNOTSUPP, "this kernel's gup_test cannot hold a pin");
+	}
+	g = calloc(1, sizeof(*g));
+	if (!g) {
+		close(fd);
+		return -ENOMEM;
+	}
+	g->fd = fd;
+	pin->priv = g;
+	return 0;
+}
+
+static int call(int fd, unsigned int nr, uintptr_t addr, size_t size)
+{
+	struct gup_call gup = {
+		.addr = addr,
+		.size = size,
+		.nr_pages_per_call = size / sysconf(_SC_PAGESIZE),
+		.gup_flags = GUP_WRITE,
+		/* counted from 1: dump the first page */
+		.which_pages = { nr == GUP_DUMP },
+	};
+
+	if (ioctl(fd, GUP_CALL(nr), &gup))
+		return -errno;
+	/* the size comes back as what was reached; the errno is lost */
+	return gup.size == size ? 0 : -EFAULT;
+}
+
+int pin_gup_test_take(struct pin *pin)
+{
+	struct gup_test *g = pin->priv;
+	size_t size, page = sysconf(_SC_PAGESIZE);
+	struct gup_hold hold;
+	uintptr_t addr;
+	int err;
+
+	pin_pages(pin, &addr, &size);
+	if (is_hold(pin)) {
+		memset(&hold, 0, sizeof(hold));
+		hold.addr = addr;
+		hold.size = size;
+		hold.flags = GUP_HOLD_WRITE | GUP_HOLD_FAST;
+		return ioctl(g->fd, GUP_HOLD_START, &hold) ? -errno : 0;
+	}
+
+	err = call(g->fd, pin->method->variant, addr, size);
+	/* a call that stopped half way looks the same: ask for the end once more */
+	if (!err)
+		err = call(g->fd, GUP_FAST, addr + size - page, page);
+	return err;
+}
+
+/*
+ * READ copies to the address it is given: nothing can be copied to page 0, and
+ * it gets that far only while pages are held.
+ */
+int pin_gup_test_live(struct pin *pin)
+{
+	struct gup_test *g = pin->priv;
+	__u64 nowhere = 0;
+
+	if (!ioctl(g->fd, GUP_HOLD_READ, &nowhere))
+		return -EPROTO;
+	return errno == EFAULT ? 1 : errno == EINVAL ? 0 : -errno;
+}
+
+int pin_gup_test_release(struct pin *pin)
+{
+	struct gup_test *g = pin->priv;
+	uintptr_t addr;
+	__u64 to = (uintptr_t)pin->peer;
+	size_t size;
+	int err = 0;
+
+	/* whole pages, then the range to the start of the peer */
+	pin_pages(pin, &addr, &size);
+	if (ioctl(g->fd, GUP_HOLD_READ, &to))
+		err = -errno;
+	else
+		memmove(pin->peer, (char *)pin->peer + ((uintptr_t)pin->addr - addr), pin->len);
+	if (ioctl(g->fd, GUP_HOLD_STOP) && !err)
+		err = -errno;
+	return err;
+}
+
+void pin_gup_test_close(struct pin *pin)
+{
+	struct gup_test *g = pin->priv;
+
+	if (!g)
+		return;
+	/* the kernel lets the held pin go at any close, so this is the last step */
+	close(g->fd);
+	free(g);
+	pin->priv = NULL;
+}

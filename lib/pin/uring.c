@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * io_uring: reads and writes in flight, and registered buffers.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/pin/internal.h"
+
+#ifdef HAVE_LIBURING
+
+#include <liburing.h>
+
+#include "lib/pin/io.h"
+
+/* between two commands to dm-delay */
+#define LET_GO_NS	500000
+
+/* one request at a time, and no ring smaller than this saves anything */
+#define RING_ENTRIES	4
+
+/* the kernel takes no larger buffer (io_buffer_validate()) */
+#define BUFFER_MAX	(1UL << 30)
+
+struct uring {
+	struct pin_io io;
+	struct io_uring ring;
+	bool registered;	/* buffers are */
+	bool submitted;		/* a completion is due */
+	size_t done;		/* bytes transferred by earlier requests */
+};
+
+static bool does_io(const struct pin *pin)
+{
+	return pin->method->variant & PIN_IO_SUBMIT;
+}
+
+static bool is_fixed(const struct pin *pin)
+{
+	return pin->method->variant & PIN_IO_FIXED;
+}
+
+int pin_uring_open(struct pin *pin)
+{
+	struct uring *u = calloc(1, sizeof(*u));
+	int err;
+
+	if (!u)
+		return -ENOMEM;
+	err = io_uring_queue_init(RING_ENTRIES, &u->ring, 0);
+	if (err) {
+		free(u);
+		if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
+			return err;
+		/* not built in, or switched off by the sysctl io_uring_disabled */
+		return pin_fail(pin, -EOPNOTSUPP, "this kernel has no io_uring to offer");
+	}
+	if (does_io(pin))
+		err = pin_io_open(pin, &u->io);
+	if (err) {
+		io_uring_queue_exit(&u->ring);
+		free(u);
+		return err;
+	}
+	pin->priv = u;
+	return 0;
+}
+
+static int register_range(struct uring *u, char *addr, size_t len)
+{
+	unsigned int i, nr = (len + BUFFER_MAX - 1) / BUFFER_MAX;
+	struct iovec *iov = calloc(nr, sizeof(*iov));
+	int err;
+
+	if (!iov)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		iov[i].iov_base = addr + i * BUFFER_MAX;
+		iov[i].iov_len = len - i * BUFFER_MAX < BUFFER_MAX ?
+				 len - i * BUFFER_MAX : BUFFER_MAX;
+	}
+	err = io_uring_register_buffers(&u->ring, iov, nr);
+	free(iov);
+	u->registered = !err;
+	return err;
+}
+
+static int unregister(struct uring *u)
+{
+	if (!u->registered)
+		return 0;
+	u->registered = false;
+	return io_uring_unregister_buffers(&u->ring);
+}
+
+/* submit what is left of the range */
+static int submit(struct pin *pin, struct uring *u)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	bool write = pin->method->flags & PIN_SOURCE;
+	char *buf = (char *)pin->addr + u->done;
+	unsigned int len = pin->len - u->done;
+	off_t off = u->io.off + u->done;
+	int n;
+
+	if (!sqe)
+		return -EBUSY;
+	/* a range of a method that does I/O fits into the first buffer */
+	if (is_fixed(pin) && write)
+		io_uring_prep_write_fixed(sqe, u->io.fd, buf, len, off, 0);
+	else if (is_fixed(pin))
+		io_uring_prep_read_fixed(sqe, u->io.fd, buf, len, off, 0);
+	else if (write)
+		io_uring_prep_write(sqe, u->io.fd, buf, len, off);
+	else
+		io_uring_prep_read(sqe, u->io.fd, buf, len, off);
+	n = io_uring_submit(&u->ring);
+	if (n < 0)
+		return n;
+	u->submitted = true;
+	return 0;
+}
+
+/* has the request completed? */
+static bool over(const struct pin *pin)
+{
+	struct uring *u = pin->priv;
+	struct io_uring_cqe *cqe;
+
+	return !io_uring_peek_cqe(&u->ring, &cqe);
+}
+
+/*
+ * More than one command: a large range may still have been on its way into
+ * dm-delay, by a thread of io_uring's, when the first one was given.  Where it
+ * fails dm-delay's own time runs out.
+ */
+static void let_go(const struct pin *pin, struct uring *u)
+{
+	const struct timespec pause = { .tv_nsec = LET_GO_NS };
+
+	while (u->io.delay && !over(pin) && !pin_io_let_go(pin, &u->io))
+		nanosleep(&pause, NULL);
+}
+
+/*
+ * Let go and wait for the completion.  A transfer that the kernel cut short is gone on
+ * with, so that the kernel says itself what is wrong with the rest.
+ */
+static int reap(struct pin *pin, struct uring *u)
+{
+	struct io_uring_cqe *cqe;
+	int err, res;
+
+	while (u->submitted) {
+		let_go(pin, u);
+		err = io_uring_wait_cqe(&u->ring, &cqe);
+		if (err == -EINTR)
+			continue;
+		if (err)
+			return err;
+		res = cqe->res;
+		io_uring_cqe_seen(&u->ring, cqe);
+		u->submitted = false;
+		if (res <= 0)
+			return res ? res : -EIO;
+		u->done += res;
+		if (u->done < pin->len) {
+			err = submit(pin, u);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static int take_io(struct pin *pin, struct uring *u)
+{
+	int err, ret;
+
+	u->done = 0;
+	err = submit(pin, u);
+	if (!err && u->io.held)
+		err = pin_io_wait(pin, &u->io, NULL, over);
+	if (!err && u->io.held)
+		return 0;
+
+	/* what went out all the same must not be left out */
+	ret = reap(pin, u);
+	ret = pin_io_finish(pin, &u->io, ret, pin_now_ns());
+	if (ret || !u->io.held)
+		return ret;
+	return pin_fail(pin, err, "the I/O was not seen in flight");
+}
+
+int pin_uring_take(struct pin *pin)
+{
+	struct uring *u = pin->priv;
+	int err;
+
+	/* first the buffer: a refusal should not wait for bytes on their way */
+	if (is_fixed(pin)) {
+		err = register_range(u, pin->addr, pin->len);
+		if (err)
+			return pin_fail(pin, err, "the buffer was refused");
+	}
+	if (!does_io(pin))
+		return 0;
+	err = pin_io_prepare(pin, &u->io);
+	if (!err)
+		err = take_io(pin, u);
+	if (err)
+		unregister(u);
+	return err;
+}
+
+/* does the ring still have its table of buffers?  It refuses a second one. */
+static int still_registered(struct uring *u)
+{
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	int err = io_uring_register_buffers(&u->ring, &iov, 1);
+
+	if (err == -EBUSY)
+		return 1;
+	if (err)
+		return err;
+	io_uring_unregister_buffers(&u->ring);
+	return 0;
+}
+
+int pin_uring_live(struct pin *pin)
+{
+	struct uring *u = pin->priv;
+	int n = 0;
+
+	if (does_io(pin) && u->submitted) {
+		/* in this order: the system call lets a completion be posted */
+		n = pin_io_inflight(pin, &u->io);
+		if (n > 0 && over(pin))
+			n = 0;
+	}
+	/* asked last: old kernels wait for I/O before they look at the table */
+	if (!n && is_fixed(pin))
+		return still_registered(u);
+	return n < 0 ? n : n > 0;
+}
+
+int pin_uring_release(struct pin *pin)
+{
+	struct uring *u = pin->priv;
+	int ret = 0, gone;
+
+	if (does_io(pin) && u->submitted) {
+		ret = reap(pin, u);
+		ret = pin_io_finish(pin, &u->io, ret, pin_now_ns());
+	}
+	gone = unregister(u);
+	return ret ? ret : gone;
+}
+
+void pin_uring_close(struct pin *pin)
+{
+	struct uring *u = pin->priv;
+
+	if (!u)
+		return;
+	io_uring_queue_exit(&u->ring);
+	if (does_io(pin))
+		pin_io_close(&u->io);
+	free(u);
+	pin->priv = NULL;
+}
+
+/* one request on a registered buffer, to its end */
+static int one(struct uring *u, int fd, void *addr, unsigned int len, bool write)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (!sqe)
+		return -EBUSY;
+	/* "write" is into the memory, which is the file's reader then */
+	if (write)
+		io_uring_prep_read_fixed(sqe, fd, addr, len, 0, 0);
+	else
+		io_uring_prep_write_fixed(sqe, fd, addr, len, 0, 0);
+	ret = io_uring_submit_and_wait(&u->ring, 1);
+	if (ret < 0)
+		return ret;
+	ret = io_uring_wait_cqe(&u->ring, &cqe);
+	if (ret)
+		return ret;
+	ret = cqe->res;
+	io_uring_cqe_seen(&u->ring, cqe);
+	return ret < 0 ? ret : (unsigned int)ret == len ? 0 : -EIO;
+}
+
+/* the table of buffers has the reference: a transfer takes none (io_import_fixed()) */
+int pin_uring_reach(struct pin *pin, void *buf, bool write)
+{
+	struct uring *u = pin->priv;
+	int fd, ret = 0;
+
+	if (!is_fixed(pin) || does_io(pin) || !u->registered)
+		return -EOPNOTSUPP;
+	fd = memfd_create("ksft-dax-reach", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write && pwrite(fd, buf, pin->len, 0) != (ssize_t)pin->len)
+		ret = -EIO;
+	ret = ret ?: one(u, fd, pin->addr, pin->len, write);
+	if (!ret && !write && pread(fd, buf, pin->len, 0) != (ssize_t)pin->len)
+		ret = -EIO;
+	close(fd);
+	return ret;
+}
+
+#else /* HAVE_LIBURING */
+
+int pin_uring_open(struct pin *pin)
+{
+	return pin_fail(pin, -EOPNOTSUPP, "built without liburing");
+}
+
+int pin_uring_take(struct pin *pin)
+{
+	(void)pin;
+	return -EOPNOTSUPP;
+}
+
+int pin_uring_live(struct pin *pin)
+{
+	(void)pin;
+	return 0;
+}
+
+int pin_uring_release(struct pin *pin)
+{
+	(void)pin;
+	return 0;
+}
+
+void pin_uring_close(struct pin *pin)
+{
+	(void)pin;
+}
+
+int pin_uring_reach(struct pin *pin, void *buf, bool write)
+{
+	(void)pin;
+	(void)buf;
+	(void)write;
+	return -EOPNOTSUPP;
+}
+
+#endif

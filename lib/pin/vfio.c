@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory mapped for DMA of a device that is given away: pinned for good
+ * (FOLL_LONGTERM) until it is unmapped from the IOMMU or the container is closed.
+ *
+ * The group has to be offered, since no device is asked what it is there for.  It is
+ * attached to the IOMMU and not opened: nothing is ever transferred.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/vfio.h>
+
+#include "lib/pin/internal.h"
+
+/* where ranges are mapped for the device: above 32 bits, and one after the other */
+#define IOVA_FIRST	(1UL << 32)
+
+struct vfio {
+	int group;
+	int container;
+};
+
+static int attach(struct vfio *v)
+{
+	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container) ||
+	    ioctl(v->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		return -errno;
+	return 0;
+}
+
+static void detach(struct vfio *v)
+{
+	if (v->group >= 0)
+		close(v->group);
+	if (v->container >= 0)
+		close(v->container);
+	free(v);
+}
+
+int pin_vfio_open(struct pin *pin)
+{
+	const char *path = getenv("DAX_TEST_VFIO");
+	struct vfio *v;
+	int err = 0;
+
+	if (!path || !*path)
+		return pin_fail(pin, -EOPNOTSUPP,
+				"DAX_TEST_VFIO names no group in /dev/vfio that may be used");
+	v = malloc(sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->group = open(path, O_RDWR | O_CLOEXEC);
+	if (v->group < 0)
+		err = -errno;
+	v->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (v->container < 0)
+		err = err ?: -errno;
+	err = err ?: attach(v);
+	if (err) {
+		detach(v);
+		return pin_fail(pin, -EOPNOTSUPP, "%s cannot be used: %s", path, strerror(-err));
+	}
+	pin->priv = v;
+	return 0;
+}
+
+static int map(struct pin *pin)
+{
+	struct vfio *v = pin->priv;
+	struct vfio_iommu_type1_dma_map ask = {
+		.argsz = sizeof(ask),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.iova = IOVA_FIRST,
+	};
+	uintptr_t addr;
+	size_t size;
+
+	pin_pages(pin, &addr, &size);
+	ask.vaddr = addr;
+	ask.size = size;
+	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &ask) ? -errno : 0;
+}
+
+int pin_vfio_take(struct pin *pin)
+{
+	return map(pin);
+}
+
+/* the kernel maps no address twice: where ours is taken, the pin is out */
+int pin_vfio_live(struct pin *pin)
+{
+	int err = map(pin);
+
+	if (err == -EEXIST)
+		return 1;
+	if (!err)
+		return pin_vfio_release(pin);
+	return err;
+}
+
+int pin_vfio_release(struct pin *pin)
+{
+	struct vfio *v = pin->priv;
+	struct vfio_iommu_type1_dma_unmap ask = {
+		.argsz = sizeof(ask),
+		.iova = IOVA_FIRST,
+	};
+	uintptr_t addr;
+	size_t size;
+
+	pin_pages(pin, &addr, &size);
+	ask.size = size;
+	if (ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &ask))
+		return -errno;
+	return ask.size == size ? 0 : -EIO;
+}
+
+void pin_vfio_close(struct pin *pin)
+{
+	if (pin->priv)
+		detach(pin->priv);
+	pin->priv = NULL;
+}

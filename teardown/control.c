@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Controls: each oracle is made to say no.  Such a cell passes when the oracle
+ * does.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/health/control.h"
+#include "teardown/teardown.h"
+
+/* For an action that never returns: long enough to be asleep, no more. */
+#define CONTROL_WAIT_NS	(100 * NSEC_PER_MSEC)
+
+/* health of its own: the frame's is told to look away */
+static bool begin(struct cell *c, struct health **h)
+{
+	int ret = health_open(h);
+
+	ret = ret ?: health_begin(*h);
+	return expect_ok(c, ret, "reading the kernel's health", "");
+}
+
+static void expect_found(struct cell *c, struct health *h, unsigned int oracles)
+{
+	unsigned int found = 0;
+	int ret = health_end(h, oracles, &found);
+
+	if (expect_ok(c, ret, "reading the kernel's health", ""))
+		expect(c, VERDICT_FAILED, found & oracles,
+		       "an oracle is asleep: it was given a fault and found none");
+	note_lines(c, "found, as it should be", health_text(h));
+}
+
+void control_log(struct cell *c)
+{
+	struct health *h = NULL;
+	int ret;
+
+	if (!begin(c, &h))
+		goto out;
+	ret = health_control_log();
+	if (ret == -EOPNOTSUPP)
+		skip(c, "this kernel has no harmless fault to log (CONFIG_MEMORY_FAILURE)");
+	else if (expect_ok(c, ret, "making the kernel log a fault", ""))
+		expect_found(c, h, HEALTH_LOG);
+out:
+	health_close(h);
+}
+
+void control_pins(struct cell *c)
+{
+	const struct pin_method *m = pin_method_find("uring_fixed");
+	struct pin pin = { 0 };
+	struct health *h = NULL;
+	size_t len = 16 * sysconf(_SC_PAGESIZE);
+	void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int ret;
+
+	if (!expect(c, VERDICT_FAILED, mem != MAP_FAILED, "no memory") || !begin(c, &h))
+		goto out;
+	ret = pin_open(&pin, m, NULL, len);
+	ret = ret ?: pin_take(&pin, mem, len);
+	if (ret == -EOPNOTSUPP)
+		skip(c, "uring_fixed: %s", pin.why);
+	else if (expect_ok(c, ret, "pinning anonymous memory", pin.why))
+		expect_found(c, h, HEALTH_PINS);
+out:
+	pin_close(&pin);
+	if (mem != MAP_FAILED)
+		munmap(mem, len);
+	health_close(h);
+}
+
+void control_devices(struct cell *c)
+{
+	struct health *h = NULL;
+
+	if (!begin(c, &h))
+		goto out;
+	if (expect_ok(c, guard_bind_call(c->guard, victim_unbind), "unbind", "")) {
+		expect_found(c, h, HEALTH_DEVICES);
+		expect_found(c, h, HEALTH_IOMEM);
+	}
+	expect_ok(c, guard_bind_call(c->guard, victim_bind), "bind", "");
+out:
+	health_close(h);
+}
+
+/* whoever looks at a PUD mapping with a page walker splits it */
+static bool look_at_mappings(void)
+{
+	char buf[4096];
+	int fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	do {
+		n = read(fd, buf, sizeof(buf));
+	} while (n > 0);
+	close(fd);
+	return !n;
+}
+
+void control_thp_split(struct cell *c)
+{
+	struct daxmap m = { .fd = -1 };
+	struct health *h = NULL;
+	unsigned long faults;
+	int ret;
+
+	if (!begin(c, &h))
+		goto out;
+	ret = daxmap_open(&m, c->v.node, c->size, 0, daxmap_bytes(c->size),
+			  PROT_READ | PROT_WRITE);
+	ret = ret ?: daxmap_prove(&m, true, &faults);
+	if (expect_ok(c, ret, "mapping the device", "") &&
+	    expect(c, VERDICT_FAILED, look_at_mappings(), "reading smaps"))
+		expect_found(c, h, HEALTH_THP_SPLIT);
+out:
+	daxmap_close(&m);
+	health_close(h);
+}
+
+void control_wrong_byte(struct cell *c)
+{
+	size_t off = 5 * sysconf(_SC_PAGESIZE) + 64;
+	struct scene s;
+	int ret;
+
+	if (!scene_arrange(c, &s))
+		goto out;
+	/* the word that belongs a page further up */
+	ret = holder_fill(&s.h, MAP_MAIN, off, sizeof(uint64_t), TAG_MEMORY + 1);
+	if (!expect_ok(c, ret, "writing a wrong word", ""))
+		goto out;
+	ret = holder_check(&s.h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	expect(c, VERDICT_FAILED, ret == -EILSEQ, "a wrong word was not found");
+	note(c, "found, as it should be: %s", s.h.why);
+	scene_refill(&s);
+out:
+	scene_finish(&s);
+}
+
+static int do_nothing(const struct victim *v)
+{
+	(void)v;
+	return 0;
+}
+
+static int never_return(const struct victim *v)
+{
+	(void)v;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static void expect_verdict(struct scene *s, enum verdict_kind want)
+{
+	char text[256];
+	enum verdict_kind kind = timeline_judge(&s->c->guard->tl, &s->rule, text, sizeof(text));
+
+	expect(s->c, VERDICT_FAILED, kind == want, "the judge said %s; expected %s",
+	       verdict_name(kind), verdict_name(want));
+	note(s->c, "the judge said, as it should: %s", text);
+}
+
+/* an action that does nothing at all while a pin is out */
+void control_returned_early(struct cell *c)
+{
+	struct scene s;
+
+	if (!scene_arrange(c, &s) || !scene_pin(&s, pin_method_find("vmsplice"), 0))
+		goto out;
+	if (!expect_ok(c, actor_start(&s.actor, &c->guard->tl, do_nothing, &c->v),
+		       "starting the action", ""))
+		goto out;
+	scene_watch(&s);
+	expect_verdict(&s, VERDICT_RETURNED_EARLY);
+	scene_let_go(&s, 0);
+	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
+out:
+	scene_finish(&s);
+}
+
+void control_never_returned(struct cell *c)
+{
+	struct scene s;
+	int ret;
+
+	memset(&s, 0, sizeof(s));
+	s.c = c;
+	s.rule.action = "the control";
+	ret = actor_start(&s.actor, &c->guard->tl, never_return, &c->v);
+	if (!expect_ok(c, ret, "starting the action", ""))
+		return;
+	ret = actor_wait(&s.actor, CONTROL_WAIT_NS);
+	expect(c, VERDICT_FAILED, ret == -ETIMEDOUT, "waiting ended with %d; expected %d", ret,
+	       -ETIMEDOUT);
+	expect_verdict(&s, VERDICT_NEVER_RETURNED);
+	kill(s.actor.pid, SIGKILL);
+	waitpid(s.actor.pid, NULL, 0);
+}
+
+/* an action that returns and leaves the mapping as it was */
+void control_not_revoked(struct cell *c)
+{
+	struct scene s;
+
+	if (!scene_arrange(c, &s) || !scene_watch_mapping(&s))
+		goto out;
+	if (!expect_ok(c, actor_start(&s.actor, &c->guard->tl, do_nothing, &c->v),
+		       "starting the action", ""))
+		goto out;
+	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
+	expect_verdict(&s, VERDICT_NOT_REVOKED);
+out:
+	scene_finish(&s);
+}
+
+void control_taint(struct cell *c)
+{
+	struct health *h = NULL;
+	int ret;
+
+	if (!begin(c, &h))
+		goto out;
+	ret = health_control_taint();
+	if (ret == -EALREADY)
+		skip(c, "the taint bit of user space is set already");
+	else if (expect_ok(c, ret, "tainting the kernel", ""))
+		expect_found(c, h, HEALTH_TAINT);
+out:
+	health_close(h);
+}
+
+void control_overrun(struct cell *c)
+{
+	struct health *h = NULL;
+
+	if (!begin(c, &h))
+		goto out;
+	if (expect_ok(c, health_control_overrun(), "filling the kernel log", ""))
+		expect_found(c, h, HEALTH_OVERRUN);
+out:
+	health_close(h);
+}
+
+/* the machine dies: whoever runs it has to see that only this cell is lost */
+void control_crash(struct cell *c)
+{
+	int fd;
+
+	if (!getenv("DAX_TEST_CRASH")) {
+		skip(c, "this brings the machine down: DAX_TEST_CRASH=1 to try");
+		return;
+	}
+	fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+	if (fd < 0) {
+		skip(c, "no /proc/sysrq-trigger");
+		return;
+	}
+	expect(c, VERDICT_FAILED, write(fd, "c", 1) < 0, "the kernel survived a crash");
+	close(fd);
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Dax regions that can be divided: devices are made in them, resized and destroyed.
+ *
+ * What is bound is in use and keeps its size; what has bytes is not deleted; what is
+ * given back is there for the next device, and no sooner than its last pin is gone
+ * (drivers/dax/bus.c: dev_dax_resize(), delete_store(), unregister_dev_dax()).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "lib/ns/dynamic.h"
+#include "teardown/teardown.h"
+
+/* What a device grows by, bytes: two entries of a pmd. */
+#define MORE_BYTES	(2 * DYNAMIC_UNIT)
+
+/* Devices that are made and thrown away, one after the other. */
+#define ROUNDS		30
+
+static void remember(struct cell *c)
+{
+	c->guard->victim = c->v;
+	c->guard->undo = c->action->undo;
+}
+
+void dynamic_mapped(struct cell *c)
+{
+	remember(c);
+	mapping_only(c);
+}
+
+void dynamic_pinned(struct cell *c)
+{
+	remember(c);
+	pinned(c);
+}
+
+static bool expect_refused(struct cell *c, int ret, int want, const char *what)
+{
+	return expect(c, VERDICT_FAILED, ret == want, "%s: %s; expected %s", what,
+		      ret ? strerror(-ret) : "done", strerror(-want));
+}
+
+static unsigned long long available(const struct cell *c)
+{
+	unsigned long long bytes = 0;
+
+	dynamic_region_number(c->v.dax, DYNAMIC_AVAILABLE, &bytes);
+	return bytes;
+}
+
+/* a device beside the cell's own, of what is lowest of the rest */
+static bool make_beside(struct cell *c, size_t bytes, char *name, size_t len)
+{
+	char first[32];
+
+	dynamic_first(&c->v, first, sizeof(first));
+	return expect_ok(c, dynamic_create(first, bytes, name, len), "creating a device", "");
+}
+
+static bool set_size(struct cell *c, size_t bytes)
+{
+	unsigned long long before = available(c);
+	struct victim now;
+	int ret = guard_bind_call(c->guard, victim_unbind);
+
+	if (!expect_done(c, ret, "unbind without pins"))
+		return false;
+	ret = dynamic_resize(c->v.dax, bytes);
+	ret = ret ?: dynamic_read(c->v.dax, &now);
+	if (!expect(c, VERDICT_FAILED, !ret, "resizing %s from %zu to %zu bytes: %s", c->v.dax,
+		    c->v.size, bytes, strerror(-ret)))
+		return false;
+	expect(c, VERDICT_FAILED, now.size == bytes, "%s has %zu bytes; expected %zu",
+	       c->v.dax, now.size, bytes);
+	expect(c, VERDICT_FAILED, available(c) + bytes == before + c->v.size,
+	       "the region has %llu bytes left, and had %llu while %s had %zu; expected %llu",
+	       available(c), before, c->v.dax, c->v.size, before + c->v.size - bytes);
+	c->v.size = bytes;
+	c->guard->victim.size = bytes;
+	ret = guard_bind_call(c->guard, victim_bind);
+	return expect_done(c, ret, "bind with another size") && !cell_over(c);
+}
+
+/* all of the device, mapped anew */
+static bool map_all(struct cell *c, struct holder *h)
+{
+	int ret = holder_map(h, MAP_WHOLE, c->v.node, c->size, 0, c->v.size,
+			     PROT_READ | PROT_WRITE);
+
+	return expect_ok(c, ret, "mapping all of the device", h->why);
+}
+
+static bool check_all(struct cell *c, struct holder *h, size_t bytes)
+{
+	int ret;
+
+	if (!map_all(c, h))
+		return false;
+	ret = holder_check(h, MAP_WHOLE, 0, bytes, TAG_MEMORY);
+	return expect_ok(c, ret, "bytes of the device", h->why);
+}
+
+static void grow_and_shrink(struct cell *c, struct holder *h)
+{
+	size_t before = c->v.size, more = before + MORE_BYTES;
+	int ret;
+
+	if (!map_all(c, h))
+		return;
+	ret = holder_fill(h, MAP_WHOLE, 0, before, TAG_MEMORY);
+	ret = ret ?: holder_close(h, MAP_WHOLE);
+	if (!expect_ok(c, ret, "filling the device", h->why) || !set_size(c, more) ||
+	    !check_all(c, h, before))
+		return;
+	ret = holder_fill(h, MAP_WHOLE, before, MORE_BYTES, TAG_MEMORY);
+	ret = ret ?: holder_check(h, MAP_WHOLE, 0, more, TAG_MEMORY);
+	ret = ret ?: holder_close(h, MAP_WHOLE);
+	if (!expect_ok(c, ret, "the bytes that were added", h->why) || !set_size(c, before))
+		return;
+	if (check_all(c, h, before))
+		holder_close(h, MAP_WHOLE);
+}
+
+void dynamic_resized(struct cell *c)
+{
+	struct holder h = { 0 };
+
+	if (cell_holder(c, &h))
+		grow_and_shrink(c, &h);
+	cell_holder_end(c, &h);
+}
+
+static void refused_in_use(struct cell *c, struct holder *h)
+{
+	size_t size = c->v.size;
+
+	expect_refused(c, dynamic_resize(c->v.dax, size + MORE_BYTES), -EBUSY,
+		       "growing a device that is bound");
+	expect_refused(c, dynamic_resize(c->v.dax, size - MORE_BYTES), -EBUSY,
+		       "shrinking a device that is bound");
+	expect_refused(c, dynamic_align(c->v.dax, daxmap_bytes(DAXMAP_PTE)), -EBUSY,
+		       "aligning a device that is bound");
+	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, c->v.dax), -EBUSY,
+		       "deleting a device that is bound");
+	expect(c, VERDICT_FAILED, !holder_touch(h, MAP_WHOLE, size - DYNAMIC_UNIT),
+	       "the mapping is gone although everything was refused");
+}
+
+static void refused_unbound(struct cell *c)
+{
+	unsigned long long room = available(c);
+	char first[32], name[32];
+
+	dynamic_first(&c->v, first, sizeof(first));
+	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, c->v.dax), -EBUSY,
+		       "deleting a device that has bytes");
+	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, first), -EBUSY,
+		       "deleting the region's first device");
+	expect_refused(c, dynamic_resize(c->v.dax, c->v.size + room + DYNAMIC_UNIT), -ENOSPC,
+		       "growing a device to more than there is");
+	expect_refused(c, dynamic_resize(c->v.dax, c->v.size + 1), -EINVAL,
+		       "growing a device by one byte");
+	expect(c, VERDICT_FAILED, available(c) == room,
+	       "the region has %llu bytes left; expected %llu, for all was refused",
+	       available(c), room);
+	/* one without bytes is nothing that could be bound, and goes */
+	if (!make_beside(c, 0, name, sizeof(name)))
+		return;
+	expect(c, VERDICT_FAILED, dynamic_bind(name), "%s has no bytes and can be bound", name);
+	expect_ok(c, dynamic_destroy(name), "destroying a device without bytes", "");
+	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, name), -ENXIO,
+		       "deleting a device that is gone");
+}
+
+void dynamic_refused(struct cell *c)
+{
+	struct holder h = { 0 };
+	char why[VICTIM_WHY];
+	int ret;
+
+	if (cell_holder(c, &h) && map_all(c, &h)) {
+		refused_in_use(c, &h);
+		holder_close(&h, MAP_WHOLE);
+		ret = guard_bind_call(c->guard, victim_unbind);
+		if (expect_done(c, ret, "unbind without pins"))
+			refused_unbound(c);
+		ret = guard_bind_call(c->guard, victim_bind);
+		if (expect_done(c, ret, "bind"))
+			expect_ok(c, victim_same(&c->v, why, sizeof(why)), "the device", why);
+	}
+	cell_holder_end(c, &h);
+}
+
+/* one more device in the same region: all steps, and back */
+static bool one_round(struct cell *c)
+{
+	struct victim before = c->guard->victim;
+	char name[32];
+	int ret;
+
+	if (!make_beside(c, MORE_BYTES, name, sizeof(name)))
+		return false;
+	ret = dynamic_bind(name);
+	if (expect_ok(c, ret, "binding the new device", "")) {
+		ret = dynamic_read(name, &c->guard->victim);
+		ret = ret ?: guard_bind_call(c->guard, victim_unbind);
+	}
+	c->guard->victim = before;
+	return expect_done(c, ret, "unbinding the new device") &&
+	       expect_ok(c, dynamic_destroy(name), "destroying the new device", "");
+}
+
+/* /sys and /proc/iomem are looked at by the cell's own oracle */
+void dynamic_rounds(struct cell *c)
+{
+	unsigned long long room = available(c);
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS && one_round(c); i++)
+		;
+	expect(c, VERDICT_FAILED, available(c) == room,
+	       "after %u devices the region has %llu bytes left; expected %llu", i,
+	       available(c), room);
+}
+
+/*
+ * The device gets a second range: a neighbour takes what comes after the first one,
+ * and what comes after the neighbour is the device's.
+ */
+static bool second_range(struct cell *c, char *name, size_t len)
+{
+	unsigned long long start, bytes;
+	int ret;
+
+	if (!make_beside(c, MORE_BYTES, name, len) || !set_size(c, c->v.size + MORE_BYTES))
+		return false;
+	ret = dynamic_mapping(c->v.dax, 1, &start, &bytes);
+	return expect(c, VERDICT_FAILED, !ret && bytes == MORE_BYTES,
+		      "%s has no second range of %lu bytes: %s", c->v.dax, MORE_BYTES,
+		      strerror(-ret));
+}
+
+/* in place of the mapping of the start: one that reaches into the second range */
+static bool map_ranges(struct scene *s)
+{
+	struct cell *c = s->c;
+	unsigned long faults = 0;
+	int ret = holder_close(&s->h, MAP_MAIN);
+
+	s->map_len = c->v.size;
+	s->base = c->v.size - MORE_BYTES;
+	ret = ret ?: holder_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, s->map_len,
+				PROT_READ | PROT_WRITE);
+	ret = ret ?: holder_prove(&s->h, MAP_MAIN, &faults);
+	return expect(c, VERDICT_FAILED, !ret,
+		      "touching %zu KiB of two ranges took %lu faults; expected %zu",
+		      s->map_len >> 10, faults, s->map_len / daxmap_bytes(c->size));
+}
+
+void dynamic_ranges(struct cell *c)
+{
+	size_t before = c->v.size;
+	char neighbour[32] = "";
+	struct scene s = { 0 };
+
+	if (second_range(c, neighbour, sizeof(neighbour)) && scene_arrange(c, &s) &&
+	    map_ranges(&s) && (!c->method || scene_pin(&s, c->method, 0)) &&
+	    scene_watch_mapping(&s) && scene_act(&s) == VERDICT_NEVER_RETURNED)
+		return;
+	scene_finish(&s);
+	if (c->v.size != before)
+		set_size(c, before);
+	if (neighbour[0])
+		expect_ok(c, dynamic_destroy(neighbour), "destroying the neighbour", "");
+}
+
+void dynamic_static(struct cell *c)
+{
+	static const char *const absent[] = { DYNAMIC_CREATE, DYNAMIC_DELETE, DYNAMIC_SEED };
+	char why[VICTIM_WHY];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(absent); i++)
+		expect(c, VERDICT_FAILED,
+		       dynamic_region_write(c->v.dax, absent[i], "1") == -ENOENT,
+		       "the region of %s, a namespace's, has a file '%s'; expected none",
+		       c->v.dax, absent[i]);
+	expect_refused(c, dynamic_resize(c->v.dax, c->v.size / 2), -EACCES,
+		       "resizing a namespace's device");
+	expect_refused(c, dynamic_align(c->v.dax, daxmap_bytes(DAXMAP_PTE)), -EACCES,
+		       "aligning a namespace's device");
+	expect_ok(c, victim_same(&c->v, why, sizeof(why)), "the device", why);
+}

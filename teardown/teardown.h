@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The parts of dax_teardown: the scene, and the scenarios by file.
+ */
+#ifndef DAX_TEARDOWN_H
+#define DAX_TEARDOWN_H
+
+#include "suite/suite.h"
+
+#define TAG_SINK	0x5000	/* what a pin brings into the memory, plus its slot */
+#define TAG_OWNER	0x4f57	/* bytes of whoever has the memory next */
+#define TAG_ANY		0	/* for bytes_check(): whatever it is */
+
+#define FILE_BYTES	(4u << 20)	/* of a file whose ground is taken away */
+
+/* Pins lie in this much of the device's start; it is checked word by word. */
+#define WINDOW_BYTES	(256u << 10)
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
+/* map slots of a holder */
+enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
+
+/**
+ * struct scene - what a scenario has set up
+ * @c: its cell
+ * @h: holder of the pins
+ * @viewer: another process that only maps; pid 0 when there is none
+ * @node: the device node that is opened
+ * @actor: the action
+ * @rule: what the order has to be
+ * @nr_pins: pins taken
+ * @sink: the pin has brought a pattern of its own
+ * @base: where the first begins at the earliest, bytes from the device's start
+ * @off: where each begins, bytes from the device's start
+ * @method: how each was taken
+ * @undone: the action has been undone
+ * @untold: the verdict has been printed, the order of events has not
+ * @heir: process that inherited them, 0 when there is none
+ * @len: bytes of one pin
+ * @map_len: bytes mapped by h in MAP_MAIN
+ * @data: physical address of the device's memory, where a scenario asks for it
+ * @usual_ns: what the action takes when nothing is in its way; 0 where the kind of
+ *	memory says it
+ */
+struct scene {
+	struct cell *c;
+	struct holder h;
+	struct holder viewer;
+	const char *node;
+	struct actor actor;
+	struct timeline_rule rule;
+	unsigned int nr_pins;
+	size_t base;
+	size_t off[HOLDER_PINS];
+	bool sink[HOLDER_PINS];
+	const struct pin_method *method[HOLDER_PINS];
+	bool undone;
+	bool untold;
+	pid_t heir;
+	size_t len;
+	size_t map_len;
+	uint64_t usual_ns;
+	unsigned long long data;
+};
+
+/* what a scenario does to the scene between the pin and the action */
+typedef bool (*prepare_fn)(struct scene *s);
+
+/*
+ * teardown_scene.c.  What returns bool has failed or skipped the cell when it
+ * returns false.
+ */
+
+/** scene_arrange() - a holder with one fresh mapping, its page size proven */
+bool scene_arrange(struct cell *c, struct scene *s);
+
+/** scene_arrange_node() - the same through another node of the device */
+bool scene_arrange_node(struct cell *c, struct scene *s, const char *node);
+
+/** scene_watch_mapping() - a thread of the holder touches the mapping until SIGBUS */
+bool scene_watch_mapping(struct scene *s);
+
+/** scene_fill_all() - the pattern in every word of the device, not only in samples */
+bool scene_fill_all(struct scene *s);
+
+/** scene_pin() - one more pin, proven; @hold in nanoseconds where a clock ends it */
+bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold);
+
+/** scene_start() - start the action in a process of its own */
+bool scene_start(struct scene *s);
+
+/** scene_watch() - actor_watch() with the pins' proof of life */
+enum actor_state scene_watch(struct scene *s);
+
+/** scene_await_revocation() - give the mapping time to be revoked, bounded */
+void scene_await_revocation(struct scene *s);
+
+/** scene_judge_early() - while pins are out: only an early return is a verdict */
+enum verdict_kind scene_judge_early(struct scene *s);
+
+/** scene_judge() - judge, and print a failure before anything touches the pin */
+enum verdict_kind scene_judge(struct scene *s);
+
+/** scene_let_go() - release one pin and check its bytes */
+bool scene_let_go(struct scene *s, unsigned int slot);
+
+/** scene_let_go_all() - release what is still out, one after the other */
+void scene_let_go_all(struct scene *s);
+
+/**
+ * scene_let_go_each() - release one after the other, the action waiting for the others
+ * @s: with the action started
+ *
+ * Return: true, or false after an early return, with the pins let go by scene_defuse().
+ */
+bool scene_let_go_each(struct scene *s);
+
+/** scene_let_go_late() - release after an early return; what comes of it is told */
+void scene_let_go_late(struct scene *s);
+
+/** scene_defuse() - let go after an early return, as DAX_TEST_RELEASE says */
+void scene_defuse(struct scene *s);
+
+/** scene_drop_mappings() - unmap and close what holder and viewer have open */
+void scene_drop_mappings(struct scene *s);
+
+/** scene_check_dead() - the mapping from before raises SIGBUS */
+void scene_check_dead(struct scene *s);
+
+/** scene_undo() - whatever was taken away is back, under its new names; 0 or -errno */
+int scene_undo(struct cell *c);
+
+/** expect_done() - expect 0 of a call in a task of its own, and that the task came back */
+bool expect_done(struct cell *c, int ret, const char *what);
+
+/** scene_bind() - bind again, in a process of its own */
+bool scene_bind(struct scene *s);
+
+/** scene_bind_again() - the same without descriptors from before */
+bool scene_bind_again(struct scene *s);
+
+/** scene_check_again() - the device is the same, and so are its bytes */
+void scene_check_again(struct scene *s);
+
+/** scene_refill() - the window's bytes back to what they are between cells */
+void scene_refill(struct scene *s);
+
+/**
+ * scene_act_on() - from the last pin's release to the device bound and checked
+ * @s: with the action started and no pin out
+ *
+ * Return: the verdict on the order of events.
+ */
+enum verdict_kind scene_act_on(struct scene *s);
+
+/**
+ * scene_act() - from the start of the action to the device bound and checked
+ * @s: arranged
+ *
+ * Without pins the action just has to return; with pins it has to wait for them.
+ */
+enum verdict_kind scene_act(struct scene *s);
+
+/** scene_finish() - end the processes; to be called whatever came before */
+void scene_finish(struct scene *s);
+
+/* teardown_bytes.c */
+
+/**
+ * bytes_write() - write a pattern into a file or block device
+ * @path: file
+ * @off: place in it
+ * @len: bytes
+ * @tag: of the pattern
+ * @as: the offset that the first of them is written for
+ *
+ * Return: 0 or -errno.
+ */
+int bytes_write(const char *path, off_t off, size_t len, uint16_t tag, uint64_t as);
+
+/** bytes_sync() - fsync(2); 0 or -errno */
+int bytes_sync(const char *path);
+
+/**
+ * bytes_check() - read what bytes_write() wrote
+ * @path: file
+ * @off: place in it
+ * @len: bytes
+ * @tag: of the pattern; TAG_ANY where it is enough that they can be read
+ * @as: the offset that the first of them was written for
+ * @why: the first wrong word, in a sentence; may be NULL
+ * @why_len: bytes in @why
+ *
+ * Return: 0, -EILSEQ when they are others, -errno.
+ */
+int bytes_check(const char *path, off_t off, size_t len, uint16_t tag, uint64_t as, char *why,
+		size_t why_len);
+
+/* teardown_pins.c */
+
+/** can_hold_on() - held until it is let go, not until a clock says so */
+bool can_hold_on(const struct pin_method *m);
+
+void pinned(struct cell *c);
+void given_back(struct cell *c);
+void pinned_unmapped(struct cell *c);
+void pinned_by_another(struct cell *c);
+void killed(struct cell *c);
+void inherited(struct cell *c);
+void several(struct cell *c);
+void random_pins(struct cell *c);
+void twice(struct cell *c);
+
+/* teardown_users.c */
+void mapping_only(struct cell *c);
+void guest_mapped(struct cell *c);
+void while_written(struct cell *c);
+void while_mapped(struct cell *c);
+void while_opened(struct cell *c);
+void close_after_bind(struct cell *c);
+void close_before_bind(struct cell *c);
+void close_mixed(struct cell *c);
+void every_byte(struct cell *c);
+
+/* teardown_files.c: the ground is a file's */
+void file_kept(struct cell *c);
+void file_unmapped(struct cell *c);
+void file_touched(struct cell *c);
+void file_by_another(struct cell *c);
+void file_killed(struct cell *c);
+
+/* teardown_pmem.c: the block device below a file, or below programs */
+void pmem_mapped(struct cell *c);
+void pmem_touched(struct cell *c);
+void pmem_unmapped(struct cell *c);
+void pmem_idle(struct cell *c);
+void pmem_faulting(struct cell *c);
+void pmem_writing(struct cell *c);
+void pmem_syncing(struct cell *c);
+void pmem_first_group(struct cell *c);
+void pmem_unmounted(struct cell *c);
+void pmem_unmap_first(struct cell *c);
+void pmem_unmount_first(struct cell *c);
+void pmem_sync_first(struct cell *c);
+void block_read(struct cell *c);
+void block_read_direct(struct cell *c);
+void block_written(struct cell *c);
+void block_written_direct(struct cell *c);
+
+/* teardown_levels.c: drivers further up taken away */
+void level_mapped(struct cell *c);
+void level_pinned(struct cell *c);
+void level_several(struct cell *c);
+void module_removed(struct cell *c);
+void module_mapped(struct cell *c);
+void module_needed(struct cell *c);
+void module_pinned(struct cell *c);
+
+/* teardown_owner.c: memory that changes its owner */
+void owner_alone(struct cell *c);
+void owner_pinned(struct cell *c);
+void owner_refused(struct cell *c);
+
+/* teardown_ram.c: a device turned into ordinary memory */
+void ram_alone(struct cell *c);
+void ram_pinned(struct cell *c);
+void ram_offline(struct cell *c);
+void ram_again_and_again(struct cell *c);
+
+/* teardown_dynamic.c: devices made in a region, resized and destroyed */
+void dynamic_mapped(struct cell *c);
+void dynamic_pinned(struct cell *c);
+void dynamic_ranges(struct cell *c);
+void dynamic_resized(struct cell *c);
+void dynamic_refused(struct cell *c);
+void dynamic_rounds(struct cell *c);
+void dynamic_static(struct cell *c);
+
+/* teardown_orders.c: two operations, in every order of their steps */
+void orders(struct cell *c);
+void orders_random(struct cell *c);
+
+/* teardown_races.c: two operations at once */
+void at_once(struct cell *c);
+
+/* teardown_poison.c: memory that is said to be lost */
+void poison(struct cell *c);
+void poison_two(struct cell *c);
+void poison_pinned(struct cell *c);
+void poison_soft(struct cell *c);
+void poison_badblocks(struct cell *c);
+
+/* teardown_control.c: an oracle that cannot say no proves nothing */
+void control_log(struct cell *c);
+void control_pins(struct cell *c);
+void control_devices(struct cell *c);
+void control_thp_split(struct cell *c);
+void control_wrong_byte(struct cell *c);
+void control_returned_early(struct cell *c);
+void control_never_returned(struct cell *c);
+void control_not_revoked(struct cell *c);
+void control_taint(struct cell *c);
+void control_overrun(struct cell *c);
+void control_crash(struct cell *c);
+
+#endif
