@@ -104,7 +104,7 @@ int io_bench(int argc, char **argv);
 void report_begin(const struct bench *b);
 
 /** report_rate() - one line of the table, and of the JSON */
-void report_rate(struct bench *b, const struct bench_place *p, const struct iojob *j,
+void report_rate(struct bench *b, const struct bench_place *p, const struct bench_job *j,
 		 unsigned int threads, const struct rate *r);
 
 /** report_touch() - what it costs to have it mapped, kept for report_end() */

@@ -17,11 +17,11 @@
 #include "bench/stream.h"
 #include "lib/timeline.h"
 
-/* iojob_method.variant of what goes through a mapping, and of plain calls */
+/* job_method.variant of what goes through a mapping, and of plain calls */
 enum { LOAD, STORE, STORE_FLUSH, STORE_NT };
 enum { BUFFERED, DIRECT };
 
-int iojob_fail(struct iojob *j, int err, const char *fmt, ...)
+int job_fail(struct bench_job *j, int err, const char *fmt, ...)
 {
 	va_list args;
 
@@ -31,12 +31,12 @@ int iojob_fail(struct iojob *j, int err, const char *fmt, ...)
 	return err;
 }
 
-static bool has(const struct iojob *j, unsigned int flag)
+static bool has(const struct bench_job *j, unsigned int flag)
 {
 	return j->method->flags & flag;
 }
 
-static int open_map(struct iojob *j)
+static int open_map(struct bench_job *j)
 {
 	size_t entry = daxmap_bytes(j->size);
 	size_t len = (j->start + j->bytes + entry - 1) / entry * entry;
@@ -45,7 +45,7 @@ static int open_map(struct iojob *j)
 }
 
 /* with pages as large as there are, so that no comparison with it is too easy */
-static int open_dram(struct iojob *j)
+static int open_dram(struct bench_job *j)
 {
 	void *p = mmap(NULL, j->start + j->bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -57,7 +57,7 @@ static int open_dram(struct iojob *j)
 	return 0;
 }
 
-static int once_mapped(struct iojob *j, size_t at)
+static int once_mapped(struct bench_job *j, size_t at)
 {
 	char *to = (char *)j->map.addr + at;
 
@@ -78,21 +78,21 @@ static int once_mapped(struct iojob *j, size_t at)
 	return 0;
 }
 
-static int open_call(struct iojob *j)
+static int open_call(struct bench_job *j)
 {
-	int how = has(j, IOJOB_WRITES) ? O_RDWR : O_RDONLY;
+	int how = has(j, JOB_WRITES) ? O_RDWR : O_RDONLY;
 
-	j->fd = open(j->node, how | O_CLOEXEC | (has(j, IOJOB_DIRECT) ? O_DIRECT : 0));
-	if (j->fd < 0 && errno == EINVAL && has(j, IOJOB_DIRECT))
-		return iojob_fail(j, -EOPNOTSUPP, "O_DIRECT is refused");
+	j->fd = open(j->node, how | O_CLOEXEC | (has(j, JOB_DIRECT) ? O_DIRECT : 0));
+	if (j->fd < 0 && errno == EINVAL && has(j, JOB_DIRECT))
+		return job_fail(j, -EOPNOTSUPP, "O_DIRECT is refused");
 	return j->fd < 0 ? -errno : 0;
 }
 
-static int once_called(struct iojob *j, size_t at)
+static int once_called(struct bench_job *j, size_t at)
 {
 	for (size_t done = 0; done < j->block;) {
 		size_t left = j->block - done;
-		ssize_t n = has(j, IOJOB_WRITES) ? pwrite(j->fd, j->buf + done, left, at + done) :
+		ssize_t n = has(j, JOB_WRITES) ? pwrite(j->fd, j->buf + done, left, at + done) :
 						   pread(j->fd, j->buf + done, left, at + done);
 
 		if (n < 0 && errno == EINTR)
@@ -107,7 +107,7 @@ static int once_called(struct iojob *j, size_t at)
 #define MAPPED(n, text, how, kind)						\
 	{									\
 		.name = n, .what = text, .variant = how, .flags = kind,		\
-		.open = (kind) & IOJOB_DRAM ? open_dram : open_map, .once = once_mapped, \
+		.open = (kind) & JOB_DRAM ? open_dram : open_map, .once = once_mapped, \
 	}
 
 #define CALLED(n, text, how, kind)						\
@@ -119,52 +119,52 @@ static int once_called(struct iojob *j, size_t at)
 #define URING(n, text, how, kind)						\
 	{									\
 		.name = n, .what = text, .variant = how,			\
-		.flags = (kind) | IOJOB_DEEP | IOJOB_DIRECT,			\
-		.open = iojob_uring_open, .run = iojob_uring_run, .close = iojob_uring_close, \
+		.flags = (kind) | JOB_DEEP | JOB_DIRECT,			\
+		.open = job_uring_open, .run = job_uring_run, .close = job_uring_close, \
 	}
 
-const struct iojob_method iojob_methods[] = {
-	MAPPED("load", "memcpy() from a mapping", LOAD, IOJOB_MAPS),
-	MAPPED("store", "memcpy() to a mapping", STORE, IOJOB_MAPS | IOJOB_WRITES),
+const struct job_method job_methods[] = {
+	MAPPED("load", "memcpy() from a mapping", LOAD, JOB_MAPS),
+	MAPPED("store", "memcpy() to a mapping", STORE, JOB_MAPS | JOB_WRITES),
 	MAPPED("store_flush", "the same, written back by cache line, and a fence",
-	       STORE_FLUSH, IOJOB_MAPS | IOJOB_WRITES),
+	       STORE_FLUSH, JOB_MAPS | JOB_WRITES),
 	MAPPED("store_nt", "non-temporal stores to a mapping, and a fence",
-	       STORE_NT, IOJOB_MAPS | IOJOB_WRITES),
+	       STORE_NT, JOB_MAPS | JOB_WRITES),
 	CALLED("buffered_read", "pread()", BUFFERED, 0),
-	CALLED("buffered_write", "pwrite()", BUFFERED, IOJOB_WRITES),
-	CALLED("direct_read", "pread(), O_DIRECT", DIRECT, IOJOB_DIRECT),
-	CALLED("direct_write", "pwrite(), O_DIRECT", DIRECT, IOJOB_DIRECT | IOJOB_WRITES),
-	URING("uring_read", "io_uring, O_DIRECT", IOJOB_URING_PLAIN, 0),
-	URING("uring_write", "io_uring, O_DIRECT", IOJOB_URING_PLAIN, IOJOB_WRITES),
+	CALLED("buffered_write", "pwrite()", BUFFERED, JOB_WRITES),
+	CALLED("direct_read", "pread(), O_DIRECT", DIRECT, JOB_DIRECT),
+	CALLED("direct_write", "pwrite(), O_DIRECT", DIRECT, JOB_DIRECT | JOB_WRITES),
+	URING("uring_read", "io_uring, O_DIRECT", JOB_URING_PLAIN, 0),
+	URING("uring_write", "io_uring, O_DIRECT", JOB_URING_PLAIN, JOB_WRITES),
 	URING("uring_fixed_read", "the same into registered buffers, the file registered, too",
-	      IOJOB_URING_FIXED, 0),
-	URING("uring_fixed_write", "the same from registered buffers", IOJOB_URING_FIXED,
-	      IOJOB_WRITES),
+	      JOB_URING_FIXED, 0),
+	URING("uring_fixed_write", "the same from registered buffers", JOB_URING_FIXED,
+	      JOB_WRITES),
 	URING("uring_lent_read", "the same into registered buffers in device-dax memory",
-	      IOJOB_URING_FIXED, IOJOB_LENT),
+	      JOB_URING_FIXED, JOB_LENT),
 	URING("uring_lent_write", "the same from registered buffers in device-dax memory",
-	      IOJOB_URING_FIXED, IOJOB_LENT | IOJOB_WRITES),
-	MAPPED("dram_load", "memcpy() from ordinary memory, to compare with", LOAD, IOJOB_DRAM),
+	      JOB_URING_FIXED, JOB_LENT | JOB_WRITES),
+	MAPPED("dram_load", "memcpy() from ordinary memory, to compare with", LOAD, JOB_DRAM),
 	MAPPED("dram_store", "memcpy() to ordinary memory, to compare with",
-	       STORE, IOJOB_DRAM | IOJOB_WRITES),
+	       STORE, JOB_DRAM | JOB_WRITES),
 	{ 0 }
 };
 
-const struct iojob_method *iojob_find(const char *name)
+const struct job_method *job_find(const char *name)
 {
-	for (const struct iojob_method *m = iojob_methods; m->name; m++)
+	for (const struct job_method *m = job_methods; m->name; m++)
 		if (!strcmp(m->name, name))
 			return m;
 	return NULL;
 }
 
-static int take_buffer(struct iojob *j)
+static int take_buffer(struct bench_job *j)
 {
 	size_t page = sysconf(_SC_PAGESIZE), want = j->block * j->depth;
 	size_t entry = daxmap_bytes(DAXMAP_PMD);
 	int ret;
 
-	if (!has(j, IOJOB_LENT)) {
+	if (!has(j, JOB_LENT)) {
 		j->buf = aligned_alloc(page, (want + page - 1) / page * page);
 		if (!j->buf)
 			return -ENOMEM;
@@ -173,18 +173,18 @@ static int take_buffer(struct iojob *j)
 		return 0;
 	}
 	if (!j->lender)
-		return iojob_fail(j, -EOPNOTSUPP, "no device-dax device for its buffers");
+		return job_fail(j, -EOPNOTSUPP, "no device-dax device for its buffers");
 	ret = daxmap_open(&j->lent, j->lender, DAXMAP_PMD, 0,
 			  (want + entry - 1) / entry * entry, PROT_READ | PROT_WRITE);
 	if (ret)
-		return iojob_fail(j, ret, "mapping buffers in %s: %s", j->lender,
-				  strerror(-ret));
+		return job_fail(j, ret, "mapping buffers in %s: %s", j->lender,
+				strerror(-ret));
 	j->buf = j->lent.addr;
 	memset(j->buf, 0x5a, want);
 	return 0;
 }
 
-int iojob_open(struct iojob *j)
+int job_open(struct bench_job *j)
 {
 	int ret;
 
@@ -194,17 +194,17 @@ int iojob_open(struct iojob *j)
 	j->buf = NULL;
 	j->priv = NULL;
 	j->why[0] = '\0';
-	if (!j->block || j->block > IOJOB_BLOCK_MAX || !j->depth || j->depth > IOJOB_DEPTH_MAX ||
+	if (!j->block || j->block > JOB_BLOCK_MAX || !j->depth || j->depth > JOB_DEPTH_MAX ||
 	    j->start % j->block || j->bytes < j->block)
 		return -EINVAL;
 	ret = take_buffer(j);
 	ret = ret ?: j->method->open(j);
 	if (ret)
-		iojob_close(j);
+		job_close(j);
 	return ret;
 }
 
-int iojob_pass(struct iojob *j)
+int job_pass(struct bench_job *j)
 {
 	size_t end = j->start + j->bytes;
 	int ret = 0;
@@ -214,7 +214,7 @@ int iojob_pass(struct iojob *j)
 	return ret;
 }
 
-int iojob_run(struct iojob *j, struct iojob_tally *t)
+int job_run(struct bench_job *j, struct job_tally *t)
 {
 	size_t end = j->start + j->bytes, at = j->start;
 	uint64_t began = timeline_now(), now;
@@ -238,11 +238,11 @@ int iojob_run(struct iojob *j, struct iojob_tally *t)
 	return 0;
 }
 
-void iojob_close(struct iojob *j)
+void job_close(struct bench_job *j)
 {
 	if (j->method->close)
 		j->method->close(j);
-	if (!has(j, IOJOB_LENT))
+	if (!has(j, JOB_LENT))
 		free(j->buf);
 	j->buf = NULL;
 	if (j->lent.addr)

@@ -2,20 +2,20 @@
 /*
  * What the families of jobs have in common.  Not for test programs.
  */
-#ifndef DAX_LIB_IOJOB_INTERNAL_H
-#define DAX_LIB_IOJOB_INTERNAL_H
+#ifndef DAX_BENCH_JOB_INTERNAL_H
+#define DAX_BENCH_JOB_INTERNAL_H
 
 #include "bench/job.h"
 
-/* iojob_method.variant of iojob_uring */
-enum { IOJOB_URING_PLAIN, IOJOB_URING_FIXED };
+/* job_method.variant of job_uring */
+enum { JOB_URING_PLAIN, JOB_URING_FIXED };
 
-int iojob_uring_open(struct iojob *j);
-int iojob_uring_run(struct iojob *j, struct iojob_tally *t);
-void iojob_uring_close(struct iojob *j);
+int job_uring_open(struct bench_job *j);
+int job_uring_run(struct bench_job *j, struct job_tally *t);
+void job_uring_close(struct bench_job *j);
 
 /* write the sentence to j->why and return @err */
-int iojob_fail(struct iojob *j, int err, const char *fmt, ...)
+int job_fail(struct bench_job *j, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -64,21 +64,21 @@ static int make_ring(struct io_uring *ring, unsigned int depth, bool by_workers)
 	}
 }
 
-static int register_all(struct iojob *j, struct deep *d)
+static int register_all(struct bench_job *j, struct deep *d)
 {
 	struct iovec iov = { j->buf, j->block * j->depth };
 	int ret = io_uring_register_buffers(&d->ring, &iov, 1);
 
 	if (ret == -ENOMEM)
-		return iojob_fail(j, ret, "registering %zu bytes: raise ulimit -l", iov.iov_len);
+		return job_fail(j, ret, "registering %zu bytes: raise ulimit -l", iov.iov_len);
 	if (ret)
-		return iojob_fail(j, ret, "registering its buffers: %s", strerror(-ret));
+		return job_fail(j, ret, "registering its buffers: %s", strerror(-ret));
 	ret = io_uring_register_files(&d->ring, &j->fd, 1);
-	return ret ? iojob_fail(j, ret, "registering its file: %s", strerror(-ret)) : 0;
+	return ret ? job_fail(j, ret, "registering its file: %s", strerror(-ret)) : 0;
 }
 
 /* does this file never answer at once?  Then each request ends up with a worker */
-static bool wants_workers(struct iojob *j)
+static bool wants_workers(struct bench_job *j)
 {
 	struct iovec iov = { .iov_len = j->block };
 	ssize_t ret;
@@ -91,10 +91,10 @@ static bool wants_workers(struct iojob *j)
 	return ret == -EOPNOTSUPP;
 }
 
-int iojob_uring_open(struct iojob *j)
+int job_uring_open(struct bench_job *j)
 {
 	struct deep *d = calloc(1, sizeof(*d) + j->depth * sizeof(d->slot[0]));
-	int how = j->method->flags & IOJOB_WRITES ? O_RDWR : O_RDONLY;
+	int how = j->method->flags & JOB_WRITES ? O_RDWR : O_RDONLY;
 
 	if (!d)
 		return -ENOMEM;
@@ -104,20 +104,20 @@ int iojob_uring_open(struct iojob *j)
 		d->slot[i].buf = j->buf + i * j->block;
 	j->fd = open(j->node, how | O_DIRECT | O_CLOEXEC);
 	if (j->fd < 0)
-		return errno == EINVAL ? iojob_fail(j, -EOPNOTSUPP, "O_DIRECT is refused") : -errno;
+		return errno == EINVAL ? job_fail(j, -EOPNOTSUPP, "O_DIRECT is refused") : -errno;
 	if (make_ring(&d->ring, j->depth, wants_workers(j)))
-		return iojob_fail(j, -EOPNOTSUPP, "this kernel has no io_uring to offer");
+		return job_fail(j, -EOPNOTSUPP, "this kernel has no io_uring to offer");
 	d->ready = true;
-	return j->method->variant == IOJOB_URING_FIXED ? register_all(j, d) : 0;
+	return j->method->variant == JOB_URING_FIXED ? register_all(j, d) : 0;
 }
 
-static void prepare(struct iojob *j, struct deep *d, struct slot *s)
+static void prepare(struct bench_job *j, struct deep *d, struct slot *s)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&d->ring);
-	bool fixed = j->method->variant == IOJOB_URING_FIXED;
+	bool fixed = j->method->variant == JOB_URING_FIXED;
 
 	/* the registered file is number 0 */
-	if (j->method->flags & IOJOB_WRITES) {
+	if (j->method->flags & JOB_WRITES) {
 		if (fixed)
 			io_uring_prep_write_fixed(sqe, 0, s->buf, j->block, d->at, 0);
 		else
@@ -135,14 +135,14 @@ static void prepare(struct iojob *j, struct deep *d, struct slot *s)
 		d->at = j->start;
 }
 
-static int judge(const struct iojob *j, const struct io_uring_cqe *cqe)
+static int judge(const struct bench_job *j, const struct io_uring_cqe *cqe)
 {
 	if (cqe->res < 0)
 		return cqe->res;
 	return (size_t)cqe->res == j->block ? 0 : -ENODATA;
 }
 
-int iojob_uring_run(struct iojob *j, struct iojob_tally *t)
+int job_uring_run(struct bench_job *j, struct job_tally *t)
 {
 	struct deep *d = j->priv;
 	unsigned int flying = 0;
@@ -184,7 +184,7 @@ int iojob_uring_run(struct iojob *j, struct iojob_tally *t)
 	return first;
 }
 
-void iojob_uring_close(struct iojob *j)
+void job_uring_close(struct bench_job *j)
 {
 	struct deep *d = j->priv;
 
@@ -197,19 +197,19 @@ void iojob_uring_close(struct iojob *j)
 
 #else
 
-int iojob_uring_open(struct iojob *j)
+int job_uring_open(struct bench_job *j)
 {
-	return iojob_fail(j, -EOPNOTSUPP, "built without liburing");
+	return job_fail(j, -EOPNOTSUPP, "built without liburing");
 }
 
-int iojob_uring_run(struct iojob *j, struct iojob_tally *t)
+int job_uring_run(struct bench_job *j, struct job_tally *t)
 {
 	(void)j;
 	(void)t;
 	return -EOPNOTSUPP;
 }
 
-void iojob_uring_close(struct iojob *j)
+void job_uring_close(struct bench_job *j)
 {
 	(void)j;
 }

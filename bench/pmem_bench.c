@@ -75,7 +75,7 @@ static void usage(FILE *f)
 		"exit status: 0 all was measured that can be here, 1 something failed, 4 nothing\n"
 		"could be measured, 2 bad usage\n\n"
 		"jobs:\n");
-	for (const struct iojob_method *m = iojob_methods; m->name; m++)
+	for (const struct job_method *m = job_methods; m->name; m++)
 		fprintf(f, "  %-18s %s\n", m->name, m->what);
 	fprintf(f, "  %-18s %s\n", "touch", "the first store into each entry of a page table, and the second");
 }
@@ -160,9 +160,9 @@ static int parse_option(struct bench *b, int opt)
 		b->globs[b->nr_globs++] = optarg;
 		return -1;
 	case 's':
-		return parse_axis(&b->blocks, opt, optarg, IOJOB_BLOCK_MAX);
+		return parse_axis(&b->blocks, opt, optarg, JOB_BLOCK_MAX);
 	case 'q':
-		return parse_axis(&b->depths, opt, optarg, IOJOB_DEPTH_MAX);
+		return parse_axis(&b->depths, opt, optarg, JOB_DEPTH_MAX);
 	case 'n':
 		return parse_axis(&b->threads, opt, optarg, RATE_THREADS);
 	case 'T':
@@ -233,8 +233,8 @@ static bool means(const char *glob, const char *memory)
 		job_name(name, sizeof(name), &p, "touch", true);
 		if (picked(&one, name))
 			return true;
-		for (const struct iojob_method *m = iojob_methods; m->name; m++) {
-			job_name(name, sizeof(name), &p, m->name, m->flags & IOJOB_MAPS);
+		for (const struct job_method *m = job_methods; m->name; m++) {
+			job_name(name, sizeof(name), &p, m->name, m->flags & JOB_MAPS);
 			if (picked(&one, name))
 				return true;
 		}
@@ -251,18 +251,18 @@ static bool means_something(const char *glob)
 }
 
 /* is it for this place? */
-static bool fits(const struct bench_place *p, const struct iojob_method *m)
+static bool fits(const struct bench_place *p, const struct job_method *m)
 {
-	if (m->flags & IOJOB_DRAM)
+	if (m->flags & JOB_DRAM)
 		return !p->node;
 	if (!p->node)
 		return false;
-	return m->flags & IOJOB_MAPS ? p->mapped : p->called;
+	return m->flags & JOB_MAPS ? p->mapped : p->called;
 }
 
 /* false when no depth and no number of threads will make it work */
 static bool measure(struct bench *b, const struct bench_place *p, const char *name,
-		    struct iojob *j, unsigned int threads)
+		    struct bench_job *j, unsigned int threads)
 {
 	char why[256] = "";
 	struct rate r;
@@ -278,15 +278,15 @@ static bool measure(struct bench *b, const struct bench_place *p, const char *na
 }
 
 static void run_method(struct bench *b, const struct bench_place *p,
-		       const struct iojob_method *m, const char *name)
+		       const struct job_method *m, const char *name)
 {
 	struct bench_axis once = { 1, { 1 } };
-	const struct bench_axis *depths = m->flags & IOJOB_DEEP ? &b->depths : &once;
+	const struct bench_axis *depths = m->flags & JOB_DEEP ? &b->depths : &once;
 
 	for (unsigned int s = 0; s < b->blocks.nr; s++)
 		for (unsigned int q = 0; q < depths->nr; q++)
 			for (unsigned int n = 0; n < b->threads.nr && !stopped; n++) {
-				struct iojob j = {
+				struct bench_job j = {
 					.method = m, .node = p->node, .lender = b->lender,
 					.size = p->size, .bytes = p->bytes,
 					.block = b->blocks.value[s], .depth = depths->value[q],
@@ -326,8 +326,8 @@ static unsigned int run_place(struct bench *b, const struct bench_place *p)
 	unsigned int found = 0;
 	char name[96];
 
-	for (const struct iojob_method *m = iojob_methods; m->name && !stopped; m++) {
-		job_name(name, sizeof(name), p, m->name, m->flags & IOJOB_MAPS);
+	for (const struct job_method *m = job_methods; m->name && !stopped; m++) {
+		job_name(name, sizeof(name), p, m->name, m->flags & JOB_MAPS);
 		if (!fits(p, m) || !picked(b, name))
 			continue;
 		found++;
@@ -503,9 +503,9 @@ static int on_device(struct bench *b, const char *path, bool block)
 		.memory = block ? "block" : "devdax", .mapped = !block, .called = block,
 		.node = path,
 	};
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	unsigned int found;
-	struct victim v;
+	struct test_ns v;
 	int ret = node_offered(path, &v, why, sizeof(why));
 
 	if (ret)
@@ -547,7 +547,7 @@ static bool is_for_bench(const struct memory *m)
 
 /* a device of one page size, or a file or block device; how many jobs fit */
 static unsigned int run_memory(struct bench *b, struct guard *g, const struct memory *m,
-			       enum daxmap_size size, const struct victim *lender)
+			       enum daxmap_size size, const struct test_ns *lender)
 {
 	struct memory_want want = { .size = size, .bytes = b->bytes ?: BYTES_DEFAULT };
 	struct bench_place p = {
@@ -555,12 +555,12 @@ static unsigned int run_memory(struct bench *b, struct guard *g, const struct me
 		.called = m->bit & (MEMORY_FILES | MEMORY_BLOCKS), .size = size,
 		.node = m->name, .bytes = want.bytes,
 	};
-	char why[VICTIM_WHY] = "", name[48];
+	char why[WHY_LEN] = "", name[48];
 	bool any = b->list;
 	int ret;
 
-	for (const struct iojob_method *j = iojob_methods; j->name && !any; j++) {
-		job_name(name, sizeof(name), &p, j->name, j->flags & IOJOB_MAPS);
+	for (const struct job_method *j = job_methods; j->name && !any; j++) {
+		job_name(name, sizeof(name), &p, j->name, j->flags & JOB_MAPS);
 		any = fits(&p, j) && picked(b, name);
 	}
 	job_name(name, sizeof(name), &p, "touch", true);
@@ -570,24 +570,24 @@ static unsigned int run_memory(struct bench *b, struct guard *g, const struct me
 		return m->bit & MEMORY_FILES ? run_levels(b, &p, DAXMAP_PMD) :
 					       run_place(b, &p) + touch_place(b, &p);
 	snprintf(name, sizeof(name), "%s.%s", m->name, daxmap_name(size));
-	ret = m->take(m, g, &want, &g->victim, why, sizeof(why));
+	ret = m->take(m, g, &want, &g->mem, why, sizeof(why));
 	if (!ret && m->bit & (MEMORY_FILES | MEMORY_BLOCKS))
-		ret = fill(g->victim.node, want.bytes);
+		ret = fill(g->mem.node, want.bytes);
 	if (ret) {
 		report_note(name, why[0] ? why : strerror(-ret));
 		return 1;
 	}
-	p.node = g->victim.node;
-	b->lender = lender->dax[0] && strcmp(lender->ndns, g->victim.ndns) &&
-		    !victim_same(lender, why, sizeof(why)) ? lender->node : NULL;
+	p.node = g->mem.node;
+	b->lender = lender->dax[0] && strcmp(lender->ndns, g->mem.ndns) &&
+		    !ns_same(lender, why, sizeof(why)) ? lender->node : NULL;
 	if (m->bit & MEMORY_FILES)
 		return run_levels(b, &p, DAXMAP_PMD);
 	if (!p.mapped)
 		return run_place(b, &p);
-	if (p.bytes > g->victim.size)
-		p.bytes = g->victim.size;
+	if (p.bytes > g->mem.size)
+		p.bytes = g->mem.size;
 	ret = run_place(b, &p);
-	p.bytes = g->victim.size;
+	p.bytes = g->mem.size;
 	return ret + touch_place(b, &p);
 }
 
@@ -595,8 +595,8 @@ static unsigned int run_memories(struct bench *b, struct guard *g)
 {
 	struct memory_want want = { .size = DAXMAP_PMD, .bytes = BYTES_DEFAULT };
 	unsigned int found = run_dram(b, b->bytes ?: BYTES_DEFAULT);
-	struct victim lender = { 0 };
-	char why[VICTIM_WHY];
+	struct test_ns lender = { 0 };
+	char why[WHY_LEN];
 
 	if (!b->list && memories[0].take(&memories[0], g, &want, &lender, why, sizeof(why)))
 		lender.dax[0] = '\0';
@@ -612,7 +612,7 @@ static unsigned int run_memories(struct bench *b, struct guard *g)
 
 static int on_offered(struct bench *b)
 {
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	struct guard *g;
 	unsigned int found;
 	int ret;
@@ -624,7 +624,7 @@ static int on_offered(struct bench *b)
 	ret = guard_create(&g);
 	if (ret)
 		return say(SKIPPED, "cannot start the guardian process: %s", strerror(-ret));
-	ret = victim_set_find(&g->set, why, sizeof(why));
+	ret = ns_set_find(&g->set, why, sizeof(why));
 	if (ret) {
 		guard_finish(g);
 		return say(SKIPPED, "%s", why);
@@ -642,8 +642,8 @@ int io_bench(int argc, char **argv)
 	struct sigaction act = { .sa_handler = stop, .sa_flags = SA_RESETHAND };
 	struct bench b = { 0 };
 	int ret = parse(&b, argc, argv);
-	char why[VICTIM_WHY];
-	struct victim lender;
+	char why[WHY_LEN];
+	struct test_ns lender;
 
 	if (ret >= 0)
 		return ret;

@@ -24,7 +24,7 @@
 /* exit status, as of the suite's programs; 2 is bad usage */
 enum { GOOD = 0, BAD = 1, USAGE = 2, SKIPPED = 4 };
 
-static int keep_flush(struct iopath *p, off_t off)
+static int keep_flush(struct io_path *p, off_t off)
 {
 	const struct daxmap *m = p->priv;
 
@@ -32,26 +32,26 @@ static int keep_flush(struct iopath *p, off_t off)
 	return 0;
 }
 
-static int keep_msync(struct iopath *p, off_t off)
+static int keep_msync(struct io_path *p, off_t off)
 {
 	const struct daxmap *m = p->priv;
 
 	return msync((char *)m->addr + off, RECORD_SLOT, MS_SYNC) ? -errno : 0;
 }
 
-static int keep_fsync(struct iopath *p, off_t off)
+static int keep_fsync(struct io_path *p, off_t off)
 {
 	(void)off;
 	return fsync(p->fd) ? -errno : 0;
 }
 
-static int keep_fdatasync(struct iopath *p, off_t off)
+static int keep_fdatasync(struct io_path *p, off_t off)
 {
 	(void)off;
 	return fdatasync(p->fd) ? -errno : 0;
 }
 
-static const struct promise promises[] = {
+static const struct durability promises[] = {
 	{ "mmap_flush", "stores, written back by cache line", "mmap", keep_flush, false },
 	{ "mmap_sync_flush", "the same, mapped MAP_SYNC", "mmap_sync", keep_flush, false },
 	{ "mmap_msync", "stores and msync()", "mmap", keep_msync, false },
@@ -65,9 +65,9 @@ static const struct promise promises[] = {
 	{ 0 }
 };
 
-const struct promise *promise_find(const char *name)
+const struct durability *durability_find(const char *name)
 {
-	for (const struct promise *p = promises; p->name; p++)
+	for (const struct durability *p = promises; p->name; p++)
 		if (!strcmp(p->name, name))
 			return p;
 	return NULL;
@@ -136,7 +136,7 @@ static int empty_file(int fd, bool mapped)
 	return 0;
 }
 
-int promise_ready(const char *node, bool mapped)
+int durability_ready(const char *node, bool mapped)
 {
 	struct stat st;
 	int fd, ret;
@@ -154,32 +154,32 @@ int promise_ready(const char *node, bool mapped)
 	return ret;
 }
 
-int promise_open(struct iopath *p, const struct promise *m, const char *node)
+int durability_open(struct io_path *p, const struct durability *m, const char *node)
 {
-	return iopath_open(p, iopath_find(m->path), node, NULL, LOG_BYTES,
-			   is_char(node) ? DAXMAP_PMD : DAXMAP_PTE);
+	return io_path_open(p, io_method_find(m->path), node, NULL, LOG_BYTES,
+			    is_char(node) ? DAXMAP_PMD : DAXMAP_PTE);
 }
 
-int promise_write(struct iopath *p, const struct promise *m, void *slot, uint64_t seq)
+int durability_write(struct io_path *p, const struct durability *m, void *slot, uint64_t seq)
 {
 	off_t off = (seq % RECORD_SLOTS) * RECORD_SLOT;
 	int ret;
 
 	record_make(slot, seq);
-	ret = iopath_write(p, off, slot, RECORD_SLOT);
+	ret = io_path_write(p, off, slot, RECORD_SLOT);
 	return ret || !m->keep ? ret : m->keep(p, off);
 }
 
-int promise_look(struct iopath *p, void *slot, uint64_t seq)
+int durability_look(struct io_path *p, void *slot, uint64_t seq)
 {
 	uint64_t seen = 0;
-	int ret = iopath_read(p, (seq % RECORD_SLOTS) * RECORD_SLOT, slot, RECORD_SLOT);
+	int ret = io_path_read(p, (seq % RECORD_SLOTS) * RECORD_SLOT, slot, RECORD_SLOT);
 
 	ret = ret ?: record_check(slot, &seen);
 	return ret || seen == seq ? ret : -ESTALE;
 }
 
-const char *promise_fate(int ret)
+const char *durability_fate(int ret)
 {
 	switch (ret) {
 	case -EILSEQ:
@@ -192,13 +192,13 @@ const char *promise_fate(int ret)
 	return strerror(-ret);
 }
 
-static int append(const struct promise *m, const char *node)
+static int append(const struct durability *m, const char *node)
 {
 	void *slot = aligned_alloc(RECORD_SLOT, RECORD_SLOT);
-	bool mapped = iopath_find(m->path)->flags & IOPATH_MAPS;
-	char why[VICTIM_WHY];
-	struct iopath p;
-	struct victim v;
+	bool mapped = io_method_find(m->path)->flags & IO_PATH_MAPS;
+	char why[WHY_LEN];
+	struct io_path p;
+	struct test_ns v;
 	uint64_t seq;
 	int ret;
 
@@ -209,14 +209,14 @@ static int append(const struct promise *m, const char *node)
 		return say(SKIPPED, node, "built without zlib: no checksums", "");
 	if (node_is_device(node) && node_offered(node, &v, why, sizeof(why)))
 		return say(SKIPPED, node, why, "");
-	ret = promise_ready(node, mapped);
+	ret = durability_ready(node, mapped);
 	if (ret)
 		return say(SKIPPED, node, "cannot be opened", strerror(-ret));
-	ret = promise_open(&p, m, node);
+	ret = durability_open(&p, m, node);
 	if (ret)
 		return say(SKIPPED, node, m->name, p.why[0] ? p.why : strerror(-ret));
 	for (seq = 1; !ret; seq++) {
-		ret = promise_write(&p, m, slot, seq);
+		ret = durability_write(&p, m, slot, seq);
 		if (ret)
 			break;
 		printf("durable %s %llu\n", node, (unsigned long long)seq);
@@ -224,14 +224,14 @@ static int append(const struct promise *m, const char *node)
 		/* whoever is told must have been told before the next one is under way */
 		tcdrain(STDOUT_FILENO);
 	}
-	iopath_close(&p);
+	io_path_close(&p);
 	free(slot);
 	/* the records that were declared are still there */
 	return say(ret == -ENOSPC ? SKIPPED : BAD, node, "writing a record", strerror(-ret));
 }
 
 /* the slots of the last records that were declared; the next may be there, or half of it */
-static int look(struct iopath *p, const char *node, uint64_t durable, uint64_t *lost)
+static int look(struct io_path *p, const char *node, uint64_t durable, uint64_t *lost)
 {
 	void *slot = aligned_alloc(RECORD_SLOT, RECORD_SLOT);
 	uint64_t first = durable + 2 > RECORD_SLOTS ? durable + 2 - RECORD_SLOTS : 1;
@@ -239,26 +239,26 @@ static int look(struct iopath *p, const char *node, uint64_t durable, uint64_t *
 
 	*lost = 0;
 	for (uint64_t seq = first; slot && seq <= durable; seq++) {
-		int ret = promise_look(p, slot, seq);
+		int ret = durability_look(p, slot, seq);
 
 		if (!ret)
 			continue;
 		if (!(*lost)++)
 			printf("record %llu of %llu in %s: %s\n", (unsigned long long)seq,
-			       (unsigned long long)durable, node, promise_fate(ret));
+			       (unsigned long long)durable, node, durability_fate(ret));
 		status = BAD;
 	}
 	free(slot);
 	return status;
 }
 
-static int verify(const struct promise *m, const char *node, const char *number)
+static int verify(const struct durability *m, const char *node, const char *number)
 {
-	const char *path = iopath_find(m->path)->flags & IOPATH_MAPS && is_char(node) ?
+	const char *path = io_method_find(m->path)->flags & IO_PATH_MAPS && is_char(node) ?
 			   "mmap" : "buffered";
-	struct promise way = { .name = "reading", .path = path };
+	struct durability way = { .name = "reading", .path = path };
 	uint64_t durable, lost;
-	struct iopath p;
+	struct io_path p;
 	char *end;
 	int ret;
 
@@ -266,7 +266,7 @@ static int verify(const struct promise *m, const char *node, const char *number)
 	durable = strtoull(number, &end, 10);
 	if (errno || end == number || *end)
 		return say(USAGE, node, "the number of the last durable record is none", number);
-	ret = promise_open(&p, &way, node);
+	ret = durability_open(&p, &way, node);
 	if (ret && durable)
 		printf("record 1 of %llu in %s: %s\n", (unsigned long long)durable, node,
 		       strerror(-ret));
@@ -275,13 +275,13 @@ static int verify(const struct promise *m, const char *node, const char *number)
 	ret = look(&p, node, durable, &lost);
 	printf("verified %s: %llu durable, %llu of them not there\n", node,
 	       (unsigned long long)durable, (unsigned long long)lost);
-	iopath_close(&p);
+	io_path_close(&p);
 	return ret;
 }
 
 int io_log(int argc, char **argv)
 {
-	const struct promise *m = argc > 2 ? promise_find(argv[2]) : NULL;
+	const struct durability *m = argc > 2 ? durability_find(argv[2]) : NULL;
 
 	if (m && argc == 4 && !strcmp(argv[1], "append"))
 		return append(m, argv[3]);

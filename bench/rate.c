@@ -48,8 +48,8 @@ struct gate {
  * @thread: handle
  */
 struct worker {
-	struct iojob_tally tally;
-	struct iojob job;
+	struct job_tally tally;
+	struct bench_job job;
 	uint64_t lap;
 	struct gate *gate;
 	struct hdr_histogram *h;
@@ -59,7 +59,7 @@ struct worker {
 	pthread_t thread;
 };
 
-static void add(struct iojob_tally *t, uint64_t ns)
+static void add(struct job_tally *t, uint64_t ns)
 {
 	struct worker *w = (struct worker *)t;
 
@@ -96,18 +96,18 @@ static void *work(void *arg)
 	struct worker *w = arg;
 	bool opened;
 
-	w->ret = iojob_open(&w->job);
+	w->ret = job_open(&w->job);
 	opened = !w->ret;
-	if (opened && w->job.method->flags & (IOJOB_MAPS | IOJOB_DRAM))
-		w->ret = iojob_pass(&w->job);
+	if (opened && w->job.method->flags & (JOB_MAPS | JOB_DRAM))
+		w->ret = job_pass(&w->job);
 	if (pass_gate(w->gate, !w->ret)) {
 		w->began = timeline_now();
 		w->tally.until_ns = w->began + w->lap;
-		w->ret = iojob_run(&w->job, &w->tally);
+		w->ret = job_run(&w->job, &w->tally);
 		w->ended = timeline_now();
 	}
 	if (opened)
-		iojob_close(&w->job);
+		job_close(&w->job);
 	return NULL;
 }
 
@@ -158,7 +158,7 @@ static int run_all(struct worker *w, unsigned int threads, struct gate *gate)
 	return -ret;
 }
 
-int rate_run(const struct iojob *like, unsigned int threads, uint64_t ns, struct rate *r,
+int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, struct rate *r,
 	     char *why, size_t len)
 {
 	size_t part = threads ? like->bytes / threads / like->block * like->block : 0;
@@ -204,7 +204,7 @@ int rate_built(void)
 
 #else
 
-int rate_run(const struct iojob *like, unsigned int threads, uint64_t ns, struct rate *r,
+int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, struct rate *r,
 	     char *why, size_t len)
 {
 	(void)like;

@@ -41,7 +41,7 @@ struct rate {
 
 /**
  * rate_run() - one job by several threads at a time
- * @like: what each does, see iojob_open(); its range is shared out among them
+ * @like: what each does, see job_open(); its range is shared out among them
  * @threads: how many, at most RATE_THREADS
  * @ns: how long, nanoseconds; an operation that has begun is ended
  * @r: filled
@@ -54,7 +54,7 @@ struct rate {
  * Return: 0; -EOPNOTSUPP when kernel, memory or build lacks what it takes; -EINVAL
  * when the range is too small for a block of each thread; or -errno.
  */
-int rate_run(const struct iojob *like, unsigned int threads, uint64_t ns, struct rate *r,
+int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, struct rate *r,
 	     char *why, size_t len);
 
 /** rate_built() - were percentiles built in (libhdrhistogram)?  1 or 0 */

@@ -78,10 +78,10 @@ static void heading(const struct bench *b)
 	       "job", "block", "depth", "thr", "MiB/s", "ops/s", "p50", "p99", "p99.9", "max");
 }
 
-void report_rate(struct bench *b, const struct bench_place *p, const struct iojob *j,
+void report_rate(struct bench *b, const struct bench_place *p, const struct bench_job *j,
 		 unsigned int threads, const struct rate *r)
 {
-	const char *page = j->method->flags & IOJOB_MAPS ? daxmap_name(p->size) : "-";
+	const char *page = j->method->flags & JOB_MAPS ? daxmap_name(p->size) : "-";
 	double seconds = (double)r->ns / NSEC_PER_SEC;
 	char block[24];
 

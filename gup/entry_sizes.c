@@ -28,12 +28,12 @@
 static const int rw = PROT_READ | PROT_WRITE;
 
 /* faults that touching one large entry takes, page by page */
-static unsigned long entry_faults(struct ground *g, size_t nr)
+static unsigned long entry_faults(struct test_map *g, size_t nr)
 {
 	unsigned long n = 0;
 
 	doing("touching entry %zu", nr);
-	daxmap_touch(&g->m, nr * g->entry, g->entry, true, &n);
+	daxmap_touch(&g->map, nr * g->entry, g->entry, true, &n);
 	return n;
 }
 
@@ -49,16 +49,16 @@ void mixed_entries(struct cell *c)
 	size_t small_at[] = { 1, 4 }, nr;
 	unsigned long faults, want;
 	struct daxmap small = { .fd = -1 };
-	struct ground g;
+	struct test_map g;
 	struct span s;
 
-	if (!ground_open(&g, c) ||
-	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.m.off, g.m.len, rw),
+	if (!test_map_open(&g, c) ||
+	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.map.off, g.map.len, rw),
 		       "mapping by small entries", ""))
 		goto out;
 	for (size_t i = 0; i < ARRAY_LEN(small_at); i++)
 		daxmap_touch(&small, small_at[i] * g.entry + 5 * g.page, g.page, true, NULL);
-	for (nr = 0; nr < g.m.len / g.entry; nr++) {
+	for (nr = 0; nr < g.map.len / g.entry; nr++) {
 		want = nr == small_at[0] || nr == small_at[1] ? g.entry / g.page : 1;
 		faults = entry_faults(&g, nr);
 		expect(c, VERDICT_FAILED, faults == want,
@@ -68,34 +68,34 @@ void mixed_entries(struct cell *c)
 	for (size_t i = 0; i < 2 && !cell_over(c); i++) {
 		s = (struct span){ "between large and small entries",
 				   (small_at[0] + i) * g.entry - g.page, 2 * g.page };
-		hold_round(&g, c->method, s);
+		pin_test_round(&g, c->method, s);
 	}
 	s = (struct span){ "across small entries", small_at[0] * g.entry - g.page,
 			   g.entry + 2 * g.page };
-	if (!cell_over(c) && ground_remap(&g, rw))
-		hold_round(&g, c->method, s);
+	if (!cell_over(c) && test_map_remap(&g, rw))
+		pin_test_round(&g, c->method, s);
 out:
 	daxmap_close(&small);
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* a word in each entry, by one process; @at keeps their places apart */
-static void store_words(struct ground *g, size_t at)
+static void store_words(struct test_map *g, size_t at)
 {
 	doing("storing a word in each entry");
-	for (size_t off = at; off < g->m.len; off += g->entry)
-		__atomic_store_n((uint64_t *)((char *)g->m.addr + off),
-				 pattern_word(TAG_STORE, g->m.off + off), __ATOMIC_RELAXED);
+	for (size_t off = at; off < g->map.len; off += g->entry)
+		__atomic_store_n((uint64_t *)((char *)g->map.addr + off),
+				 pattern_word(TAG_STORE, g->map.off + off), __ATOMIC_RELAXED);
 }
 
 /* and the other process sees them */
-static bool see_words(struct ground *g, const char *what, size_t at)
+static bool see_words(struct test_map *g, const char *what, size_t at)
 {
-	for (size_t off = at; off < g->m.len; off += g->entry) {
-		uint64_t word = pattern_word(TAG_STORE, g->m.off + off);
+	for (size_t off = at; off < g->map.len; off += g->entry) {
+		uint64_t word = pattern_word(TAG_STORE, g->map.off + off);
 
 		if (!expect(g->c, VERDICT_WRONG_DATA,
-			    __atomic_load_n((uint64_t *)((char *)g->m.addr + off),
+			    __atomic_load_n((uint64_t *)((char *)g->map.addr + off),
 					    __ATOMIC_RELAXED) == word,
 			    "a store %s at 0x%zx is not seen by the other process", what, off))
 			return false;
@@ -104,19 +104,19 @@ static bool see_words(struct ground *g, const char *what, size_t at)
 }
 
 /* the process that maps by small entries: says when it is done, stays mapped */
-static void __attribute__((noreturn)) small_process(struct ground *g, int said, int end)
+static void __attribute__((noreturn)) small_process(struct test_map *g, int said, int end)
 {
 	char byte = 0;
 	int ret;
 
-	daxmap_close(&g->m);
-	ret = daxmap_open(&g->m, g->c->v.node, DAXMAP_PTE, g->book.off, g->book.len, rw);
+	daxmap_close(&g->map);
+	ret = daxmap_open(&g->map, g->c->v.node, DAXMAP_PTE, g->alias.off, g->alias.len, rw);
 	if (!expect_ok(g->c, ret, "mapping by small entries", ""))
 		_exit(0);
-	daxmap_touch(&g->m, 0, g->m.len, true, NULL);
+	daxmap_touch(&g->map, 0, g->map.len, true, NULL);
 	store_words(g, SMALL_AT);
 	/* stays mapped until the other one has had its pin, too */
-	if (hold_round(g, g->c->method, ground_pages(g)) && write(said, &byte, 1) == 1 &&
+	if (pin_test_round(g, g->c->method, test_map_pages(g)) && write(said, &byte, 1) == 1 &&
 	    !read(end, &byte, 1))
 		see_words(g, "through a large entry", LARGE_AT);
 	_exit(0);
@@ -129,11 +129,11 @@ static void __attribute__((noreturn)) small_process(struct ground *g, int said, 
 void two_sizes(struct cell *c)
 {
 	int said[2] = { -1, -1 }, end[2] = { -1, -1 };
-	struct ground g;
+	struct test_map g;
 	char byte;
 	pid_t pid;
 
-	if (!ground_open(&g, c) || !ground_prove(&g) ||
+	if (!test_map_open(&g, c) || !test_map_prove(&g) ||
 	    !expect(c, VERDICT_FAILED, !pipe2(said, O_CLOEXEC) && !pipe2(end, O_CLOEXEC),
 		    "pipe: %s", strerror(errno)))
 		goto out;
@@ -150,17 +150,17 @@ void two_sizes(struct cell *c)
 	end[0] = -1;
 	if (!expect(c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
 		goto out;
-	guard_add_holder(c->guard, pid);
+	guard_add_proc(c->guard, pid);
 	doing("waiting for the process that maps by small entries");
 	if (read(said[0], &byte, 1) == 1) {
 		see_words(&g, "through a small entry", SMALL_AT);
 		store_words(&g, LARGE_AT);
-		hold_round(&g, c->method, ground_pages(&g));
+		pin_test_round(&g, c->method, test_map_pages(&g));
 	}
 	close(end[1]);
 	end[1] = -1;
 	await_child(c, pid, "the process that maps by small entries");
-	guard_drop_holder(c->guard, pid);
+	guard_drop_proc(c->guard, pid);
 out:
 	for (int i = 0; i < 2; i++) {
 		if (said[i] >= 0)
@@ -168,15 +168,15 @@ out:
 		if (end[i] >= 0)
 			close(end[i]);
 	}
-	ground_close(&g);
+	test_map_close(&g);
 }
 
-static bool refill(struct ground *g)
+static bool refill(struct test_map *g)
 {
-	if (!ground_punch(g))
+	if (!test_map_punch(g))
 		return false;
 	doing("blocks for the hole");
-	return expect_ok(g->c, fsdax_allocate(g->book.fd, g->m.off, g->m.len),
+	return expect_ok(g->c, fsdax_allocate(g->alias.fd, g->map.off, g->map.len),
 			 "blocks for the hole, on boundaries of large entries", "");
 }
 
@@ -190,34 +190,34 @@ static bool refill(struct ground *g)
 void smaller_again(struct cell *c)
 {
 	struct daxmap large;
-	struct ground g;
+	struct test_map g;
 	int ret;
 
-	if (!ground_open(&g, c) || !ground_prove(&g) ||
-	    !hold_round(&g, c->method, ground_pages(&g)) || !refill(&g))
+	if (!test_map_open(&g, c) || !test_map_prove(&g) ||
+	    !pin_test_round(&g, c->method, test_map_pages(&g)) || !refill(&g))
 		goto out;
-	large = g.m;
-	ret = daxmap_open(&g.m, c->v.node, DAXMAP_PTE, g.book.off, g.book.len, rw);
+	large = g.map;
+	ret = daxmap_open(&g.map, c->v.node, DAXMAP_PTE, g.alias.off, g.alias.len, rw);
 	if (expect_ok(c, ret, "mapping by small entries", "")) {
 		unsigned long faults = 0;
 
 		doing("touching by small entries");
-		daxmap_prove(&g.m, true, &faults);
-		expect(c, VERDICT_FAILED, faults == g.m.len / g.page,
+		daxmap_prove(&g.map, true, &faults);
+		expect(c, VERDICT_FAILED, faults == g.map.len / g.page,
 		       "touching by small entries took %lu faults; expected %zu", faults,
-		       g.m.len / g.page);
-		hold_round(&g, c->method, ground_pages(&g));
+		       g.map.len / g.page);
+		pin_test_round(&g, c->method, test_map_pages(&g));
 	}
-	daxmap_close(&g.m);
-	g.m = large;
-	if (!cell_over(c) && refill(&g) && ground_remap(&g, rw) && ground_prove(&g))
-		hold_round(&g, c->method, ground_pages(&g));
+	daxmap_close(&g.map);
+	g.map = large;
+	if (!cell_over(c) && refill(&g) && test_map_remap(&g, rw) && test_map_prove(&g))
+		pin_test_round(&g, c->method, test_map_pages(&g));
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* what fsync() has written back, the next store must announce again: by a fault */
-static void store_after_fsync(struct ground *g, const char *what, const struct daxmap *m,
+static void store_after_fsync(struct test_map *g, const char *what, const struct daxmap *m,
 			      size_t off)
 {
 	unsigned long faults = 0;
@@ -238,35 +238,35 @@ static void store_after_fsync(struct ground *g, const char *what, const struct d
 void fsync_two_sizes(struct cell *c)
 {
 	struct daxmap small = { .fd = -1 };
-	struct ground g;
+	struct test_map g;
 	size_t off;
 
-	if (!ground_open(&g, c) || !ground_prove(&g) ||
-	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.m.off, g.m.len, rw),
+	if (!test_map_open(&g, c) || !test_map_prove(&g) ||
+	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.map.off, g.map.len, rw),
 		       "mapping by small entries", ""))
 		goto out;
 	off = g.entry + 7 * g.page;
 	daxmap_touch(&small, off, g.page, true, NULL);
 	doing("fsync()");
-	if (!expect(c, VERDICT_FAILED, !fsync(g.m.fd), "fsync(): %s", strerror(errno)))
+	if (!expect(c, VERDICT_FAILED, !fsync(g.map.fd), "fsync(): %s", strerror(errno)))
 		goto out;
 	store_after_fsync(&g, "through a small entry", &small, off);
-	store_after_fsync(&g, "through a large entry", &g.m, off);
+	store_after_fsync(&g, "through a large entry", &g.map, off);
 out:
 	daxmap_close(&small);
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /**
  * struct storm - threads that fault the same, and one that takes it away
- * @g: memory; g->m by large entries
+ * @g: memory; g->map by large entries
  * @small: the same by small ones
  * @end: when they stop, CLOCK_MONOTONIC
  * @wrong: a word that nobody stored was seen; 0 if there was none
  * @rounds: of all
  */
 struct storm {
-	struct ground g;
+	struct test_map g;
 	struct daxmap small;
 	uint64_t end;
 	atomic_uint_fast64_t wrong;
@@ -287,7 +287,7 @@ static void storm_word(struct storm *s, const struct daxmap *m, size_t off)
 
 static void storm_through(struct storm *s, const struct daxmap *m)
 {
-	const struct ground *g = &s->g;
+	const struct test_map *g = &s->g;
 
 	while (timeline_now() < s->end) {
 		for (size_t off = 0; off < STORM_ENTRIES * g->entry; off += 61 * g->page)
@@ -300,7 +300,7 @@ static void *storm_large(void *arg)
 {
 	struct storm *s = arg;
 
-	storm_through(s, &s->g.m);
+	storm_through(s, &s->g.map);
 	return NULL;
 }
 
@@ -319,7 +319,7 @@ static void *storm_punch(void *arg)
 	struct storm *s = arg;
 
 	while (timeline_now() < s->end) {
-		fallocate(s->g.book.fd, how, s->g.m.off, STORM_ENTRIES * s->g.entry);
+		fallocate(s->g.alias.fd, how, s->g.map.off, STORM_ENTRIES * s->g.entry);
 		nanosleep(&rest, NULL);
 		atomic_fetch_add(&s->rounds, 1);
 	}
@@ -338,11 +338,11 @@ void fault_storm(struct cell *c)
 	void *(*const roles[])(void *) = { storm_large, storm_small, storm_small, storm_punch };
 	struct storm s = { .small = { .fd = -1 } };
 	pthread_t threads[ARRAY_LEN(roles)];
-	struct ground *g = &s.g;
+	struct test_map *g = &s.g;
 	size_t nr = 0;
 
-	if (!ground_open(g, c) ||
-	    !expect_ok(c, daxmap_open(&s.small, c->v.node, DAXMAP_PTE, g->m.off, g->m.len, rw),
+	if (!test_map_open(g, c) ||
+	    !expect_ok(c, daxmap_open(&s.small, c->v.node, DAXMAP_PTE, g->map.off, g->map.len, rw),
 		       "mapping by small entries", ""))
 		goto out;
 	s.end = timeline_now() + STORM_NS;
@@ -359,5 +359,5 @@ void fault_storm(struct cell *c)
 	       (unsigned long long)atomic_load(&s.wrong));
 out:
 	daxmap_close(&s.small);
-	ground_close(g);
+	test_map_close(g);
 }

@@ -16,18 +16,18 @@
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 /**
- * struct ground - DAX memory made ready for one cell
+ * struct test_map - DAX memory made ready for one cell
  * @c: cell
- * @m: the mapping under test: the last bytes of the device or file
- * @book: the same bytes mapped once more: here they are filled and checked, so
+ * @map: the mapping under test: the last bytes of the device or file
+ * @alias: the same bytes mapped once more: here they are filled and checked, so
  *	that nothing but the pin touches @m, and its bytes are seen elsewhere
  * @page: bytes of a base page
  * @entry: bytes of an entry of the cell's page size
  */
-struct ground {
+struct test_map {
 	struct cell *c;
-	struct daxmap m;
-	struct daxmap book;
+	struct daxmap map;
+	struct daxmap alias;
 	size_t page;
 	size_t entry;
 };
@@ -45,7 +45,7 @@ struct span {
 };
 
 /**
- * struct hold - one pin on one span
+ * struct pin_test - one pin on one span
  * @g: memory
  * @span: the range
  * @pin: the pin
@@ -57,8 +57,8 @@ struct span {
  * @over: its clock had let go of it before it could be seen
  * @as_is: the memory is taken as it lies, not filled before
  */
-struct hold {
-	struct ground *g;
+struct pin_test {
+	struct test_map *g;
 	struct span span;
 	struct pin pin;
 	const struct pin_method *method;
@@ -95,69 +95,69 @@ bool await_child(struct cell *c, pid_t pid, const char *what);
 
 /* gup_ground.c */
 
-/** ground_open() - map, nothing is touched; false with the cell over */
-bool ground_open(struct ground *g, struct cell *c);
+/** test_map_open() - map, nothing is touched; false with the cell over */
+bool test_map_open(struct test_map *g, struct cell *c);
 
-/** ground_open_as() - likewise, with MAP_* bits; skips where MAP_SYNC is refused */
-bool ground_open_as(struct ground *g, struct cell *c, int flags);
+/** test_map_open_as() - likewise, with MAP_* bits; skips where MAP_SYNC is refused */
+bool test_map_open_as(struct test_map *g, struct cell *c, int flags);
 
-void ground_close(struct ground *g);
+void test_map_close(struct test_map *g);
 
-/** ground_prove() - touch all of it by stores: exactly one fault for an entry */
-bool ground_prove(struct ground *g);
+/** test_map_prove() - touch all of it by stores: exactly one fault for an entry */
+bool test_map_prove(struct test_map *g);
 
-/** ground_remap() - the mapping under test as if never touched, with @prot */
-bool ground_remap(struct ground *g, int prot);
+/** test_map_remap() - the mapping under test as if never touched, with @prot */
+bool test_map_remap(struct test_map *g, int prot);
 
-/** ground_fill() - TAG_MEMORY in a span and in a page on either side of it */
-void ground_fill(struct ground *g, const struct span *s);
+/** test_map_fill() - TAG_MEMORY in a span and in a page on either side of it */
+void test_map_fill(struct test_map *g, const struct span *s);
 
 /**
- * ground_check() - are the bytes of a span the right ones?
+ * test_map_check() - are the bytes of a span the right ones?
  * @g: memory
  * @s: span
  * @tag: what is expected in it; around it TAG_MEMORY
  *
  * Return: false with the cell failed.
  */
-bool ground_check(struct ground *g, const struct span *s, uint16_t tag);
+bool test_map_check(struct test_map *g, const struct span *s, uint16_t tag);
 
-/** ground_bytes() - are these the bytes of @tag at @off of the mapping? */
-bool ground_bytes(struct ground *g, const char *what, const void *buf, size_t off, size_t len,
-		  uint16_t tag);
+/** test_map_bytes() - are these the bytes of @tag at @off of the mapping? */
+bool test_map_bytes(struct test_map *g, const char *what, const void *buf, size_t off, size_t len,
+		    uint16_t tag);
 
-/** ground_spans() - the spans of a mapping; ends with an entry without a name */
-const struct span *ground_spans(const struct ground *g, const struct pin_method *m);
+/** test_map_spans() - the spans of a mapping; ends with an entry without a name */
+const struct span *test_map_spans(const struct test_map *g, const struct pin_method *m);
 
-/** ground_pages() - two pages across a page boundary, for cells with one span */
-struct span ground_pages(const struct ground *g);
+/** test_map_pages() - two pages across a page boundary, for cells with one span */
+struct span test_map_pages(const struct test_map *g);
 
-/** hold_init() - nothing is opened or taken */
-void hold_init(struct hold *h, struct ground *g, const struct pin_method *m, struct span s);
+/** pin_test_init() - nothing is opened or taken */
+void pin_test_init(struct pin_test *h, struct test_map *g, const struct pin_method *m, struct span s);
 
 /**
- * hold_take() - fill the memory, take the pin, prove it
+ * pin_test_take() - fill the memory, take the pin, prove it
  * @h: initialised
  * @hold_ns: for a pin that a clock ends; 0: let it be over at once
  *
  * Return: false with the cell over, or with @h->over set; the pin is closed then.
  */
-bool hold_take(struct hold *h, uint64_t hold_ns);
+bool pin_test_take(struct pin_test *h, uint64_t hold_ns);
 
-/** hold_live() - expect that the pin is still out; a clock's may be over */
-bool hold_live(struct hold *h);
+/** pin_test_live() - expect that the pin is still out; a clock's may be over */
+bool pin_test_live(struct pin_test *h);
 
-/** hold_release() - let go; right bytes at both ends, balanced counters */
-bool hold_release(struct hold *h);
+/** pin_test_release() - let go; right bytes at both ends, balanced counters */
+bool pin_test_release(struct pin_test *h);
 
-/** hold_end() - let go, but keep the pin's other end for a look, until hold_drop() */
-bool hold_end(struct hold *h);
+/** pin_test_end() - let go, but keep the pin's other end for a look, until pin_test_drop() */
+bool pin_test_end(struct pin_test *h);
 
-/** hold_drop() - let go in whatever state; for the way out of a failed cell */
-void hold_drop(struct hold *h);
+/** pin_test_drop() - let go in whatever state; for the way out of a failed cell */
+void pin_test_drop(struct pin_test *h);
 
-/** hold_round() - take and release */
-bool hold_round(struct ground *g, const struct pin_method *m, struct span s);
+/** pin_test_round() - take and release */
+bool pin_test_round(struct test_map *g, const struct pin_method *m, struct span s);
 
 /**
  * expect_balance() - expect that all pins taken since are given back
@@ -205,8 +205,8 @@ void threads(struct cell *c);
 
 /* gup_files.c */
 
-/** ground_punch() - the file is a hole where it is mapped, its length stays */
-bool ground_punch(struct ground *g);
+/** test_map_punch() - the file is a hole where it is mapped, its length stays */
+bool test_map_punch(struct test_map *g);
 
 void hole(struct cell *c);
 void hole_filled(struct cell *c);

@@ -25,16 +25,16 @@ static bool is_sink(const struct cell *c)
 	return c->method && c->method->flags & PIN_SINK;
 }
 
-bool ground_punch(struct ground *g)
+bool test_map_punch(struct test_map *g)
 {
 	doing("punching a hole");
 	return expect(g->c, VERDICT_FAILED,
-		      !fallocate(g->book.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, g->m.off,
-				 g->m.len), "punching a hole: %s", strerror(errno));
+		      !fallocate(g->alias.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, g->map.off,
+				 g->map.len), "punching a hole: %s", strerror(errno));
 }
 
 /* the file's bytes as read(2) gives them */
-static bool file_bytes(struct ground *g, const char *what, size_t off, size_t len, uint16_t tag)
+static bool file_bytes(struct test_map *g, const char *what, size_t off, size_t len, uint16_t tag)
 {
 	void *buf = malloc(len);
 	bool good;
@@ -43,24 +43,24 @@ static bool file_bytes(struct ground *g, const char *what, size_t off, size_t le
 	if (!len)
 		return true;
 	doing("%s: reading the file", what);
-	n = buf ? pread(g->book.fd, buf, len, g->m.off + off) : -1;
+	n = buf ? pread(g->alias.fd, buf, len, g->map.off + off) : -1;
 	good = expect(g->c, VERDICT_FAILED, n == (ssize_t)len,
 		      "%s: read() gave %zd of %zu bytes: %s", what, n, len,
 		      n < 0 ? strerror(errno) : "short") &&
-	       ground_bytes(g, what, buf, off, len, tag);
+	       test_map_bytes(g, what, buf, off, len, tag);
 	free(buf);
 	return good;
 }
 
-static bool write_file(struct ground *g, size_t off, size_t len, uint16_t tag)
+static bool write_file(struct test_map *g, size_t off, size_t len, uint16_t tag)
 {
 	void *buf = malloc(len);
 	ssize_t n = -1;
 
 	doing("writing the file");
 	if (buf) {
-		pattern_fill(buf, len, tag, g->m.off + off);
-		n = pwrite(g->book.fd, buf, len, g->m.off + off);
+		pattern_fill(buf, len, tag, g->map.off + off);
+		n = pwrite(g->alias.fd, buf, len, g->map.off + off);
 	}
 	free(buf);
 	return expect(g->c, VERDICT_FAILED, n == (ssize_t)len, "write() took %zd of %zu bytes: %s",
@@ -68,25 +68,25 @@ static bool write_file(struct ground *g, size_t off, size_t len, uint16_t tag)
 }
 
 /* a pin that brings its own bytes, or finds zeroes; around it nothing changes */
-static bool pin_zeroes(struct ground *g, const char *what)
+static bool pin_zeroes(struct test_map *g, const char *what)
 {
-	struct span s = ground_pages(g);
+	struct span s = test_map_pages(g);
 	size_t end = s.off + s.len;
-	struct hold h;
+	struct pin_test h;
 	bool good;
 
 	s.name = what;
-	hold_init(&h, g, g->c->method, s);
+	pin_test_init(&h, g, g->c->method, s);
 	h.as_is = true;
-	if (!hold_take(&h, 0))
+	if (!pin_test_take(&h, 0))
 		return false;
-	good = hold_end(&h) &&
-	       (is_sink(g->c) || ground_bytes(g, what, h.pin.peer, s.off, s.len, TAG_ZEROES));
-	hold_drop(&h);
+	good = pin_test_end(&h) &&
+	       (is_sink(g->c) || test_map_bytes(g, what, h.pin.peer, s.off, s.len, TAG_ZEROES));
+	pin_test_drop(&h);
 	return good && expect_balance(g->c, &h.before, what) &&
 	       file_bytes(g, what, 0, s.off, TAG_ZEROES) &&
 	       file_bytes(g, what, s.off, s.len, is_sink(g->c) ? h.tag : TAG_ZEROES) &&
-	       file_bytes(g, what, end, g->m.len - end, TAG_ZEROES);
+	       file_bytes(g, what, end, g->map.len - end, TAG_ZEROES);
 }
 
 /* the pin finds nothing mapped; or, by a load before, the page of zeroes */
@@ -95,34 +95,34 @@ void hole(struct cell *c)
 	static const char *const what[] = {
 		"a hole, not mapped", "a hole, mapped by a load",
 	};
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open(&g, c))
+	if (test_map_open(&g, c))
 		for (int loaded = 0; loaded < 2 && !cell_over(c); loaded++) {
-			if (!ground_punch(&g) || !ground_remap(&g, rw))
+			if (!test_map_punch(&g) || !test_map_remap(&g, rw))
 				break;
 			if (loaded)
-				daxmap_touch(&g.m, 0, g.m.len, false, NULL);
+				daxmap_touch(&g.map, 0, g.map.len, false, NULL);
 			pin_zeroes(&g, what[loaded]);
 		}
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* the blocks get bytes that nobody may see once they belong to a new file */
-static bool make_stale(struct ground *g)
+static bool make_stale(struct test_map *g)
 {
 	uint64_t before = 0, after = 1;
-	int fd = g->book.fd;
+	int fd = g->alias.fd;
 
-	if (!write_file(g, 0, g->m.len, TAG_STALE))
+	if (!write_file(g, 0, g->map.len, TAG_STALE))
 		return false;
-	fsdax_physical(g->c->v.node, g->m.off, &before);
+	fsdax_physical(g->c->v.node, g->map.off, &before);
 	doing("giving the blocks back");
 	if (!expect(g->c, VERDICT_FAILED, !ftruncate(fd, 0) && !syncfs(fd) &&
 		    !fallocate(fd, 0, 0, g->c->v.size), "blocks given back and taken anew: %s",
 		    strerror(errno)))
 		return false;
-	fsdax_physical(g->c->v.node, g->m.off, &after);
+	fsdax_physical(g->c->v.node, g->map.off, &after);
 	if (before != after)
 		note(g->c, "the file may have got other blocks than those with old bytes");
 	return true;
@@ -137,68 +137,68 @@ void unwritten(struct cell *c)
 	static const char *const what[] = {
 		"never written, not mapped", "never written, mapped by a load",
 	};
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open(&g, c))
+	if (test_map_open(&g, c))
 		for (int loaded = 0; loaded < 2 && !cell_over(c); loaded++) {
-			if (!make_stale(&g) || !ground_remap(&g, rw))
+			if (!make_stale(&g) || !test_map_remap(&g, rw))
 				break;
 			if (loaded)
-				daxmap_touch(&g.m, 0, g.m.len, false, NULL);
+				daxmap_touch(&g.map, 0, g.map.len, false, NULL);
 			pin_zeroes(&g, what[loaded]);
 		}
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* what is mapped shows what was written, though zeroes were seen there before */
-static bool seen_through(struct ground *g, const char *what, const struct span *s, uint16_t tag)
+static bool seen_through(struct test_map *g, const char *what, const struct span *s, uint16_t tag)
 {
-	return ground_bytes(g, what, (char *)g->m.addr + s->off, s->off, s->len, tag);
+	return test_map_bytes(g, what, (char *)g->map.addr + s->off, s->off, s->len, tag);
 }
 
 /* a pin on the page of zeroes: its bytes are those, or the new ones; no others */
-static bool zeroes_or(struct hold *h, const char *what, uint16_t tag)
+static bool zeroes_or(struct pin_test *h, const char *what, uint16_t tag)
 {
 	const char *peer = h->pin.peer;
 	uint64_t first;
 
-	if (!hold_end(h))
+	if (!pin_test_end(h))
 		return false;
 	memcpy(&first, peer, sizeof(first));
 	note(h->g->c, "%s: the pin saw %s", what, first ? "what was written" : "zeroes");
-	return ground_bytes(h->g, what, peer, h->span.off, h->span.len, first ? tag : TAG_ZEROES);
+	return test_map_bytes(h->g, what, peer, h->span.off, h->span.len, first ? tag : TAG_ZEROES);
 }
 
 /* a store through a mapping of small entries into a hole that is mapped already */
-static bool store_small(struct ground *g, const struct span *s, uint16_t tag)
+static bool store_small(struct test_map *g, const struct span *s, uint16_t tag)
 {
 	struct daxmap small;
 	int ret;
 
-	ret = daxmap_open(&small, g->c->v.node, DAXMAP_PTE, g->m.off, g->m.len, rw);
+	ret = daxmap_open(&small, g->c->v.node, DAXMAP_PTE, g->map.off, g->map.len, rw);
 	if (!expect_ok(g->c, ret, "mapping by small entries", ""))
 		return false;
 	doing("storing through small entries");
-	pattern_fill((char *)small.addr + s->off, s->len, tag, g->m.off + s->off);
+	pattern_fill((char *)small.addr + s->off, s->len, tag, g->map.off + s->off);
 	daxmap_close(&small);
 	return true;
 }
 
-static void fill_hole(struct ground *g, bool by_store)
+static void fill_hole(struct test_map *g, bool by_store)
 {
 	const char *what = by_store ? "a hole that was stored to" : "a hole that was written";
-	struct span s = ground_pages(g);
-	struct hold h;
+	struct span s = test_map_pages(g);
+	struct pin_test h;
 	bool good;
 
-	if (!ground_punch(g) || !ground_remap(g, rw))
+	if (!test_map_punch(g) || !test_map_remap(g, rw))
 		return;
-	daxmap_touch(&g->m, 0, g->m.len, false, NULL);
+	daxmap_touch(&g->map, 0, g->map.len, false, NULL);
 	if (g->c->method) {
 		s.name = what;
-		hold_init(&h, g, g->c->method, s);
+		pin_test_init(&h, g, g->c->method, s);
 		h.as_is = true;
-		if (!hold_take(&h, 0))
+		if (!pin_test_take(&h, 0))
 			return;
 	}
 	good = by_store ? store_small(g, &s, TAG_WRITTEN) :
@@ -210,7 +210,7 @@ static void fill_hole(struct ground *g, bool by_store)
 		return;
 	if (good)
 		zeroes_or(&h, what, TAG_WRITTEN);
-	hold_drop(&h);
+	pin_test_drop(&h);
 	if (!cell_over(g->c))
 		expect_balance(g->c, &h.before, what);
 }
@@ -224,18 +224,18 @@ static void fill_hole(struct ground *g, bool by_store)
  */
 void hole_filled(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open(&g, c))
+	if (test_map_open(&g, c))
 		for (int by_store = 0; by_store < 2 && !cell_over(c); by_store++)
 			fill_hole(&g, by_store);
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* inside the last page, in the middle of the mapping; a sector's, for O_DIRECT */
-static size_t last_byte(const struct ground *g)
+static size_t last_byte(const struct test_map *g)
 {
-	return g->m.len / 2 / g->entry * g->entry + 3 * g->page + 512;
+	return g->map.len / 2 / g->entry * g->entry + 3 * g->page + 512;
 }
 
 /**
@@ -293,7 +293,7 @@ static int tail_control(struct cell *c, size_t page, const struct tail *t)
 	return ret;
 }
 
-static void tail(struct ground *g, const struct tail *t, bool touched)
+static void tail(struct test_map *g, const struct tail *t, bool touched)
 {
 	size_t end = last_byte(g), last = end / g->page * g->page;
 	struct pin_counters before = { 0 };
@@ -302,40 +302,40 @@ static void tail(struct ground *g, const struct tail *t, bool touched)
 	struct pin pin;
 
 	control = tail_control(g->c, g->page, t);
-	if (cell_over(g->c) || !ground_remap(g, rw))
+	if (cell_over(g->c) || !test_map_remap(g, rw))
 		return;
 	/* a page on either side of the last one's start, by the file's own length */
 	if (!write_file(g, last - g->page, end - last + g->page, TAG_MEMORY))
 		return;
 	if (touched)
-		daxmap_touch(&g->m, last - g->page, 2 * g->page, false, NULL);
+		daxmap_touch(&g->map, last - g->page, 2 * g->page, false, NULL);
 	pin_counters_read(&before);
-	ret = try_tail(g->c, &pin, (char *)g->m.addr + last, g->page, g->m.off + from, t);
+	ret = try_tail(g->c, &pin, (char *)g->map.addr + last, g->page, g->map.off + from, t);
 	expect(g->c, VERDICT_FAILED, ret == control, "%s: %s; expected %s, as in cached memory",
 	       t->what, ret ? strerror(-ret) : "success", control ? strerror(-control) : "success");
 	if (!ret && !cell_over(g->c)) {
 		file_bytes(g, t->what, from, end - from, is_sink(g->c) ? TAG_SINK : TAG_MEMORY);
 		if (!is_sink(g->c) &&
-		    ground_bytes(g, t->what, pin.peer, from, end - from, TAG_MEMORY))
-			ground_bytes(g, t->what, (char *)pin.peer + end - from, end,
-				     g->page - 512, TAG_ZEROES);
+		    test_map_bytes(g, t->what, pin.peer, from, end - from, TAG_MEMORY))
+			test_map_bytes(g, t->what, (char *)pin.peer + end - from, end,
+				       g->page - 512, TAG_ZEROES);
 	}
 	pin_close(&pin);
 	expect_balance(g->c, &before, t->what);
 }
 
-static bool cut(struct ground *g, off_t size)
+static bool cut(struct test_map *g, off_t size)
 {
 	doing("setting the file's length");
-	return expect(g->c, VERDICT_FAILED, !ftruncate(g->book.fd, size),
+	return expect(g->c, VERDICT_FAILED, !ftruncate(g->alias.fd, size),
 		      "setting the file's length: %s", strerror(errno));
 }
 
-static bool has_length(struct ground *g, off_t size)
+static bool has_length(struct test_map *g, off_t size)
 {
 	struct stat st = { 0 };
 
-	fstat(g->book.fd, &st);
+	fstat(g->alias.fd, &st);
 	return expect(g->c, VERDICT_FAILED, st.st_size == size,
 		      "the file has %lld bytes; expected %lld", (long long)st.st_size,
 		      (long long)size);
@@ -347,19 +347,19 @@ static bool has_length(struct ground *g, off_t size)
  */
 void end_of_file(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 	off_t size;
 
-	if (!ground_open(&g, c))
+	if (!test_map_open(&g, c))
 		goto out;
-	size = g.m.off + last_byte(&g);
+	size = g.map.off + last_byte(&g);
 	for (size_t i = 0; i < 2 * ARRAY_LEN(tails) && !cell_over(c); i++)
 		if (cut(&g, size)) {
 			tail(&g, &tails[i / 2], i % 2);
 			has_length(&g, size);
 		}
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /*
@@ -372,20 +372,20 @@ out:
 void end_extended(struct cell *c)
 {
 	struct pin_counters before = { 0 };
-	struct ground g;
+	struct test_map g;
 	size_t end, last;
 	struct pin pin;
 
-	if (!ground_open(&g, c))
+	if (!test_map_open(&g, c))
 		goto out;
 	end = last_byte(&g);
 	last = end / g.page * g.page;
-	if (!cut(&g, g.m.off + end) ||
+	if (!cut(&g, g.map.off + end) ||
 	    !write_file(&g, last - g.page, end - last + g.page, TAG_MEMORY))
 		goto out;
 	pin_counters_read(&before);
-	expect_ok(c, try_tail(c, &pin, (char *)g.m.addr + last, g.page,
-			      g.m.off + last - g.page, &tails[0]), tails[0].what, pin.why);
+	expect_ok(c, try_tail(c, &pin, (char *)g.map.addr + last, g.page,
+			      g.map.off + last - g.page, &tails[0]), tails[0].what, pin.why);
 	pin_close(&pin);
 	if (!cell_over(c) && expect_balance(c, &before, tails[0].what) &&
 	    cut(&g, c->v.size)) {
@@ -395,5 +395,5 @@ void end_extended(struct cell *c)
 			   TAG_ZEROES);
 	}
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }

@@ -98,7 +98,7 @@ static void report_stuck(struct cell *c, pid_t pid)
 
 	expect(c, VERDICT_NEVER_RETURNED, false, "stuck for %llu s: %s",
 	       ALONE_NS / NSEC_PER_SEC, shared->step);
-	actor_stacks(pid, stacks, sizeof(stacks));
+	op_stacks(pid, stacks, sizeof(stacks));
 	note_lines(c, "its stacks", stacks);
 }
 
@@ -120,7 +120,7 @@ static void watch(struct cell *c, pid_t pid)
 		expect(&shared->cell, VERDICT_FAILED, !WEXITSTATUS(status),
 		       "exited with status %d: %s", WEXITSTATUS(status), shared->step);
 	}
-	guard_drop_holder(c->guard, pid);
+	guard_drop_proc(c->guard, pid);
 }
 
 void run_alone(struct cell *c)
@@ -142,7 +142,7 @@ void run_alone(struct cell *c)
 		_exit(0);
 	}
 	if (expect(c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno))) {
-		guard_add_holder(c->guard, pid);
+		guard_add_proc(c->guard, pid);
 		watch(c, pid);
 		c->verdict = shared->cell.verdict;
 		c->skipped = shared->cell.skipped;

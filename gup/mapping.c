@@ -37,12 +37,12 @@
 
 static const int rw = PROT_READ | PROT_WRITE;
 
-bool ground_open(struct ground *g, struct cell *c)
+bool test_map_open(struct test_map *g, struct cell *c)
 {
-	return ground_open_as(g, c, MAP_SHARED);
+	return test_map_open_as(g, c, MAP_SHARED);
 }
 
-bool ground_open_as(struct ground *g, struct cell *c, int flags)
+bool test_map_open_as(struct test_map *g, struct cell *c, int flags)
 {
 	size_t len = c->v.size;
 	off_t off;
@@ -52,16 +52,16 @@ bool ground_open_as(struct ground *g, struct cell *c, int flags)
 	g->c = c;
 	g->page = sysconf(_SC_PAGESIZE);
 	g->entry = daxmap_bytes(c->size);
-	g->m.fd = -1;
-	g->book.fd = -1;
+	g->map.fd = -1;
+	g->alias.fd = -1;
 	if (c->size == DAXMAP_PTE)
 		len = PTE_BYTES;
 	else if (c->size == DAXMAP_PMD)
 		len = PMD_BYTES;
 	off = c->v.size - len;
 	doing("mapping %s", c->v.node);
-	ret = daxmap_open(&g->book, c->v.node, c->size, off, len, rw);
-	ret = ret ?: daxmap_open_as(&g->m, c->v.node, c->size, off, len, rw, flags);
+	ret = daxmap_open(&g->alias, c->v.node, c->size, off, len, rw);
+	ret = ret ?: daxmap_open_as(&g->map, c->v.node, c->size, off, len, rw, flags);
 	if (ret == -EOPNOTSUPP && flags & MAP_SYNC) {
 		skip(c, "MAP_SYNC is refused: stores to this device are not durable by themselves");
 		return false;
@@ -69,33 +69,33 @@ bool ground_open_as(struct ground *g, struct cell *c, int flags)
 	return expect_ok(c, ret, "mapping the memory", "");
 }
 
-void ground_close(struct ground *g)
+void test_map_close(struct test_map *g)
 {
 	doing("unmapping %s", g->c->v.node);
-	daxmap_close(&g->m);
-	daxmap_close(&g->book);
+	daxmap_close(&g->map);
+	daxmap_close(&g->alias);
 }
 
 /*
  * No smaller entry maps both ends of a large one, so that these two pages prove
  * its size as well as all the others, which under emulation take a while.
  */
-static unsigned long touch_ends(const struct ground *g)
+static unsigned long touch_ends(const struct test_map *g)
 {
 	unsigned long faults = 0;
 
-	for (size_t off = 0; off < g->m.len; off += g->entry) {
+	for (size_t off = 0; off < g->map.len; off += g->entry) {
 		unsigned long first = 0, last = 0;
 
-		daxmap_touch(&g->m, off, g->page, true, &first);
-		daxmap_touch(&g->m, off + g->entry - g->page, g->page, true, &last);
+		daxmap_touch(&g->map, off, g->page, true, &first);
+		daxmap_touch(&g->map, off + g->entry - g->page, g->page, true, &last);
 		faults += first + last;
 	}
 	return faults;
 }
 
 /* will the kernel itself say how its faults on this file end? */
-static bool trace_faults(const struct ground *g)
+static bool trace_faults(const struct test_map *g)
 {
 	struct ktrace *t = &g->c->guard->ktrace;
 
@@ -107,7 +107,7 @@ static bool trace_faults(const struct ground *g)
  * Guards 6370740e5f8e ("fs/dax: Fix pmd vs pte conflict detection"): file systems
  * fall back to small entries without a word.
  */
-static void check_trace(const struct ground *g)
+static void check_trace(const struct test_map *g)
 {
 	struct ktrace_faults f;
 
@@ -119,9 +119,9 @@ static void check_trace(const struct ground *g)
 	       f.done, f.fallback);
 }
 
-bool ground_prove(struct ground *g)
+bool test_map_prove(struct test_map *g)
 {
-	size_t entries = g->m.len / g->entry;
+	size_t entries = g->map.len / g->entry;
 	bool traced = trace_faults(g);
 	unsigned long faults = 0;
 
@@ -129,53 +129,53 @@ bool ground_prove(struct ground *g)
 	if (g->c->size == DAXMAP_PUD)
 		faults = touch_ends(g);
 	else
-		daxmap_prove(&g->m, true, &faults);
+		daxmap_prove(&g->map, true, &faults);
 	if (traced)
 		check_trace(g);
 	return expect(g->c, VERDICT_FAILED, faults == entries,
 		      "touching %zu KiB took %lu faults; expected %zu, one for each %s",
-		      g->m.len >> 10, faults, entries, daxmap_name(g->c->size));
+		      g->map.len >> 10, faults, entries, daxmap_name(g->c->size));
 }
 
-bool ground_remap(struct ground *g, int prot)
+bool test_map_remap(struct test_map *g, int prot)
 {
 	void *p;
 	int ret;
 
 	doing("mapping anew");
-	if (!g->m.addr) {
-		daxmap_close(&g->m);
-		ret = daxmap_open_as(&g->m, g->c->v.node, g->c->size, g->book.off, g->book.len,
-				     prot, g->m.flags);
+	if (!g->map.addr) {
+		daxmap_close(&g->map);
+		ret = daxmap_open_as(&g->map, g->c->v.node, g->c->size, g->alias.off, g->alias.len,
+				     prot, g->map.flags);
 		return expect_ok(g->c, ret, "mapping the memory anew", "");
 	}
-	p = mmap(g->m.addr, g->m.len, prot, g->m.flags | MAP_FIXED, g->m.fd, g->m.off);
+	p = mmap(g->map.addr, g->map.len, prot, g->map.flags | MAP_FIXED, g->map.fd, g->map.off);
 	return expect(g->c, VERDICT_FAILED, p != MAP_FAILED,
 		      "mapping the memory anew in the old place: %s", strerror(errno));
 }
 
 /* the span and a page on either side, as far as there is one */
-static struct span widened(const struct ground *g, const struct span *s)
+static struct span widened(const struct test_map *g, const struct span *s)
 {
 	size_t from = s->off / g->page * g->page;
 	size_t to = (s->off + s->len + g->page - 1) / g->page * g->page;
 
 	from -= from ? g->page : 0;
-	to += to < g->m.len ? g->page : 0;
+	to += to < g->map.len ? g->page : 0;
 	return (struct span){ s->name, from, to - from };
 }
 
-static char *in_book(const struct ground *g, size_t off)
+static char *in_book(const struct test_map *g, size_t off)
 {
-	return (char *)g->book.addr + off;
+	return (char *)g->alias.addr + off;
 }
 
-static void fill(struct ground *g, size_t off, size_t len, uint16_t tag)
+static void fill(struct test_map *g, size_t off, size_t len, uint16_t tag)
 {
-	pattern_fill(in_book(g, off), len, tag, g->m.off + off);
+	pattern_fill(in_book(g, off), len, tag, g->map.off + off);
 }
 
-void ground_fill(struct ground *g, const struct span *s)
+void test_map_fill(struct test_map *g, const struct span *s)
 {
 	struct span w = widened(g, s);
 
@@ -183,7 +183,7 @@ void ground_fill(struct ground *g, const struct span *s)
 	fill(g, w.off, w.len, TAG_MEMORY);
 }
 
-static bool zeroes(struct ground *g, const char *what, const char *buf, size_t off, size_t len)
+static bool zeroes(struct test_map *g, const char *what, const char *buf, size_t off, size_t len)
 {
 	size_t i = 0;
 
@@ -194,11 +194,11 @@ static bool zeroes(struct ground *g, const char *what, const char *buf, size_t o
 		i++;
 	return expect(g->c, VERDICT_WRONG_DATA, i == len,
 		      "%s: byte 0x%zx is 0x%02x; expected zeroes", what,
-		      (size_t)g->m.off + off + i, i < len ? (unsigned char)buf[i] : 0);
+		      (size_t)g->map.off + off + i, i < len ? (unsigned char)buf[i] : 0);
 }
 
-bool ground_bytes(struct ground *g, const char *what, const void *buf, size_t off, size_t len,
-		  uint16_t tag)
+bool test_map_bytes(struct test_map *g, const char *what, const void *buf, size_t off, size_t len,
+		    uint16_t tag)
 {
 	struct pattern_error err;
 	char text[160] = "";
@@ -206,64 +206,64 @@ bool ground_bytes(struct ground *g, const char *what, const void *buf, size_t of
 	doing("%s: checking", what);
 	if (tag == TAG_ZEROES)
 		return zeroes(g, what, buf, off, len);
-	if (!pattern_check(buf, len, tag, g->m.off + off, &err))
+	if (!pattern_check(buf, len, tag, g->map.off + off, &err))
 		return true;
 	pattern_explain(&err, text, sizeof(text));
 	return expect(g->c, VERDICT_WRONG_DATA, false, "%s: %s", what, text);
 }
 
-bool ground_check(struct ground *g, const struct span *s, uint16_t tag)
+bool test_map_check(struct test_map *g, const struct span *s, uint16_t tag)
 {
 	struct span w = widened(g, s);
 	size_t end = s->off + s->len;
 	char what[96];
 
 	snprintf(what, sizeof(what), "%s: the memory", s->name);
-	if (!ground_bytes(g, what, in_book(g, s->off), s->off, s->len, tag))
+	if (!test_map_bytes(g, what, in_book(g, s->off), s->off, s->len, tag))
 		return false;
 	snprintf(what, sizeof(what), "%s: the memory before it", s->name);
-	if (!ground_bytes(g, what, in_book(g, w.off), w.off, s->off - w.off, TAG_MEMORY))
+	if (!test_map_bytes(g, what, in_book(g, w.off), w.off, s->off - w.off, TAG_MEMORY))
 		return false;
 	snprintf(what, sizeof(what), "%s: the memory behind it", s->name);
-	return ground_bytes(g, what, in_book(g, end), end, w.off + w.len - end, TAG_MEMORY);
+	return test_map_bytes(g, what, in_book(g, end), end, w.off + w.len - end, TAG_MEMORY);
 }
 
 /* first boundary of @unit bytes in the address space, from the mapping's start */
-static size_t boundary(const struct ground *g, size_t unit)
+static size_t boundary(const struct test_map *g, size_t unit)
 {
-	uintptr_t addr = (uintptr_t)g->m.addr;
+	uintptr_t addr = (uintptr_t)g->map.addr;
 
 	return unit - addr % unit;
 }
 
-struct span ground_pages(const struct ground *g)
+struct span test_map_pages(const struct test_map *g)
 {
 	/* where two entries meet, wherever there are two */
-	size_t at = g->m.len > g->entry ? boundary(g, daxmap_bytes(DAXMAP_PUD)) : 8 * g->page;
+	size_t at = g->map.len > g->entry ? boundary(g, daxmap_bytes(DAXMAP_PUD)) : 8 * g->page;
 
 	return (struct span){ "two pages", at - g->page, 2 * g->page };
 }
 
-static struct span whole(const struct ground *g, const struct pin_method *m)
+static struct span whole(const struct test_map *g, const struct pin_method *m)
 {
 	bool copies = m->flags & (PIN_SOURCE | PIN_SINK);
-	size_t most = g->m.len, middle = g->m.len / 2;
+	size_t most = g->map.len, middle = g->map.len / 2;
 
 	if (copies && most > COPY_BYTES)
 		most = COPY_BYTES;
 	if (m->max_len && most > m->max_len)
 		most = m->max_len;
-	if (most == g->m.len)
+	if (most == g->map.len)
 		return (struct span){ "span_whole", 0, most };
 	note(g->c, "span_whole: %s %s, so %zu KiB in the middle of %zu KiB", m->name,
-	     copies ? "copies" : "takes no more", most >> 10, g->m.len >> 10);
+	     copies ? "copies" : "takes no more", most >> 10, g->map.len >> 10);
 	return (struct span){ "span_whole", middle - most / 2, most };
 }
 
-const struct span *ground_spans(const struct ground *g, const struct pin_method *m)
+const struct span *test_map_spans(const struct test_map *g, const struct pin_method *m)
 {
 	static struct span spans[8];
-	size_t page = g->page, len = g->m.len;
+	size_t page = g->page, len = g->map.len;
 	size_t pmd = boundary(g, daxmap_bytes(DAXMAP_PMD));
 	size_t pud = boundary(g, daxmap_bytes(DAXMAP_PUD));
 	struct span *s = spans;
@@ -296,7 +296,7 @@ bool plain_open(struct cell *c, struct pin *pin, size_t len)
 	return expect_ok(c, ret, "opening the pin", pin->why);
 }
 
-void hold_init(struct hold *h, struct ground *g, const struct pin_method *m, struct span s)
+void pin_test_init(struct pin_test *h, struct test_map *g, const struct pin_method *m, struct span s)
 {
 	memset(h, 0, sizeof(*h));
 	h->g = g;
@@ -306,19 +306,19 @@ void hold_init(struct hold *h, struct ground *g, const struct pin_method *m, str
 	h->pages = (s.off % g->page + s.len + g->page - 1) / g->page;
 }
 
-void hold_drop(struct hold *h)
+void pin_test_drop(struct pin_test *h)
 {
 	doing("%s: letting go", h->span.name);
 	pin_close(&h->pin);
 }
 
-static bool moves(const struct hold *h)
+static bool moves(const struct pin_test *h)
 {
 	return h->method->flags & (PIN_SOURCE | PIN_SINK);
 }
 
 /* entries of the mapping that the range touches */
-static uint64_t entries(const struct hold *h)
+static uint64_t entries(const struct pin_test *h)
 {
 	size_t entry = h->g->entry;
 
@@ -334,7 +334,7 @@ static uint64_t entries(const struct hold *h)
  * long-term pin the fast walk takes what it then leaves to the slow one.  Of a
  * buffer io_uring keeps one reference for each huge page.
  */
-static bool right_count(const struct hold *h, uint64_t acquired, uint64_t out)
+static bool right_count(const struct pin_test *h, uint64_t acquired, uint64_t out)
 {
 	bool longterm = h->method->flags & PIN_LONGTERM;
 
@@ -348,7 +348,7 @@ static bool right_count(const struct hold *h, uint64_t acquired, uint64_t out)
 	return out == h->pages || (longterm && out == entries(h));
 }
 
-static bool prove_counted(struct hold *h)
+static bool prove_counted(struct pin_test *h)
 {
 	static const struct pin_method *told;
 	const struct timespec poll = { .tv_nsec = POLL_NS };
@@ -380,12 +380,12 @@ static bool prove_counted(struct hold *h)
 		      h->pages);
 }
 
-static bool prove(struct hold *h)
+static bool prove(struct pin_test *h)
 {
 	if (!prove_counted(h))
 		return false;
 	if (h->method->flags & PIN_HELD && !(h->method->flags & PIN_TIMED))
-		return hold_live(h);
+		return pin_test_live(h);
 	if (h->counted || moves(h))
 		return true;
 	skip(h->g->c, "%s is neither counted here nor moves bytes: it cannot be proven",
@@ -394,7 +394,7 @@ static bool prove(struct hold *h)
 }
 
 /* the errors of opening and taking: refused by design, or a failure */
-static bool taken(struct hold *h, int ret, const char *what)
+static bool taken(struct pin_test *h, int ret, const char *what)
 {
 	struct cell *c = h->g->c;
 	char text[96];
@@ -407,9 +407,9 @@ static bool taken(struct hold *h, int ret, const char *what)
 	return expect_ok(c, ret, text, h->pin.why);
 }
 
-bool hold_take(struct hold *h, uint64_t hold_ns)
+bool pin_test_take(struct pin_test *h, uint64_t hold_ns)
 {
-	struct ground *g = h->g;
+	struct test_map *g = h->g;
 	int ret;
 
 	h->over = false;
@@ -419,25 +419,25 @@ bool hold_take(struct hold *h, uint64_t hold_ns)
 	if (!taken(h, ret, "opening"))
 		return false;
 	if (moves(h) && !h->as_is)
-		ground_fill(g, &h->span);
+		test_map_fill(g, &h->span);
 	if (h->method->flags & PIN_SINK) {
 		ret = pin_prepare(&h->pin);
 		if (!ret)
-			pattern_fill(h->pin.peer, h->span.len, h->tag, g->m.off + h->span.off);
+			pattern_fill(h->pin.peer, h->span.len, h->tag, g->map.off + h->span.off);
 	}
 	if (!ret)
 		pin_counters_read(&h->before);
 	doing("%s: taking the pin", h->span.name);
-	ret = ret ?: pin_take(&h->pin, (char *)g->m.addr + h->span.off, h->span.len);
+	ret = ret ?: pin_take(&h->pin, (char *)g->map.addr + h->span.off, h->span.len);
 	/* a loaded machine was slower than the clock: the caller tries again */
 	h->over = hold_ns && ret == -ETIME;
 	if (!h->over && taken(h, ret, "taking") && prove(h))
 		return true;
-	hold_drop(h);
+	pin_test_drop(h);
 	return false;
 }
 
-bool hold_live(struct hold *h)
+bool pin_test_live(struct pin_test *h)
 {
 	int ret;
 
@@ -474,22 +474,22 @@ bool expect_balance(struct cell *c, const struct pin_counters *before, const cha
 }
 
 /* right bytes in memory and, for a SOURCE, at the other end */
-static bool check_bytes(struct hold *h)
+static bool check_bytes(struct pin_test *h)
 {
 	bool sink = h->method->flags & PIN_SINK;
 	char what[96];
 
 	if (!moves(h))
 		return true;
-	if (!ground_check(h->g, &h->span, sink ? h->tag : TAG_MEMORY))
+	if (!test_map_check(h->g, &h->span, sink ? h->tag : TAG_MEMORY))
 		return false;
 	if (sink)
 		return true;
 	snprintf(what, sizeof(what), "%s: what the kernel read", h->span.name);
-	return ground_bytes(h->g, what, h->pin.peer, h->span.off, h->span.len, TAG_MEMORY);
+	return test_map_bytes(h->g, what, h->pin.peer, h->span.off, h->span.len, TAG_MEMORY);
 }
 
-bool hold_end(struct hold *h)
+bool pin_test_end(struct pin_test *h)
 {
 	char text[96];
 
@@ -498,18 +498,18 @@ bool hold_end(struct hold *h)
 	return expect_ok(h->g->c, pin_release(&h->pin), text, h->pin.why);
 }
 
-bool hold_release(struct hold *h)
+bool pin_test_release(struct pin_test *h)
 {
-	bool good = hold_end(h) && check_bytes(h);
+	bool good = pin_test_end(h) && check_bytes(h);
 
-	hold_drop(h);
+	pin_test_drop(h);
 	return good && expect_balance(h->g->c, &h->before, h->span.name);
 }
 
-bool hold_round(struct ground *g, const struct pin_method *m, struct span s)
+bool pin_test_round(struct test_map *g, const struct pin_method *m, struct span s)
 {
-	struct hold h;
+	struct pin_test h;
 
-	hold_init(&h, g, m, s);
-	return hold_take(&h, 0) && hold_release(&h);
+	pin_test_init(&h, g, m, s);
+	return pin_test_take(&h, 0) && pin_test_release(&h);
 }

@@ -39,22 +39,22 @@ static bool is_sink(const struct cell *c)
 	return c->method->flags & PIN_SINK;
 }
 
-static bool mapped_bytes(struct ground *g, const char *what, size_t off, size_t len,
+static bool mapped_bytes(struct test_map *g, const char *what, size_t off, size_t len,
 			 uint16_t tag)
 {
-	return ground_bytes(g, what, (char *)g->m.addr + off, off, len, tag);
+	return test_map_bytes(g, what, (char *)g->map.addr + off, off, len, tag);
 }
 
 /* a page in each mapping: the private one gets a copy, the file the other store */
-static void store_both(struct ground *g, const struct span *s)
+static void store_both(struct test_map *g, const struct span *s)
 {
 	doing("storing to a private page with a pin out");
-	pattern_fill((char *)g->m.addr + s->off, g->page, TAG_STORE, g->m.off + s->off);
-	pattern_fill((char *)g->book.addr + s->off, s->len, TAG_LATER, g->m.off + s->off);
+	pattern_fill((char *)g->map.addr + s->off, g->page, TAG_STORE, g->map.off + s->off);
+	pattern_fill((char *)g->alias.addr + s->off, s->len, TAG_LATER, g->map.off + s->off);
 }
 
 /* a child sees the private copy, and what it stores stays its own */
-static bool child_sees(struct ground *g, const struct span *s)
+static bool child_sees(struct test_map *g, const struct span *s)
 {
 	size_t apart = s->off > 4 * g->page ? s->off - 4 * g->page : s->off + 8 * g->page;
 	pid_t pid;
@@ -65,7 +65,7 @@ static bool child_sees(struct ground *g, const struct span *s)
 		if (!is_sink(g->c))
 			mapped_bytes(g, "in a child, the private page", s->off, g->page,
 				     TAG_STORE);
-		pattern_fill((char *)g->m.addr + apart, g->page, TAG_STORE, g->m.off + apart);
+		pattern_fill((char *)g->map.addr + apart, g->page, TAG_STORE, g->map.off + apart);
 		_exit(0);
 	}
 	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
@@ -78,68 +78,68 @@ static bool child_sees(struct ground *g, const struct span *s)
  * The kernel reads: the pin is on the file's page.  A store to the private mapping
  * makes a copy that the pin knows nothing of; stores to the file it sees.
  */
-static void private_source(struct ground *g, struct hold *h)
+static void private_source(struct test_map *g, struct pin_test *h)
 {
 	const struct span *s = &h->span;
 
 	store_both(g, s);
 	if (!mapped_bytes(g, "the private page after its store", s->off, g->page, TAG_STORE) ||
-	    !child_sees(g, s) || !hold_end(h))
+	    !child_sees(g, s) || !pin_test_end(h))
 		return;
-	ground_bytes(g, "what the pin on the file's pages read", h->pin.peer, s->off, s->len,
-		     TAG_LATER);
-	ground_check(g, s, TAG_LATER);
+	test_map_bytes(g, "what the pin on the file's pages read", h->pin.peer, s->off, s->len,
+		       TAG_LATER);
+	test_map_check(g, s, TAG_LATER);
 	doing("madvise(MADV_DONTNEED) of the private mapping");
-	madvise(g->m.addr, g->m.len, MADV_DONTNEED);
+	madvise(g->map.addr, g->map.len, MADV_DONTNEED);
 	mapped_bytes(g, "the private mapping without its copy", s->off, s->len, TAG_LATER);
 }
 
 /* the kernel writes: into copies of its own, never into the file */
-static void private_sink(struct ground *g, struct hold *h)
+static void private_sink(struct test_map *g, struct pin_test *h)
 {
 	const struct span *s = &h->span;
 
-	if (!child_sees(g, s) || !hold_end(h))
+	if (!child_sees(g, s) || !pin_test_end(h))
 		return;
 	mapped_bytes(g, "the private pages that the kernel wrote", s->off, s->len, TAG_SINK);
-	ground_check(g, s, TAG_MEMORY);
+	test_map_check(g, s, TAG_MEMORY);
 }
 
-static void private_once(struct ground *g, const char *what, bool touched)
+static void private_once(struct test_map *g, const char *what, bool touched)
 {
-	struct span s = ground_pages(g), around = ground_pages(g);
-	struct hold h;
+	struct span s = test_map_pages(g), around = test_map_pages(g);
+	struct pin_test h;
 
 	s.name = what;
 	around.off -= 6 * g->page;
 	around.len += 16 * g->page;
-	ground_fill(g, &around);
-	if (!ground_remap(g, rw))
+	test_map_fill(g, &around);
+	if (!test_map_remap(g, rw))
 		return;
 	if (touched)
-		daxmap_touch(&g->m, s.off, s.len, false, NULL);
-	hold_init(&h, g, g->c->method, s);
-	if (!hold_take(&h, 0))
+		daxmap_touch(&g->map, s.off, s.len, false, NULL);
+	pin_test_init(&h, g, g->c->method, s);
+	if (!pin_test_take(&h, 0))
 		return;
 	if (is_sink(g->c))
 		private_sink(g, &h);
 	else
 		private_source(g, &h);
-	hold_drop(&h);
+	pin_test_drop(&h);
 	if (!cell_over(g->c))
 		expect_balance(g->c, &h.before, what);
 }
 
 void private_pinned(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open_as(&g, c, MAP_PRIVATE)) {
+	if (test_map_open_as(&g, c, MAP_PRIVATE)) {
 		private_once(&g, "a private mapping, not touched", false);
 		if (!cell_over(c))
 			private_once(&g, "a private mapping that was loaded from", true);
 	}
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /**
@@ -148,7 +148,7 @@ void private_pinned(struct cell *c)
  * @end: when they stop, CLOCK_MONOTONIC
  */
 struct race {
-	struct ground *g;
+	struct test_map *g;
 	uint64_t end;
 };
 
@@ -157,7 +157,7 @@ static void *forget(void *arg)
 	struct race *r = arg;
 
 	while (timeline_now() < r->end)
-		madvise(r->g->m.addr, r->g->page, MADV_DONTNEED);
+		madvise(r->g->map.addr, r->g->page, MADV_DONTNEED);
 	return NULL;
 }
 
@@ -173,43 +173,43 @@ void private_race(struct cell *c)
 	struct span s = { "a private page", 0, 0 };
 	struct race r = { .end = timeline_now() + RACE_NS };
 	unsigned long rounds = 0;
-	struct ground g;
+	struct test_map g;
 	pthread_t thread;
 
-	if (!ground_open_as(&g, c, MAP_PRIVATE))
+	if (!test_map_open_as(&g, c, MAP_PRIVATE))
 		goto out;
 	s.len = g.page;
-	ground_fill(&g, &s);
+	test_map_fill(&g, &s);
 	r.g = &g;
 	if (!expect_ok(c, -pthread_create(&thread, NULL, forget, &r), "starting a thread", ""))
 		goto out;
 	doing("storing to a private page that another thread forgets");
 	while (timeline_now() < r.end && !cell_over(c)) {
 		/* the first word gets its own value: only copying can go wrong */
-		*(volatile uint64_t *)g.m.addr = pattern_word(TAG_MEMORY, g.m.off);
+		*(volatile uint64_t *)g.map.addr = pattern_word(TAG_MEMORY, g.map.off);
 		mapped_bytes(&g, s.name, 0, g.page, TAG_MEMORY);
 		rounds++;
 	}
 	pthread_join(thread, NULL);
 	note(c, "%lu rounds", rounds);
-	ground_check(&g, &s, TAG_MEMORY);
+	test_map_check(&g, &s, TAG_MEMORY);
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
-static bool make_twin(struct ground *g, int *twin)
+static bool make_twin(struct test_map *g, int *twin)
 {
-	char path[VICTIM_PATH + 8];
+	char path[NODE_LEN + 8];
 
 	snprintf(path, sizeof(path), "%s.twin", g->c->v.node);
 	*twin = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return expect(g->c, VERDICT_FAILED, *twin >= 0, "a twin file: %s", strerror(errno));
 }
 
-static bool clone_file(struct ground *g, int twin)
+static bool clone_file(struct test_map *g, int twin)
 {
 	doing("sharing the extents");
-	if (!ioctl(twin, FICLONE, g->book.fd))
+	if (!ioctl(twin, FICLONE, g->alias.fd))
 		return true;
 	if (errno == EOPNOTSUPP || errno == EINVAL)
 		skip(g->c, "no shared extents with DAX here: %s", strerror(errno));
@@ -219,34 +219,34 @@ static bool clone_file(struct ground *g, int twin)
 }
 
 /* a file with a pin on an extent that it shares with its twin */
-static bool shared_open(struct ground *g, struct hold *h, struct cell *c, int *twin)
+static bool shared_open(struct test_map *g, struct pin_test *h, struct cell *c, int *twin)
 {
 	*twin = -1;
-	if (!ground_open(g, c) || !make_twin(g, twin))
+	if (!test_map_open(g, c) || !make_twin(g, twin))
 		return false;
-	hold_init(h, g, c->method, ground_pages(g));
+	pin_test_init(h, g, c->method, test_map_pages(g));
 	h->as_is = true;
-	ground_fill(g, &h->span);
-	return clone_file(g, *twin) && hold_take(h, 0);
+	test_map_fill(g, &h->span);
+	return clone_file(g, *twin) && pin_test_take(h, 0);
 }
 
-static void shared_close(struct ground *g, int twin)
+static void shared_close(struct test_map *g, int twin)
 {
 	if (twin >= 0)
 		close(twin);
-	ground_close(g);
+	test_map_close(g);
 }
 
-static bool twin_bytes(struct ground *g, int twin, const struct span *s)
+static bool twin_bytes(struct test_map *g, int twin, const struct span *s)
 {
 	char *buf = malloc(s->len);
 	bool good;
 
 	doing("reading the twin");
 	good = expect(g->c, VERDICT_FAILED,
-		      buf && pread(twin, buf, s->len, g->m.off + s->off) == (ssize_t)s->len,
+		      buf && pread(twin, buf, s->len, g->map.off + s->off) == (ssize_t)s->len,
 		      "reading the twin: %s", strerror(errno)) &&
-	       ground_bytes(g, "the twin file", buf, s->off, s->len, TAG_MEMORY);
+	       test_map_bytes(g, "the twin file", buf, s->off, s->len, TAG_MEMORY);
 	free(buf);
 	return good;
 }
@@ -255,29 +255,29 @@ static bool twin_bytes(struct ground *g, int twin, const struct span *s)
  * A pin that reads is on the extent that both files share: stores to one file go to
  * a copy, and the pin sees none of them.
  */
-static void reflink_source(struct ground *g, struct hold *h)
+static void reflink_source(struct test_map *g, struct pin_test *h)
 {
 	const struct span *s = &h->span;
 	struct span first = { s->name, s->off, g->page };
 
 	doing("storing to a shared extent with a pin out");
-	pattern_fill((char *)g->m.addr + s->off, g->page, TAG_STORE, g->m.off + s->off);
+	pattern_fill((char *)g->map.addr + s->off, g->page, TAG_STORE, g->map.off + s->off);
 	/* through a mapping from before the extents were shared, too */
-	pattern_fill((char *)g->book.addr + s->off + g->page, g->page, TAG_STORE,
-		     g->m.off + s->off + g->page);
-	if (!ground_check(g, s, TAG_STORE) ||
+	pattern_fill((char *)g->alias.addr + s->off + g->page, g->page, TAG_STORE,
+		     g->map.off + s->off + g->page);
+	if (!test_map_check(g, s, TAG_STORE) ||
 	    !mapped_bytes(g, "the mapping after its store", first.off, s->len, TAG_STORE) ||
-	    !hold_end(h))
+	    !pin_test_end(h))
 		return;
-	ground_bytes(g, "what the pin on the shared extent read", h->pin.peer, s->off, s->len,
-		     TAG_MEMORY);
+	test_map_bytes(g, "what the pin on the shared extent read", h->pin.peer, s->off, s->len,
+		       TAG_MEMORY);
 }
 
 /* a new file that is stored to page by page; false when there is no room for one */
-static bool reuse_once(struct ground *g, int nr)
+static bool reuse_once(struct test_map *g, int nr)
 {
 	const struct fsdax *f = &g->c->guard->fs[0];
-	char name[16], path[VICTIM_PATH], why[VICTIM_WHY];
+	char name[16], path[NODE_LEN], why[WHY_LEN];
 	struct daxmap m;
 	struct statvfs st;
 	size_t bytes = 0;
@@ -301,11 +301,11 @@ static bool reuse_once(struct ground *g, int nr)
 	return true;
 }
 
-static void give_back(struct ground *g, int twin)
+static void give_back(struct test_map *g, int twin)
 {
-	char path[VICTIM_PATH + 8];
+	char path[NODE_LEN + 8];
 
-	if (!expect(g->c, VERDICT_FAILED, !ftruncate(twin, 0) && !ftruncate(g->m.fd, 0) &&
+	if (!expect(g->c, VERDICT_FAILED, !ftruncate(twin, 0) && !ftruncate(g->map.fd, 0) &&
 		    !syncfs(twin), "giving the blocks back: %s", strerror(errno)))
 		return;
 	doing("storing to the files that get the blocks");
@@ -325,13 +325,13 @@ static void give_back(struct ground *g, int twin)
  * Guards 169004265860 ("fsdax: introduce page->share for fsdax in reflink mode"): pages
  * that a copy went to were taken for the old file's when they had long been freed.
  */
-static void reuse_blocks(struct ground *g, int twin)
+static void reuse_blocks(struct test_map *g, int twin)
 {
 	pid_t pid;
 
 	doing("giving the blocks back");
-	daxmap_unmap(&g->m);
-	daxmap_unmap(&g->book);
+	daxmap_unmap(&g->map);
+	daxmap_unmap(&g->alias);
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
@@ -340,9 +340,9 @@ static void reuse_blocks(struct ground *g, int twin)
 	}
 	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
 		return;
-	guard_add_holder(g->c->guard, pid);
+	guard_add_proc(g->c->guard, pid);
 	if (await_child(g->c, pid, "giving back what was shared"))
-		guard_drop_holder(g->c->guard, pid);
+		guard_drop_proc(g->c->guard, pid);
 }
 
 /*
@@ -351,17 +351,17 @@ static void reuse_blocks(struct ground *g, int twin)
  */
 void reflink_pinned(struct cell *c)
 {
-	struct ground g;
-	struct hold h;
+	struct test_map g;
+	struct pin_test h;
 	int twin;
 
 	if (!shared_open(&g, &h, c, &twin))
 		goto out;
 	if (!is_sink(c))
 		reflink_source(&g, &h);
-	else if (hold_end(&h))
-		ground_check(&g, &h.span, TAG_SINK);
-	hold_drop(&h);
+	else if (pin_test_end(&h))
+		test_map_check(&g, &h.span, TAG_SINK);
+	pin_test_drop(&h);
 	if (!cell_over(c) && expect_balance(c, &h.before, "a shared extent"))
 		twin_bytes(&g, twin, &h.span);
 	reuse_blocks(&g, twin);
@@ -388,24 +388,24 @@ static void watch_truncate(struct cell *c, pid_t pid)
 }
 
 /* the pin's file has a copy by now, and the extent belongs to the twin alone */
-static void free_twin(struct ground *g, struct hold *h, int twin)
+static void free_twin(struct test_map *g, struct pin_test *h, int twin)
 {
 	pid_t pid;
 
 	doing("storing to a shared extent with a pin out");
-	pattern_fill((char *)g->m.addr + h->span.off, h->span.len, TAG_STORE,
-		     g->m.off + h->span.off);
+	pattern_fill((char *)g->map.addr + h->span.off, h->span.len, TAG_STORE,
+		     g->map.off + h->span.off);
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
 		_exit(ftruncate(twin, 0) ? 1 : 0);
 	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
 		return;
-	guard_add_holder(g->c->guard, pid);
+	guard_add_proc(g->c->guard, pid);
 	watch_truncate(g->c, pid);
-	hold_end(h);
+	pin_test_end(h);
 	await_child(g->c, pid, "truncate of the other file");
-	guard_drop_holder(g->c->guard, pid);
+	guard_drop_proc(g->c->guard, pid);
 }
 
 /*
@@ -414,33 +414,33 @@ static void free_twin(struct ground *g, struct hold *h, int twin)
  */
 void reflink_freed(struct cell *c)
 {
-	struct ground g;
-	struct hold h;
+	struct test_map g;
+	struct pin_test h;
 	int twin;
 
 	if (shared_open(&g, &h, c, &twin)) {
 		free_twin(&g, &h, twin);
-		hold_drop(&h);
+		pin_test_drop(&h);
 		reuse_blocks(&g, twin);
 	}
 	shared_close(&g, twin);
 }
 
-static bool move(struct ground *g, const char *what, ssize_t n, size_t len)
+static bool move(struct test_map *g, const char *what, ssize_t n, size_t len)
 {
 	return expect(g->c, VERDICT_FAILED, n == (ssize_t)len, "%s: %zd of %zu bytes: %s", what, n,
 		      len, n < 0 ? strerror(errno) : "short");
 }
 
 /* the bytes at @at of a file, which are those of @off of the mapping */
-static bool other_bytes(struct ground *g, const char *what, int fd, off_t at, size_t off,
+static bool other_bytes(struct test_map *g, const char *what, int fd, off_t at, size_t off,
 			size_t len)
 {
 	void *buf = malloc(len);
 	bool good;
 
 	good = move(g, what, buf ? pread(fd, buf, len, at) : -1, len) &&
-	       ground_bytes(g, what, buf, off, len, TAG_MEMORY);
+	       test_map_bytes(g, what, buf, off, len, TAG_MEMORY);
 	free(buf);
 	return good;
 }
@@ -453,7 +453,7 @@ static bool other_bytes(struct ground *g, const char *what, int fd, off_t at, si
  * @to: what is read comes to this offset of the mapping
  */
 struct transfer {
-	struct ground *g;
+	struct test_map *g;
 	int fd;
 	off_t at;
 	size_t to;
@@ -461,29 +461,29 @@ struct transfer {
 
 static bool to_and_fro(const struct transfer *t, const struct span *s, bool touched)
 {
-	struct ground *g = t->g;
+	struct test_map *g = t->g;
 	char *base;
 
-	ground_fill(g, s);
-	if (!ground_remap(g, rw))
+	test_map_fill(g, s);
+	if (!test_map_remap(g, rw))
 		return false;
-	base = g->m.addr;
+	base = g->map.addr;
 	if (touched)
-		daxmap_touch(&g->m, 0, g->m.len, true, NULL);
+		daxmap_touch(&g->map, 0, g->map.len, true, NULL);
 	doing("%s: writing a file from the mapping of a file", s->name);
 	if (!move(g, "writing from the mapping", pwrite(t->fd, base + s->off, s->len, t->at),
 		  s->len) ||
 	    !other_bytes(g, "what was written from the mapping", t->fd, t->at, s->off, s->len))
 		return false;
-	if (!touched && !ground_remap(g, rw))
+	if (!touched && !test_map_remap(g, rw))
 		return false;
 	doing("%s: reading a file into the mapping of a file", s->name);
 	return move(g, "reading into the mapping", pread(t->fd, base + t->to, s->len, t->at),
 		    s->len) &&
-	       ground_bytes(g, "what was read into the mapping", base + t->to, s->off, s->len,
-			    TAG_MEMORY) &&
-	       ground_bytes(g, "what was read, seen elsewhere", (char *)g->book.addr + t->to,
-			    s->off, s->len, TAG_MEMORY);
+	       test_map_bytes(g, "what was read into the mapping", base + t->to, s->off, s->len,
+			      TAG_MEMORY) &&
+	       test_map_bytes(g, "what was read, seen elsewhere", (char *)g->alias.addr + t->to,
+			      s->off, s->len, TAG_MEMORY);
 }
 
 /*
@@ -492,8 +492,8 @@ static bool to_and_fro(const struct transfer *t, const struct span *s, bool touc
  */
 static bool odd_ones(const struct transfer *t, bool self)
 {
-	struct ground *g = t->g;
-	char *base = g->m.addr;
+	struct test_map *g = t->g;
+	char *base = g->map.addr;
 
 	doing("reading and writing nothing");
 	if (!move(g, "reading nothing", pread(t->fd, base, 0, t->at), 0) ||
@@ -502,13 +502,13 @@ static bool odd_ones(const struct transfer *t, bool self)
 	if (!self)
 		return true;
 	doing("writing a file from the very same bytes");
-	ground_fill(g, &(struct span){ "the very same bytes", 0, 2 * g->page });
-	return ground_remap(g, rw) &&
+	test_map_fill(g, &(struct span){ "the very same bytes", 0, 2 * g->page });
+	return test_map_remap(g, rw) &&
 	       move(g, "writing the very same bytes",
-		    pwrite(t->fd, g->m.addr, 2 * g->page, g->m.off), 2 * g->page) &&
+		    pwrite(t->fd, g->map.addr, 2 * g->page, g->map.off), 2 * g->page) &&
 	       mapped_bytes(g, "bytes written from themselves", 0, 2 * g->page, TAG_MEMORY) &&
 	       move(g, "writing bytes a page further",
-		    pwrite(t->fd, g->m.addr, 2 * g->page, g->m.off + g->page), 2 * g->page);
+		    pwrite(t->fd, g->map.addr, 2 * g->page, g->map.off + g->page), 2 * g->page);
 }
 
 /*
@@ -519,16 +519,16 @@ static void odirect(struct cell *c, const char *path, bool self)
 {
 	struct transfer t = { .fd = -1 };
 	struct span spans[3];
-	struct ground g;
+	struct test_map g;
 
-	if (!ground_open(&g, c))
+	if (!test_map_open(&g, c))
 		goto out;
 	t.g = &g;
 	t.fd = open(path, O_RDWR | O_DIRECT | O_CREAT | O_CLOEXEC, 0600);
 	if (!expect(c, VERDICT_FAILED, t.fd >= 0, "opening %s: %s", path, strerror(errno)))
 		goto out;
 	spans[0] = (struct span){ "a page", 2 * g.page, g.page };
-	spans[1] = ground_pages(&g);
+	spans[1] = test_map_pages(&g);
 	spans[2] = (struct span){ "a large entry's length", g.page, 512 * g.page };
 	for (size_t i = 0; i < 2 * ARRAY_LEN(spans) && !cell_over(c); i++) {
 		const struct span *s = &spans[i / 2];
@@ -536,7 +536,7 @@ static void odirect(struct cell *c, const char *path, bool self)
 		/* all apart; in the same file before the mapping, if it has room there */
 		t.to = s->off + s->len + 4 * g.page;
 		t.at = i * g.page;
-		if (self && !g.m.off)
+		if (self && !g.map.off)
 			t.at = t.to + s->len + 4 * g.page;
 		fallocate(t.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, t.at, s->len);
 		to_and_fro(&t, s, i % 2);
@@ -546,7 +546,7 @@ static void odirect(struct cell *c, const char *path, bool self)
 out:
 	if (t.fd >= 0)
 		close(t.fd);
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 void odirect_self(struct cell *c)
@@ -556,14 +556,14 @@ void odirect_self(struct cell *c)
 
 void odirect_same_fs(struct cell *c)
 {
-	char path[VICTIM_PATH + 8];
+	char path[NODE_LEN + 8];
 
 	snprintf(path, sizeof(path), "%s.too", c->v.node);
 	odirect(c, path, false);
 }
 
 /* made before the body's process is: only the program itself asks for namespaces */
-static char other_path[VICTIM_PATH];
+static char other_path[NODE_LEN];
 
 /* a page in each entry is shared, stored to, and so a copy */
 static bool copy_parts(struct cell *c, struct daxmap *m, int twin)
@@ -591,7 +591,7 @@ static bool copy_parts(struct cell *c, struct daxmap *m, int twin)
  */
 void copy_removed(struct cell *c)
 {
-	struct ground g = { .c = c };
+	struct test_map g = { .c = c };
 	struct daxmap m;
 	int twin = -1, ret;
 
@@ -623,7 +623,7 @@ void with_fresh_pages(struct cell *c)
 
 void with_other_fs(struct cell *c)
 {
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = memory_other(c->guard, 0, other_path, sizeof(other_path), why, sizeof(why));
 
 	if (ret)

@@ -26,7 +26,7 @@ static const char *said(int ret)
 }
 
 /* a pin that may be refused, opened with right bytes at its peer */
-static bool open_filled(struct ground *g, struct pin *pin, size_t off, size_t len)
+static bool open_filled(struct test_map *g, struct pin *pin, size_t off, size_t len)
 {
 	int ret = 0;
 
@@ -35,7 +35,7 @@ static bool open_filled(struct ground *g, struct pin *pin, size_t off, size_t le
 	if (pin->method->flags & PIN_SINK) {
 		ret = pin_prepare(pin);
 		if (!ret)
-			pattern_fill(pin->peer, len, TAG_SINK, g->m.off + off);
+			pattern_fill(pin->peer, len, TAG_SINK, g->map.off + off);
 	}
 	return expect_ok(g->c, ret, "memory for the pin's other end", "");
 }
@@ -49,7 +49,7 @@ static int attempt(struct pin *pin, void *addr, size_t len)
 }
 
 /* the same on ordinary shared memory: @len bytes, mapped up to @mapped */
-static int attempt_control(struct ground *g, size_t mapped, size_t len, int prot)
+static int attempt_control(struct test_map *g, size_t mapped, size_t len, int prot)
 {
 	size_t room = (len + 2 * g->page - 1) / g->page * g->page;
 	struct pin pin;
@@ -73,7 +73,7 @@ static int attempt_control(struct ground *g, size_t mapped, size_t len, int prot
 }
 
 /* the mapping's first entry, and behind it @behind bytes of nothing */
-static void undo_behind(struct ground *g, size_t within, size_t behind)
+static void undo_behind(struct test_map *g, size_t within, size_t behind)
 {
 	struct span s = { "tail not mapped", g->entry - within, within };
 	struct pin_counters before = { 0 };
@@ -85,15 +85,15 @@ static void undo_behind(struct ground *g, size_t within, size_t behind)
 	/* of the same shape: what fits into one bio is cut short, more is EIO */
 	shape = within < CONTROL_BYTES ? within : CONTROL_BYTES;
 	control = attempt_control(g, shape, shape + behind, rw);
-	if (cell_over(g->c) || !ground_remap(g, rw))
+	if (cell_over(g->c) || !test_map_remap(g, rw))
 		return;
-	daxmap_touch(&g->m, s.off, within, true, NULL);
+	daxmap_touch(&g->map, s.off, within, true, NULL);
 	if (!open_filled(g, &pin, s.off, within + behind))
 		return;
-	munmap((char *)g->m.addr + g->entry, g->m.len - g->entry);
+	munmap((char *)g->map.addr + g->entry, g->map.len - g->entry);
 	pin_counters_read(&before);
 	doing("taking a pin whose tail is not mapped");
-	ret = attempt(&pin, (char *)g->m.addr + s.off, within + behind);
+	ret = attempt(&pin, (char *)g->map.addr + s.off, within + behind);
 	pin_close(&pin);
 	if (ret == -EOPNOTSUPP) {
 		skip(g->c, "%s is refused on this memory", g->c->method->name);
@@ -104,7 +104,7 @@ static void undo_behind(struct ground *g, size_t within, size_t behind)
 	       behind, said(ret), control ? said(control) : "a refusal");
 	expect_balance(g->c, &before, "after the refusal");
 	/* what was pinned and undone can be pinned again */
-	hold_round(g, g->c->method, s);
+	pin_test_round(g, g->c->method, s);
 }
 
 /*
@@ -113,12 +113,12 @@ static void undo_behind(struct ground *g, size_t within, size_t behind)
  */
 void undo_tail(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 	size_t most;
 
-	if (!ground_open(&g, c) || !ground_prove(&g))
+	if (!test_map_open(&g, c) || !test_map_prove(&g))
 		goto out;
-	if (g.m.len < 2 * g.entry) {
+	if (g.map.len < 2 * g.entry) {
 		skip(c, "the mapping has one entry only: nothing can be unmapped behind it");
 		goto out;
 	}
@@ -126,15 +126,15 @@ void undo_tail(struct cell *c)
 	most = c->method->max_len;
 	if (!cell_over(c) && g.entry > g.page && (!most || most >= g.entry + g.page))
 		undo_behind(&g, g.entry, g.page);
-	if (g.m.addr)
-		ground_remap(&g, rw);
+	if (g.map.addr)
+		test_map_remap(&g, rw);
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
-static void readonly_once(struct ground *g, const char *what, int control, bool touched)
+static void readonly_once(struct test_map *g, const char *what, int control, bool touched)
 {
-	struct span s = ground_pages(g);
+	struct span s = test_map_pages(g);
 	struct pin_counters before = { 0 };
 	bool source = g->c->method->flags & PIN_SOURCE;
 	struct pattern_error err;
@@ -142,27 +142,27 @@ static void readonly_once(struct ground *g, const char *what, int control, bool 
 	char text[160];
 	int ret;
 
-	ground_fill(g, &s);
+	test_map_fill(g, &s);
 	if (touched)
-		daxmap_touch(&g->m, s.off, s.len, false, NULL);
+		daxmap_touch(&g->map, s.off, s.len, false, NULL);
 	if (!open_filled(g, &pin, s.off, s.len))
 		return;
 	pin_counters_read(&before);
 	doing("taking a pin on %s", what);
-	ret = attempt(&pin, (char *)g->m.addr + s.off, s.len);
+	ret = attempt(&pin, (char *)g->map.addr + s.off, s.len);
 	if (ret == -EOPNOTSUPP && control != ret) {
 		skip(g->c, "%s is refused on this memory", g->c->method->name);
 	} else if (expect(g->c, VERDICT_FAILED, ret == control,
 			  "%s: %s; expected %s, as on ordinary memory", what, said(ret),
 			  said(control)) &&
 		   !ret && source &&
-		   pattern_check(pin.peer, s.len, TAG_MEMORY, g->m.off + s.off, &err)) {
+		   pattern_check(pin.peer, s.len, TAG_MEMORY, g->map.off + s.off, &err)) {
 		pattern_explain(&err, text, sizeof(text));
 		expect(g->c, VERDICT_WRONG_DATA, false, "%s, what the kernel read: %s", what,
 		       text);
 	}
 	pin_close(&pin);
-	ground_check(g, &s, TAG_MEMORY);
+	test_map_check(g, &s, TAG_MEMORY);
 	expect_balance(g->c, &before, what);
 }
 
@@ -172,10 +172,10 @@ static void readonly_once(struct ground *g, const char *what, int control, bool 
  */
 void readonly(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 	int control;
 
-	if (!ground_open(&g, c) || !ground_prove(&g))
+	if (!test_map_open(&g, c) || !test_map_prove(&g))
 		goto out;
 	control = attempt_control(&g, 2 * g.page, 2 * g.page, PROT_READ);
 	if (cell_over(c))
@@ -184,20 +184,20 @@ void readonly(struct cell *c)
 	expect(c, VERDICT_FAILED, control || !(c->method->flags & PIN_SINK),
 	       "ordinary memory that is read-only was written; expected a refusal");
 	for (int touched = 0; touched < 2 && !cell_over(c); touched++) {
-		if (ground_remap(&g, PROT_READ))
+		if (test_map_remap(&g, PROT_READ))
 			readonly_once(&g, "a read-only mapping", control, touched);
 	}
 	/* and where not even the descriptor may write */
-	daxmap_unmap(&g.m);
+	daxmap_unmap(&g.map);
 	for (int touched = 0; touched < 2 && !cell_over(c); touched++) {
-		daxmap_close(&g.m);
-		if (expect_ok(c, daxmap_open(&g.m, c->v.node, c->size, g.book.off, g.book.len,
+		daxmap_close(&g.map);
+		if (expect_ok(c, daxmap_open(&g.map, c->v.node, c->size, g.alias.off, g.alias.len,
 					     PROT_READ), "mapping read-only", ""))
 			readonly_once(&g, "a mapping of a read-only descriptor", control,
 				      touched);
 	}
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /*
@@ -212,16 +212,16 @@ void register_or_refuse(struct cell *c)
 {
 	bool file = c->memory->bit & MEMORY_FILES;
 	struct pin_counters before = { 0 };
-	struct ground g;
+	struct test_map g;
 	struct pin pin;
 	int ret;
 
-	if (!ground_open(&g, c) || !ground_prove(&g))
+	if (!test_map_open(&g, c) || !test_map_prove(&g))
 		goto out;
 	pin_counters_read(&before);
 	if (!open_filled(&g, &pin, 0, 2 * g.page))
 		goto out;
-	ret = attempt(&pin, g.m.addr, 2 * g.page);
+	ret = attempt(&pin, g.map.addr, 2 * g.page);
 	expect(c, VERDICT_FAILED, ret == -EOPNOTSUPP || (!ret && !file),
 	       "a long-term pin on %s: %s; expected %s%s", c->memory->what, said(ret),
 	       file ? "" : "success or ", strerror(EOPNOTSUPP));
@@ -229,10 +229,10 @@ void register_or_refuse(struct cell *c)
 	expect_balance(c, &before, ret ? "after the refusal" : "after the release");
 	note(c, "a long-term pin on %s: %s", c->memory->what, said(ret));
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
-static void expect_refused(struct ground *g, const char *what, const void *p)
+static void expect_refused(struct test_map *g, const char *what, const void *p)
 {
 	int err = errno;
 
@@ -245,15 +245,15 @@ static void expect_refused(struct ground *g, const char *what, const void *p)
 /* device-dax has no pages to copy to: private mappings have no meaning */
 void refuse_map_private(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open(&g, c)) {
+	if (test_map_open(&g, c)) {
 		expect_refused(&g, "mmap(MAP_PRIVATE)",
-			       mmap(NULL, g.entry, rw, MAP_PRIVATE, g.m.fd, g.m.off));
+			       mmap(NULL, g.entry, rw, MAP_PRIVATE, g.map.fd, g.map.off));
 		expect_refused(&g, "mmap(MAP_PRIVATE), read-only",
-			       mmap(NULL, g.entry, PROT_READ, MAP_PRIVATE, g.m.fd, g.m.off));
+			       mmap(NULL, g.entry, PROT_READ, MAP_PRIVATE, g.map.fd, g.map.off));
 	}
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /*
@@ -262,42 +262,42 @@ void refuse_map_private(struct cell *c)
  */
 void refuse_misaligned(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 	char *room;
 
-	if (!ground_open(&g, c))
+	if (!test_map_open(&g, c))
 		goto out;
 	expect_refused(&g, "mmap() at an offset inside a base page",
-		       mmap(NULL, g.entry, rw, MAP_SHARED, g.m.fd, g.m.off + 512));
+		       mmap(NULL, g.entry, rw, MAP_SHARED, g.map.fd, g.map.off + 512));
 	if (g.entry == g.page)
 		goto out;
 	room = mmap(NULL, 3 * g.entry, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		    -1, 0);
 	room += g.entry - (uintptr_t)room % g.entry;
 	expect_refused(&g, "mmap() at an address inside an entry",
-		       mmap(room + g.page, g.entry, rw, MAP_SHARED | MAP_FIXED, g.m.fd, g.m.off));
+		       mmap(room + g.page, g.entry, rw, MAP_SHARED | MAP_FIXED, g.map.fd, g.map.off));
 	expect_refused(&g, "mmap() of a part of an entry",
-		       mmap(room, g.entry - g.page, rw, MAP_SHARED | MAP_FIXED, g.m.fd, g.m.off));
+		       mmap(room, g.entry - g.page, rw, MAP_SHARED | MAP_FIXED, g.map.fd, g.map.off));
 	expect_refused(&g, "mmap() at an offset inside an entry, anywhere",
-		       mmap(NULL, g.entry, rw, MAP_SHARED, g.m.fd, g.book.off + g.page));
+		       mmap(NULL, g.entry, rw, MAP_SHARED, g.map.fd, g.alias.off + g.page));
 	expect_refused(&g, "mmap() at an offset inside an entry, at an aligned address",
-		       mmap(room, g.entry, rw, MAP_SHARED | MAP_FIXED, g.m.fd,
-			    g.book.off + g.page));
+		       mmap(room, g.entry, rw, MAP_SHARED | MAP_FIXED, g.map.fd,
+			    g.alias.off + g.page));
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* nothing of the mapping is gone: touching it again takes no fault */
-static void expect_whole(struct ground *g, const char *after)
+static void expect_whole(struct test_map *g, const char *after)
 {
 	unsigned long faults = 0;
 
 	doing("touching all after %s", after);
-	for (size_t off = 0; off < g->m.len; off += g->entry) {
+	for (size_t off = 0; off < g->map.len; off += g->entry) {
 		unsigned long first = 0, last = 0;
 
-		daxmap_touch(&g->m, off, g->page, true, &first);
-		daxmap_touch(&g->m, off + g->entry - g->page, g->page, true, &last);
+		daxmap_touch(&g->map, off, g->page, true, &first);
+		daxmap_touch(&g->map, off + g->entry - g->page, g->page, true, &last);
 		faults += first + last;
 	}
 	expect(g->c, VERDICT_FAILED, !faults,
@@ -305,7 +305,7 @@ static void expect_whole(struct ground *g, const char *after)
 	       faults);
 }
 
-static void expect_einval(struct ground *g, bool refused, const char *what)
+static void expect_einval(struct test_map *g, bool refused, const char *what)
 {
 	int err = errno;
 
@@ -321,41 +321,41 @@ static void expect_einval(struct ground *g, bool refused, const char *what)
  */
 void refuse_split_munmap(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 	char *p;
 
-	if (!ground_open(&g, c) || !ground_prove(&g))
+	if (!test_map_open(&g, c) || !test_map_prove(&g))
 		goto out;
-	p = g.m.addr;
+	p = g.map.addr;
 	expect_einval(&g, munmap(p, g.page), "munmap() of the first page of an entry");
 	expect_einval(&g, munmap(p + g.page, g.page), "munmap() in the middle of an entry");
 	expect_einval(&g, munmap(p + g.entry - g.page, g.page),
 		      "munmap() of the last page of an entry");
-	expect_einval(&g, munmap(p + g.page, g.m.len - g.page),
+	expect_einval(&g, munmap(p + g.page, g.map.len - g.page),
 		      "munmap() of all but the first page");
 	expect_einval(&g, mprotect(p + g.page, g.page, PROT_READ),
 		      "mprotect() in the middle of an entry");
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* Guards 73d5e0629919 ("mremap: check if it's possible to split original vma"). */
 void refuse_split_mremap(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 	char *p;
 
-	if (!ground_open(&g, c) || !ground_prove(&g))
+	if (!test_map_open(&g, c) || !test_map_prove(&g))
 		goto out;
-	p = g.m.addr;
+	p = g.map.addr;
 	expect_einval(&g, mremap(p, g.page, 2 * g.page, MREMAP_MAYMOVE) == MAP_FAILED,
 		      "mremap() of the first page of an entry");
 	expect_einval(&g, mremap(p + g.page, g.page, 2 * g.page, MREMAP_MAYMOVE) == MAP_FAILED,
 		      "mremap() in the middle of an entry");
-	expect_einval(&g, mremap(p, g.m.len, g.m.len - g.page, 0) == MAP_FAILED,
+	expect_einval(&g, mremap(p, g.map.len, g.map.len - g.page, 0) == MAP_FAILED,
 		      "mremap() to all but the last page");
 	expect_einval(&g, mremap(p, g.entry, g.page, MREMAP_MAYMOVE) == MAP_FAILED,
 		      "mremap() of an entry to its first page");
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }

@@ -40,17 +40,17 @@ static const int rw = PROT_READ | PROT_WRITE;
  */
 void spans_fast(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open(&g, c) && ground_prove(&g))
-		for (const struct span *s = ground_spans(&g, c->method); s->name; s++)
-			if (!hold_round(&g, c->method, *s) && c->skipped)
+	if (test_map_open(&g, c) && test_map_prove(&g))
+		for (const struct span *s = test_map_spans(&g, c->method); s->name; s++)
+			if (!pin_test_round(&g, c->method, *s) && c->skipped)
 				break;
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* the pin's own fault has mapped whole entries: touching them takes no more */
-static bool expect_mapped(struct ground *g, const struct span *s, bool write)
+static bool expect_mapped(struct test_map *g, const struct span *s, bool write)
 {
 	size_t at[2] = { s->off, s->off + s->len - 1 };
 	unsigned long faults = 0;
@@ -61,10 +61,10 @@ static bool expect_mapped(struct ground *g, const struct span *s, bool write)
 		unsigned long n = 0;
 
 		doing("%s: touching what the pin has mapped", s->name);
-		daxmap_touch(&g->m, first, g->page, write, &n);
+		daxmap_touch(&g->map, first, g->page, write, &n);
 		faults += n;
 		if (last != first)
-			daxmap_touch(&g->m, last, g->page, write, &n);
+			daxmap_touch(&g->map, last, g->page, write, &n);
 		faults += n;
 	}
 	return expect(g->c, VERDICT_FAILED, !faults,
@@ -72,16 +72,16 @@ static bool expect_mapped(struct ground *g, const struct span *s, bool write)
 		      s->name, faults);
 }
 
-static void slow_round(struct ground *g, const struct span *s)
+static void slow_round(struct test_map *g, const struct span *s)
 {
 	const struct pin_method *m = g->c->method;
-	struct hold h;
+	struct pin_test h;
 
-	hold_init(&h, g, m, *s);
-	if (!ground_remap(g, rw) || !hold_take(&h, 0))
+	pin_test_init(&h, g, m, *s);
+	if (!test_map_remap(g, rw) || !pin_test_take(&h, 0))
 		return;
 	expect_mapped(g, s, m->flags & PIN_SINK);
-	hold_release(&h);
+	pin_test_release(&h);
 }
 
 /*
@@ -92,29 +92,29 @@ static void slow_round(struct ground *g, const struct span *s)
  */
 void spans_slow(struct cell *c)
 {
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open(&g, c) && ground_prove(&g))
-		for (const struct span *s = ground_spans(&g, c->method); s->name; s++) {
+	if (test_map_open(&g, c) && test_map_prove(&g))
+		for (const struct span *s = test_map_spans(&g, c->method); s->name; s++) {
 			slow_round(&g, s);
 			if (c->skipped)
 				break;
 		}
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 static void both(struct cell *c, int flags)
 {
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open_as(&g, c, flags) && ground_prove(&g))
-		for (const struct span *s = ground_spans(&g, c->method);
+	if (test_map_open_as(&g, c, flags) && test_map_prove(&g))
+		for (const struct span *s = test_map_spans(&g, c->method);
 		     s->name && !cell_over(c); s++) {
 			slow_round(&g, s);
 			if (!cell_over(c))
-				hold_round(&g, c->method, *s);
+				pin_test_round(&g, c->method, *s);
 		}
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 /* the pin faults the memory in, and then another one finds it mapped */
@@ -155,7 +155,7 @@ static void make_order(unsigned int *order, unsigned int nr, uint64_t seed)
 	}
 }
 
-static int take_one(struct ground *g, struct pin *pin, const struct span *s, unsigned int nr)
+static int take_one(struct test_map *g, struct pin *pin, const struct span *s, unsigned int nr)
 {
 	int ret;
 
@@ -163,9 +163,9 @@ static int take_one(struct ground *g, struct pin *pin, const struct span *s, uns
 	if (!ret && g->c->method->flags & PIN_SINK) {
 		ret = pin_prepare(pin);
 		if (!ret)
-			pattern_fill(pin->peer, s->len, TAG_SINK, g->m.off + s->off);
+			pattern_fill(pin->peer, s->len, TAG_SINK, g->map.off + s->off);
 	}
-	ret = ret ?: pin_take(pin, (char *)g->m.addr + s->off, s->len);
+	ret = ret ?: pin_take(pin, (char *)g->map.addr + s->off, s->len);
 	if (ret == -EOPNOTSUPP)
 		skip_refused(g->c, g->c->method, pin->why);
 	else if (nr == 1 && (ret == -EINVAL || ret == -EBUSY))
@@ -179,20 +179,20 @@ static int take_one(struct ground *g, struct pin *pin, const struct span *s, uns
 }
 
 /* a SOURCE's bytes at the other end */
-static bool right_peer(struct ground *g, const struct pin *pin, const struct span *s)
+static bool right_peer(struct test_map *g, const struct pin *pin, const struct span *s)
 {
 	struct pattern_error err;
 	char text[160];
 
 	if (!(pin->method->flags & PIN_SOURCE) ||
-	    !pattern_check(pin->peer, s->len, TAG_MEMORY, g->m.off + s->off, &err))
+	    !pattern_check(pin->peer, s->len, TAG_MEMORY, g->map.off + s->off, &err))
 		return true;
 	pattern_explain(&err, text, sizeof(text));
 	return expect(g->c, VERDICT_WRONG_DATA, false, "what one of a thousand pins read: %s",
 		      text);
 }
 
-static void release_all(struct ground *g, struct pin *pins, const unsigned int *order,
+static void release_all(struct test_map *g, struct pin *pins, const unsigned int *order,
 			unsigned int nr, const struct span *s)
 {
 	for (unsigned int i = 0; i < nr; i++) {
@@ -209,7 +209,7 @@ static void release_all(struct ground *g, struct pin *pins, const unsigned int *
 }
 
 /* is the kernel's count of @nr pins on one page what it must be? */
-static void prove_thousand(struct ground *g, const struct pin_counters *before,
+static void prove_thousand(struct test_map *g, const struct pin_counters *before,
 			   unsigned int nr, const char *what)
 {
 	struct pin_counters now;
@@ -223,14 +223,14 @@ static void prove_thousand(struct ground *g, const struct pin_counters *before,
 	       what, out, nr);
 }
 
-static void thousand_out(struct ground *g, struct pin *pins, uint64_t seed)
+static void thousand_out(struct test_map *g, struct pin *pins, uint64_t seed)
 {
 	struct span s = { "a thousand pins", 8 * g->page, g->page };
 	uint64_t start = timeline_now(), end = start + take_ns(), out;
 	struct pin_counters before = { 0 };
 	unsigned int order[THOUSAND], nr;
 
-	ground_fill(g, &s);
+	test_map_fill(g, &s);
 	pin_counters_read(&before);
 	for (nr = 0; nr < THOUSAND && (nr < 3 || timeline_now() < end); nr++) {
 		doing("%s: taking pin %u", s.name, nr);
@@ -251,7 +251,7 @@ static void thousand_out(struct ground *g, struct pin *pins, uint64_t seed)
 	     nr < THOUSAND ? " (no more in that time)" : "",
 	     (double)(timeline_now() - out) / NSEC_PER_SEC);
 	if (!cell_over(g->c) && expect_balance(g->c, &before, s.name))
-		ground_check(g, &s, g->c->method->flags & PIN_SINK ? TAG_SINK : TAG_MEMORY);
+		test_map_check(g, &s, g->c->method->flags & PIN_SINK ? TAG_SINK : TAG_MEMORY);
 }
 
 /*
@@ -262,13 +262,13 @@ void thousand(struct cell *c)
 {
 	struct pin *pins = calloc(THOUSAND, sizeof(*pins));
 	uint64_t seed = suite_seed();
-	struct ground g;
+	struct test_map g;
 
-	if (ground_open(&g, c) && ground_prove(&g) &&
+	if (test_map_open(&g, c) && test_map_prove(&g) &&
 	    expect(c, VERDICT_FAILED, pins, "no memory for %u pins", THOUSAND)) {
 		note(c, "DAX_TEST_SEED=%" PRIu64, seed);
 		thousand_out(&g, pins, seed);
 	}
-	ground_close(&g);
+	test_map_close(&g);
 	free(pins);
 }

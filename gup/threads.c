@@ -34,7 +34,7 @@
  * @wrong: a pin got wrong bytes
  */
 struct crowd {
-	struct ground g;
+	struct test_map g;
 	size_t arena;
 	const struct pin_method *methods[METHODS];
 	unsigned int nr;
@@ -85,7 +85,7 @@ static bool by_race(int err)
 
 static void pin_once(struct worker *w, const struct pin_method *m)
 {
-	struct ground *g = &w->crowd->g;
+	struct test_map *g = &w->crowd->g;
 	size_t off = own_page(w->crowd, w->id);
 	struct pin pin;
 	int ret;
@@ -98,15 +98,15 @@ static void pin_once(struct worker *w, const struct pin_method *m)
 		ret = pin_prepare(&pin);
 		/* the word that is there already: others' pins read this page */
 		if (!ret)
-			pattern_fill(pin.peer, g->page, TAG_MEMORY, g->m.off + off);
+			pattern_fill(pin.peer, g->page, TAG_MEMORY, g->map.off + off);
 	}
-	ret = ret ?: pin_take(&pin, (char *)g->m.addr + off, g->page);
+	ret = ret ?: pin_take(&pin, (char *)g->map.addr + off, g->page);
 	if (!ret) {
 		w->pins++;
 		ret = pin_release(&pin);
 	}
 	if (!ret && m->flags & PIN_SOURCE &&
-	    pattern_check(pin.peer, g->page, TAG_MEMORY, g->m.off + off, NULL))
+	    pattern_check(pin.peer, g->page, TAG_MEMORY, g->map.off + off, NULL))
 		w->crowd->wrong = true;
 out:
 	pin_close(&pin);
@@ -132,17 +132,17 @@ static void *faulter(void *arg)
 {
 	struct worker *w = arg;
 	struct crowd *crowd = w->crowd;
-	struct ground *g = &crowd->g;
+	struct test_map *g = &crowd->g;
 
 	while (go_on(w)) {
 		size_t off = random_next(&w->rnd) % (crowd->arena / g->page) * g->page;
-		uint64_t *at = (uint64_t *)((char *)g->m.addr + off);
+		uint64_t *at = (uint64_t *)((char *)g->map.addr + off);
 
 		if (random_next(&w->rnd) % 2)
 			w->pins += pwrite(crowd->file, at, sizeof(*at), 64) == sizeof(*at);
 		else
 			/* into the last word of a page that no pin lies on */
-			w->pins += pread(crowd->file, (char *)g->m.addr + g->page - 8, 8, 0) == 8;
+			w->pins += pread(crowd->file, (char *)g->map.addr + g->page - 8, 8, 0) == 8;
 		w->rounds++;
 	}
 	return NULL;
@@ -151,7 +151,7 @@ static void *faulter(void *arg)
 static void *unmapper(void *arg)
 {
 	struct worker *w = arg;
-	struct ground *g = &w->crowd->g;
+	struct test_map *g = &w->crowd->g;
 	size_t len = w->crowd->arena;
 
 	while (go_on(w)) {
@@ -164,13 +164,13 @@ static void *unmapper(void *arg)
 		 * and above the mapping there are gigabytes.
 		 */
 		if (hole)
-			munmap(g->m.addr, len);
+			munmap(g->map.addr, len);
 		else
-			madvise(g->m.addr, len, MADV_DONTNEED);
+			madvise(g->map.addr, len, MADV_DONTNEED);
 		if (hole && random_next(&w->rnd) % 2)
 			usleep(random_next(&w->rnd) % 500);
-		if (mmap(g->m.addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, g->m.fd,
-			 g->m.off) == MAP_FAILED) {
+		if (mmap(g->map.addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, g->map.fd,
+			 g->map.off) == MAP_FAILED) {
 			w->strange = -errno;
 			w->method = "mmap";
 			break;
@@ -193,7 +193,7 @@ static bool by_command(const struct pin_method *m)
 /* methods that this kernel and machine let pin this memory */
 static void find_methods(struct crowd *crowd)
 {
-	struct ground *g = &crowd->g;
+	struct test_map *g = &crowd->g;
 
 	for (const struct pin_method *m = pin_methods; m->name; m++) {
 		struct pin pin;
@@ -205,7 +205,7 @@ static void find_methods(struct crowd *crowd)
 		memset(&pin, 0, sizeof(pin));
 		doing("trying %s", m->name);
 		ret = pin_open(&pin, m, &g->c->guard->targets, g->page);
-		ret = ret ?: pin_take(&pin, g->m.addr, g->page);
+		ret = ret ?: pin_take(&pin, g->map.addr, g->page);
 		ret = ret ?: pin_release(&pin);
 		pin_close(&pin);
 		if (!ret && crowd->nr < METHODS)
@@ -249,11 +249,11 @@ void threads(struct cell *c)
 {
 	struct pin_counters before = { 0 };
 	struct crowd crowd = { .file = -1 };
-	struct ground *g = &crowd.g;
+	struct test_map *g = &crowd.g;
 	uint64_t seed = suite_seed();
 	struct span own[PINNERS];
 
-	if (!ground_open(g, c) || !ground_prove(g))
+	if (!test_map_open(g, c) || !test_map_prove(g))
 		goto out;
 	crowd.file = memfd_create("gup_devdax", MFD_CLOEXEC);
 	if (!expect(c, VERDICT_FAILED, crowd.file >= 0 && !ftruncate(crowd.file, 4096),
@@ -269,15 +269,15 @@ void threads(struct cell *c)
 	crowd.arena = g->entry < ARENA_BYTES ? ARENA_BYTES : g->entry;
 	for (unsigned int id = 0; id < PINNERS; id++) {
 		own[id] = (struct span){ "a thread's page", own_page(&crowd, id), g->page };
-		ground_fill(g, &own[id]);
+		test_map_fill(g, &own[id]);
 	}
 	run_crowd(&crowd, seed);
 	expect(c, VERDICT_WRONG_DATA, !crowd.wrong, "a pin got bytes of another place");
 	for (unsigned int id = 0; id < PINNERS; id++)
-		ground_check(g, &own[id], TAG_MEMORY);
+		test_map_check(g, &own[id], TAG_MEMORY);
 	expect_balance(c, &before, "when all have ended");
 out:
 	if (crowd.file >= 0)
 		close(crowd.file);
-	ground_close(g);
+	test_map_close(g);
 }

@@ -26,29 +26,29 @@
 static const int rw = PROT_READ | PROT_WRITE;
 
 /* what is done while the pin is out; false with the cell failed */
-typedef bool (*disturb_fn)(struct hold *h);
+typedef bool (*disturb_fn)(struct pin_test *h);
 
-static bool munmap_it(struct hold *h)
+static bool munmap_it(struct pin_test *h)
 {
 	doing("munmap with a pin out");
-	return expect_ok(h->g->c, daxmap_unmap(&h->g->m), "munmap with a pin out", "");
+	return expect_ok(h->g->c, daxmap_unmap(&h->g->map), "munmap with a pin out", "");
 }
 
 /* one touch for each entry, at one page size: no more faults than entries */
-static bool still_mapped(struct hold *h, const char *after, bool write)
+static bool still_mapped(struct pin_test *h, const char *after, bool write)
 {
-	struct ground *g = h->g;
-	unsigned long faults = 0, want = g->m.len / g->entry;
+	struct test_map *g = h->g;
+	unsigned long faults = 0, want = g->map.len / g->entry;
 
 	doing("touching all after %s", after);
-	for (size_t off = 0; off < g->m.len; off += g->entry) {
+	for (size_t off = 0; off < g->map.len; off += g->entry) {
 		unsigned long n = 0;
 
-		daxmap_touch(&g->m, off, g->page, write, &n);
+		daxmap_touch(&g->map, off, g->page, write, &n);
 		faults += n;
 		if (g->entry == g->page)
 			continue;
-		daxmap_touch(&g->m, off + g->entry - g->page, g->page, write, &n);
+		daxmap_touch(&g->map, off + g->entry - g->page, g->page, write, &n);
 		faults += n;
 	}
 	return expect(g->c, VERDICT_FAILED, faults <= want,
@@ -57,15 +57,15 @@ static bool still_mapped(struct hold *h, const char *after, bool write)
 }
 
 /* addresses may differ, but not what of the memory is seen in the mapping */
-static bool same_memory(struct hold *h, const char *after)
+static bool same_memory(struct pin_test *h, const char *after)
 {
-	struct ground *g = h->g;
+	struct test_map *g = h->g;
 
 	/* the middle of each entry: the pin and its neighbours lie at a boundary */
-	for (size_t off = g->entry / 2; off < g->m.len; off += g->entry) {
-		uint64_t word = pattern_word(TAG_STORE, g->m.off + off);
-		uint64_t *here = (uint64_t *)((char *)g->m.addr + off);
-		uint64_t *there = (uint64_t *)((char *)g->book.addr + off);
+	for (size_t off = g->entry / 2; off < g->map.len; off += g->entry) {
+		uint64_t word = pattern_word(TAG_STORE, g->map.off + off);
+		uint64_t *here = (uint64_t *)((char *)g->map.addr + off);
+		uint64_t *there = (uint64_t *)((char *)g->alias.addr + off);
 
 		if (off + 2 * g->page > h->span.off &&
 		    off < h->span.off + h->span.len + 2 * g->page)
@@ -74,17 +74,17 @@ static bool same_memory(struct hold *h, const char *after)
 		if (!expect(g->c, VERDICT_WRONG_DATA,
 			    __atomic_load_n(here, __ATOMIC_RELAXED) == word,
 			    "after %s the mapping at 0x%zx is not the memory's 0x%zx",
-			    after, off, (size_t)g->m.off + off))
+			    after, off, (size_t)g->map.off + off))
 			return false;
 	}
 	return true;
 }
 
 /* room for the mapping elsewhere, at an address of the same alignment */
-static char *other_place(const struct ground *g)
+static char *other_place(const struct test_map *g)
 {
-	size_t pud = daxmap_bytes(DAXMAP_PUD), room = g->m.len + 2 * pud;
-	uintptr_t base, want = (uintptr_t)g->m.addr % pud;
+	size_t pud = daxmap_bytes(DAXMAP_PUD), room = g->map.len + 2 * pud;
+	uintptr_t base, want = (uintptr_t)g->map.addr % pud;
 	void *p;
 
 	p = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -99,20 +99,20 @@ static char *other_place(const struct ground *g)
  * Guards 73d5e0629919 ("mremap: check if it's possible to split original vma")
  * by its other side: what is aligned moves as a whole.
  */
-static bool mremap_it(struct hold *h)
+static bool mremap_it(struct pin_test *h)
 {
-	struct ground *g = h->g;
+	struct test_map *g = h->g;
 	char *to = other_place(g);
 	void *p;
 
 	if (!expect(g->c, VERDICT_FAILED, to, "no room to move to: %s", strerror(errno)))
 		return false;
 	doing("mremap with a pin out");
-	p = mremap(g->m.addr, g->m.len, g->m.len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	p = mremap(g->map.addr, g->map.len, g->map.len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 	if (!expect(g->c, VERDICT_FAILED, p != MAP_FAILED, "mremap with a pin out: %s",
 		    strerror(errno)))
 		return false;
-	g->m.addr = p;
+	g->map.addr = p;
 	return still_mapped(h, "mremap", true) && same_memory(h, "mremap");
 }
 
@@ -122,24 +122,24 @@ static int store_by_kernel(int zero, void *to)
 	return read(zero, to, sizeof(uint64_t)) < 0 ? -errno : 0;
 }
 
-static bool protect(struct ground *g, int prot)
+static bool protect(struct test_map *g, int prot)
 {
 	doing("mprotect with a pin out");
-	return expect(g->c, VERDICT_FAILED, !mprotect(g->m.addr, g->m.len, prot),
+	return expect(g->c, VERDICT_FAILED, !mprotect(g->map.addr, g->map.len, prot),
 		      "mprotect with a pin out: %s", strerror(errno));
 }
 
-static bool mprotect_it(struct hold *h)
+static bool mprotect_it(struct pin_test *h)
 {
 	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	struct ground *g = h->g;
+	struct test_map *g = h->g;
 	int ret;
 
 	if (!protect(g, PROT_READ))
 		return false;
 	/* at once: nothing else may have made the processor forget the old entry */
 	doing("storing to what is read-only");
-	ret = store_by_kernel(zero, g->m.addr);
+	ret = store_by_kernel(zero, g->map.addr);
 	close(zero);
 	if (!expect(g->c, VERDICT_FAILED, ret == -EFAULT,
 		    "a store after mprotect(PROT_READ): %s; expected %s",
@@ -152,21 +152,21 @@ static bool mprotect_it(struct hold *h)
 	       same_memory(h, "mprotect(PROT_WRITE)");
 }
 
-static bool dontneed_it(struct hold *h)
+static bool dontneed_it(struct pin_test *h)
 {
-	struct ground *g = h->g;
+	struct test_map *g = h->g;
 
 	doing("madvise(MADV_DONTNEED) with a pin out");
-	if (!expect(g->c, VERDICT_FAILED, !madvise(g->m.addr, g->m.len, MADV_DONTNEED),
+	if (!expect(g->c, VERDICT_FAILED, !madvise(g->map.addr, g->map.len, MADV_DONTNEED),
 		    "madvise(MADV_DONTNEED) with a pin out: %s", strerror(errno)))
 		return false;
 	return still_mapped(h, "MADV_DONTNEED", true) && same_memory(h, "MADV_DONTNEED");
 }
 
 /* a child touches all of the mapping, and exits */
-static bool fork_it(struct hold *h)
+static bool fork_it(struct pin_test *h)
 {
-	struct ground *g = h->g;
+	struct test_map *g = h->g;
 	pid_t pid;
 
 	doing("fork with a pin out");
@@ -186,7 +186,7 @@ static bool fork_it(struct hold *h)
 }
 
 /* everything in the time that a clock gives, the mapping's end last */
-static bool all_of_it(struct hold *h)
+static bool all_of_it(struct pin_test *h)
 {
 	return fork_it(h) && mprotect_it(h) && dontneed_it(h) && mremap_it(h) &&
 	       munmap_it(h);
@@ -200,28 +200,28 @@ static bool all_of_it(struct hold *h)
  */
 static bool held_once(struct cell *c, disturb_fn disturb, uint64_t ns)
 {
-	struct ground g;
-	struct hold h;
+	struct test_map g;
+	struct pin_test h;
 	bool out = true;
 
-	if (!ground_open(&g, c) || !ground_prove(&g))
+	if (!test_map_open(&g, c) || !test_map_prove(&g))
 		goto out;
-	hold_init(&h, &g, c->method, ground_pages(&g));
-	if (!hold_take(&h, ns)) {
+	pin_test_init(&h, &g, c->method, test_map_pages(&g));
+	if (!pin_test_take(&h, ns)) {
 		out = !h.over;
 		goto out;
 	}
-	if (disturb(&h) && hold_live(&h)) {
+	if (disturb(&h) && pin_test_live(&h)) {
 		out = pin_live(&h.pin) == 1;
-		hold_release(&h);
+		pin_test_release(&h);
 	} else {
-		hold_drop(&h);
+		pin_test_drop(&h);
 	}
 	/* the memory serves the next pin */
-	if (!cell_over(c) && ground_remap(&g, rw))
-		hold_round(&g, c->method, ground_pages(&g));
+	if (!cell_over(c) && test_map_remap(&g, rw))
+		pin_test_round(&g, c->method, test_map_pages(&g));
 out:
-	ground_close(&g);
+	test_map_close(&g);
 	return out;
 }
 
@@ -306,13 +306,13 @@ static void end_exec(void)
 }
 
 /* the process: takes the pin, says so, ends in its way */
-static void __attribute__((noreturn)) die_with_pin(struct hold *h, int said, end_fn end)
+static void __attribute__((noreturn)) die_with_pin(struct pin_test *h, int said, end_fn end)
 {
 	struct cell *c = h->g->c;
 	int tries = 0;
 	char byte = 0;
 
-	while (!hold_take(h, clock_ns(c))) {
+	while (!pin_test_take(h, clock_ns(c))) {
 		if (h->over && try_again(c, ++tries))
 			continue;
 		if (h->over)
@@ -328,34 +328,34 @@ static void __attribute__((noreturn)) die_with_pin(struct hold *h, int said, end
 }
 
 /* bytes that are still on their way get here, and then no others */
-static bool bytes_arrive(struct hold *h)
+static bool bytes_arrive(struct pin_test *h)
 {
 	uint16_t tag = h->method->flags & PIN_SINK ? h->tag : TAG_MEMORY;
 	const struct timespec poll = { .tv_nsec = NSEC_PER_MSEC };
-	char *at = (char *)h->g->book.addr + h->span.off;
+	char *at = (char *)h->g->alias.addr + h->span.off;
 	uint64_t end = timeline_now() + HEALTH_SETTLE_NS;
 
 	if (!(h->method->flags & (PIN_SINK | PIN_SOURCE)))
 		return true;
 	doing("waiting for the bytes of a process that is gone");
-	while (pattern_check(at, h->span.len, tag, h->g->m.off + h->span.off, NULL) &&
+	while (pattern_check(at, h->span.len, tag, h->g->map.off + h->span.off, NULL) &&
 	       timeline_now() < end)
 		nanosleep(&poll, NULL);
-	return ground_check(h->g, &h->span, tag);
+	return test_map_check(h->g, &h->span, tag);
 }
 
 static void ended_with_pin(struct cell *c, end_fn end, const char *what)
 {
 	struct pin_counters before = { 0 };
-	struct ground g;
-	struct hold h;
+	struct test_map g;
+	struct pin_test h;
 	int said[2];
 	char byte;
 	pid_t pid;
 
-	if (!ground_open(&g, c) || !ground_prove(&g))
+	if (!test_map_open(&g, c) || !test_map_prove(&g))
 		goto out;
-	hold_init(&h, &g, c->method, ground_pages(&g));
+	pin_test_init(&h, &g, c->method, test_map_pages(&g));
 	if (!expect(c, VERDICT_FAILED, !pipe2(said, O_CLOEXEC), "pipe: %s", strerror(errno)))
 		goto out;
 	pin_counters_read(&before);
@@ -369,23 +369,23 @@ static void ended_with_pin(struct cell *c, end_fn end, const char *what)
 	if (expect(c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno))) {
 		bool took;
 
-		guard_add_holder(c->guard, pid);
+		guard_add_proc(c->guard, pid);
 		doing("%s: waiting for the process to take its pin", what);
 		took = read(said[0], &byte, 1) == 1;
 		if (took || !cell_over(c))
 			await_child(c, pid, what);
 		else
 			waitpid(pid, NULL, 0);
-		guard_drop_holder(c->guard, pid);
+		guard_drop_proc(c->guard, pid);
 	}
 	close(said[0]);
 	/* io_uring's I/O outlives its process */
 	if (c->guard->targets.delay[0])
 		pin_targets_flush(&c->guard->targets);
 	if (!cell_over(c) && bytes_arrive(&h) && expect_balance(c, &before, what))
-		hold_round(&g, c->method, ground_pages(&g));
+		pin_test_round(&g, c->method, test_map_pages(&g));
 out:
-	ground_close(&g);
+	test_map_close(&g);
 }
 
 void exit_held(struct cell *c)

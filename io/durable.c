@@ -14,15 +14,15 @@
 /* Records of a cell. */
 #define RECORDS		200u
 
-static bool write_log(struct cell *c, const struct promise *m, void *slot)
+static bool write_log(struct cell *c, const struct durability *m, void *slot)
 {
-	bool mapped = iopath_find(m->path)->flags & IOPATH_MAPS;
-	struct iopath p;
-	int ret = promise_ready(c->v.node, mapped);
+	bool mapped = io_method_find(m->path)->flags & IO_PATH_MAPS;
+	struct io_path p;
+	int ret = durability_ready(c->v.node, mapped);
 
 	if (!expect_ok(c, ret, "making the log", ""))
 		return false;
-	ret = promise_open(&p, m, c->v.node);
+	ret = durability_open(&p, m, c->v.node);
 	if (ret == -EOPNOTSUPP) {
 		skip(c, "%s: %s", m->name, p.why);
 		return false;
@@ -30,40 +30,40 @@ static bool write_log(struct cell *c, const struct promise *m, void *slot)
 	if (!expect_ok(c, ret, "opening the log", p.why))
 		return false;
 	for (uint64_t seq = 1; seq <= RECORDS && !ret; seq++)
-		ret = promise_write(&p, m, slot, seq);
-	iopath_close(&p);
+		ret = durability_write(&p, m, slot, seq);
+	io_path_close(&p);
 	return expect_ok(c, ret, "writing a record", "");
 }
 
 static void read_log(struct cell *c, void *slot)
 {
-	const struct promise way = {
+	const struct durability way = {
 		.path = c->memory->bit == MEMORY_DEVDAX ? "mmap" : "buffered",
 	};
 	unsigned int lost = 0;
-	struct iopath p;
+	struct io_path p;
 	uint64_t first = 0;
-	int ret = promise_open(&p, &way, c->v.node), fate = 0;
+	int ret = durability_open(&p, &way, c->v.node), fate = 0;
 
 	if (!expect_ok(c, ret, "opening the log again", p.why))
 		return;
 	for (uint64_t seq = 1; seq <= RECORDS; seq++) {
-		ret = promise_look(&p, slot, seq);
+		ret = durability_look(&p, slot, seq);
 		if (ret && !lost++) {
 			first = seq;
 			fate = ret;
 		}
 	}
-	iopath_close(&p);
+	io_path_close(&p);
 	expect(c, VERDICT_WRONG_DATA, !lost,
 	       "%u of %u durable records are not there after %s; the first, %u: %s", lost,
-	       RECORDS, c->action->verb, (unsigned int)first, promise_fate(fate));
+	       RECORDS, c->action->verb, (unsigned int)first, durability_fate(fate));
 }
 
 /* a driver above takes others along: only where all of them were offered */
 static bool may_take_away(struct cell *c)
 {
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret;
 
 	if (c->action->level == LEVEL_NONE)
@@ -74,7 +74,7 @@ static bool may_take_away(struct cell *c)
 		skip(c, "%s", why[0] ? why : strerror(-ret));
 		return false;
 	}
-	c->guard->victim = c->v;
+	c->guard->mem = c->v;
 	c->guard->undo = c->action->undo;
 	return expect_ok(c, guard_drop_fs(c->guard), "unmounting what is mounted", "");
 }
@@ -83,7 +83,7 @@ static bool away_and_back(struct cell *c)
 {
 	struct fsdax *f = &c->guard->fs[0];
 	bool file = c->memory->bit & MEMORY_FILES;
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = file ? fsdax_unmount(f) : 0;
 
 	if (file && !ret)
@@ -96,13 +96,13 @@ static bool away_and_back(struct cell *c)
 		ret = guard_again(c->guard, why, sizeof(why));
 	if (!expect_ok(c, ret, c->action->name, why))
 		return false;
-	c->v = c->guard->victim;
+	c->v = c->guard->mem;
 	return !file || expect_ok(c, fsdax_mount(f), "mounting it again", "");
 }
 
 void kept(struct cell *c)
 {
-	const struct promise *m = promise_find(c->scenario->pin_word);
+	const struct durability *m = durability_find(c->scenario->pin_word);
 	void *slot = io_buffer(c, RECORD_SLOT);
 	uint64_t seq;
 

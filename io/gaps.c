@@ -21,15 +21,15 @@
 
 struct gaps {
 	struct ways w;
-	struct iopath *p;
+	struct io_path *p;
 	int fd;
 	size_t page;
 	unsigned char *buf;
 };
 
-static bool read_by(struct gaps *g, struct iopath *by, size_t off, size_t len)
+static bool read_by(struct gaps *g, struct io_path *by, size_t off, size_t len)
 {
-	int ret = iopath_read(by, off, g->buf, len);
+	int ret = io_path_read(by, off, g->buf, len);
 
 	return expect(g->w.c, VERDICT_FAILED, !ret, "reading %zu bytes at %#zx by %s: %s", len,
 		      off, by->method->name, strerror(-ret));
@@ -89,7 +89,7 @@ static bool write_middle(struct gaps *g, const char *what)
 	if (!all_zero(g, 0, PAGES * g->page, what))
 		return false;
 	io_fill(g->buf, at, g->page, WRITTEN);
-	ret = iopath_write(g->p, at, g->buf, g->page);
+	ret = io_path_write(g->p, at, g->buf, g->page);
 	return expect(g->w.c, VERDICT_FAILED, !ret, "%s: writing by %s: %s", what,
 		      g->p->method->name, strerror(-ret)) &&
 	       all_written(g, at, g->page, what) && all_zero(g, 0, at, what) &&
@@ -160,12 +160,12 @@ static bool grown(struct gaps *g)
 	struct stat st;
 	int ret;
 
-	if (g->p->method->flags & IOPATH_MAPS)
+	if (g->p->method->flags & IO_PATH_MAPS)
 		return true;
 	if (!resize(g, 0) || !resize(g, 2 * g->page))
 		return false;
 	io_fill(g->buf, at, g->page, WRITTEN);
-	ret = iopath_write(g->p, at, g->buf, g->page);
+	ret = io_path_write(g->p, at, g->buf, g->page);
 	if (!expect(c, VERDICT_FAILED, !ret, "writing behind the end by %s: %s",
 		    g->p->method->name, strerror(-ret)))
 		return false;

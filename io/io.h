@@ -28,9 +28,9 @@
  */
 struct ways {
 	struct cell *c;
-	char beside[VICTIM_PATH];
+	char beside[NODE_LEN];
 	unsigned int nr;
-	struct iopath path[IO_PATHS];
+	struct io_path path[IO_PATHS];
 };
 
 /**
@@ -49,11 +49,11 @@ void ways_close(struct ways *w);
 /**
  * ways_find() - one of them by name
  * @w: open
- * @name: as in iopath_methods
+ * @name: as in io_methods
  *
  * Return: it, or NULL with the cell skipped.
  */
-struct iopath *ways_find(struct ways *w, const char *name);
+struct io_path *ways_find(struct ways *w, const char *name);
 
 /** io_byte() - the byte that a store called @round leaves at @off */
 unsigned char io_byte(size_t off, unsigned int round);
@@ -81,7 +81,7 @@ void same_file(struct cell *c);
 /* io_large.c */
 
 /* Of a file or device for the largest transfers, which begin a little behind its start. */
-#define LARGE_BYTES	(IOPATH_MAX + (2u << 20))
+#define LARGE_BYTES	(IO_PATH_MAX + (2u << 20))
 
 void large(struct cell *c);
 
@@ -100,9 +100,9 @@ bool node_is_device(const char *path);
  * @why: a sentence when it may not
  * @len: bytes in @why
  *
- * Return: 0, -ENODEV when it was not offered, or as victim_set_find().
+ * Return: 0, -ENODEV when it was not offered, or as ns_set_find().
  */
-int node_offered(const char *path, struct victim *v, char *why, size_t len);
+int node_offered(const char *path, struct test_ns *v, char *why, size_t len);
 
 /* io_append.c */
 
@@ -110,27 +110,27 @@ int node_offered(const char *path, struct victim *v, char *why, size_t len);
 #define LOG_BYTES	((size_t)RECORD_SLOT * RECORD_SLOTS)
 
 /**
- * struct promise - when a way calls its bytes durable
+ * struct durability - when a way calls its bytes durable
  * @name: as on the command line, stable
  * @what: one sentence
- * @path: one of iopath_methods
+ * @path: one of io_methods
  * @keep: makes the record at @off durable, 0 or -errno; NULL where the write itself has,
  *	or where nothing is promised
  * @nothing: nothing is promised: a control
  */
-struct promise {
+struct durability {
 	const char *name;
 	const char *what;
 	const char *path;
-	int (*keep)(struct iopath *p, off_t off);
+	int (*keep)(struct io_path *p, off_t off);
 	bool nothing;
 };
 
-/** promise_find() - by name; NULL if there is none */
-const struct promise *promise_find(const char *name);
+/** durability_find() - by name; NULL if there is none */
+const struct durability *durability_find(const char *name);
 
 /**
- * promise_ready() - an empty log: no record of an earlier one is taken for one of ours
+ * durability_ready() - an empty log: no record of an earlier one is taken for one of ours
  * @node: file or device
  * @mapped: by the promise's way, which wants a file to be as long as a log
  *
@@ -138,19 +138,19 @@ const struct promise *promise_find(const char *name);
  *
  * Return: 0 or -errno.
  */
-int promise_ready(const char *node, bool mapped);
+int durability_ready(const char *node, bool mapped);
 
-/** promise_open() - the promise's way to a log; as iopath_open() */
-int promise_open(struct iopath *p, const struct promise *m, const char *node);
+/** durability_open() - the promise's way to a log; as io_path_open() */
+int durability_open(struct io_path *p, const struct durability *m, const char *node);
 
-/** promise_write() - a record, made durable; @slot for RECORD_SLOT bytes; 0 or -errno */
-int promise_write(struct iopath *p, const struct promise *m, void *slot, uint64_t seq);
+/** durability_write() - a record, made durable; @slot for RECORD_SLOT bytes; 0 or -errno */
+int durability_write(struct io_path *p, const struct durability *m, void *slot, uint64_t seq);
 
-/** promise_look() - is it there?  0, -ENODATA, -EILSEQ, -ESTALE for another one, -errno */
-int promise_look(struct iopath *p, void *slot, uint64_t seq);
+/** durability_look() - is it there?  0, -ENODATA, -EILSEQ, -ESTALE for another one, -errno */
+int durability_look(struct io_path *p, void *slot, uint64_t seq);
 
-/** promise_fate() - a word for what promise_look() says */
-const char *promise_fate(int ret);
+/** durability_fate() - a word for what durability_look() says */
+const char *durability_fate(int ret);
 
 /** io_log() - append to a log, or verify one, by the words of main(); exit status */
 int io_log(int argc, char **argv);

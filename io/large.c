@@ -23,7 +23,7 @@ static void fill_words(unsigned char *buf, size_t len, uint64_t round)
 		word[i] = value;
 }
 
-static size_t place_of(const struct iopath *a, const struct iopath *b)
+static size_t place_of(const struct io_path *a, const struct io_path *b)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 
@@ -31,19 +31,19 @@ static size_t place_of(const struct iopath *a, const struct iopath *b)
 }
 
 /* the ways that put their bytes into a second file want as much room once more */
-static bool no_room(const struct iopath *p, int ret)
+static bool no_room(const struct io_path *p, int ret)
 {
-	return ret == -ENOSPC && p->method->flags & IOPATH_FILES;
+	return ret == -ENOSPC && p->method->flags & IO_PATH_FILES;
 }
 
-static bool pass_on(struct cell *c, struct iopath *from, struct iopath *by, unsigned char *want,
+static bool pass_on(struct cell *c, struct io_path *from, struct io_path *by, unsigned char *want,
 		    unsigned char *seen, unsigned int round)
 {
 	size_t off = place_of(from, by), at = 0;
 	int ret;
 
-	fill_words(want, IOPATH_MAX, round);
-	ret = iopath_write(from, off, want, IOPATH_MAX);
+	fill_words(want, IO_PATH_MAX, round);
+	ret = io_path_write(from, off, want, IO_PATH_MAX);
 	if (no_room(from, ret)) {
 		note(c, "%s: no room for as much once more", from->method->name);
 		return true;
@@ -51,27 +51,27 @@ static bool pass_on(struct cell *c, struct iopath *from, struct iopath *by, unsi
 	if (!expect(c, VERDICT_FAILED, !ret, "writing 64 MiB at %#zx by %s: %s", off,
 		    from->method->name, strerror(-ret)))
 		return false;
-	ret = iopath_read(by, off, seen, IOPATH_MAX);
+	ret = io_path_read(by, off, seen, IO_PATH_MAX);
 	if (no_room(by, ret))
 		return true;
 	if (!expect(c, VERDICT_FAILED, !ret, "reading 64 MiB at %#zx by %s: %s", off,
 		    by->method->name, strerror(-ret)))
 		return false;
-	if (memcmp(want, seen, IOPATH_MAX))
+	if (memcmp(want, seen, IO_PATH_MAX))
 		while (want[at] == seen[at])
 			at++;
 	else
-		at = IOPATH_MAX;
-	return expect(c, VERDICT_WRONG_DATA, at == IOPATH_MAX,
+		at = IO_PATH_MAX;
+	return expect(c, VERDICT_WRONG_DATA, at == IO_PATH_MAX,
 		      "64 MiB at %#zx written by %s are not what %s reads: byte %#zx is %#x, expected %#x",
 		      off, from->method->name, by->method->name, off + at,
-		      at < IOPATH_MAX ? seen[at] : 0, at < IOPATH_MAX ? want[at] : 0);
+		      at < IO_PATH_MAX ? seen[at] : 0, at < IO_PATH_MAX ? want[at] : 0);
 }
 
 void large(struct cell *c)
 {
 	size_t entry = daxmap_bytes(c->size), bytes = (LARGE_BYTES + entry - 1) / entry * entry;
-	unsigned char *want = io_buffer(c, IOPATH_MAX), *seen = io_buffer(c, IOPATH_MAX);
+	unsigned char *want = io_buffer(c, IO_PATH_MAX), *seen = io_buffer(c, IO_PATH_MAX);
 	struct ways w = { .nr = 0 };
 
 	if (want && seen && ways_open(&w, c, bytes))

@@ -51,13 +51,13 @@ unsigned char *io_buffer(struct cell *c, size_t bytes)
 }
 
 /* which of the table's ways this kind of memory has */
-static bool is_there(const struct cell *c, const struct iopath_method *m)
+static bool is_there(const struct cell *c, const struct io_method *m)
 {
 	if (c->memory->bit & MEMORY_DEVDAX)
-		return m->flags & IOPATH_DEVDAX;
+		return m->flags & IO_PATH_DEVDAX;
 	/* a mapping of a block device shows the page cache, which O_DIRECT goes past */
 	if (c->memory->bit & MEMORY_BLOCKS)
-		return !(m->flags & (IOPATH_FILES | IOPATH_MAPS));
+		return !(m->flags & (IO_PATH_FILES | IO_PATH_MAPS));
 	return true;
 }
 
@@ -81,15 +81,15 @@ static int share_pages(const char *one, const char *other, size_t bytes)
 	return ret;
 }
 
-static void __attribute__((noreturn)) read_and_end(struct iopath *by, size_t bytes)
+static void __attribute__((noreturn)) read_and_end(struct io_path *by, size_t bytes)
 {
 	void *buf = aligned_alloc(bytes, bytes);
 
-	_exit(buf && !iopath_read(by, 0, buf, bytes) ? 0 : 1);
+	_exit(buf && !io_path_read(by, 0, buf, bytes) ? 0 : 1);
 }
 
 /* in a process that may be lost: does it end? */
-static bool read_returns(struct iopath *by, size_t bytes)
+static bool read_returns(struct io_path *by, size_t bytes)
 {
 	struct pollfd pfd = { .events = POLLIN };
 	pid_t pid = fork();
@@ -116,12 +116,12 @@ static bool read_returns(struct iopath *by, size_t bytes)
  * flag", 6.15).  The ways that share blocks leave such pages to all that come after them,
  * so it is asked once, and not in the midst.
  */
-static bool shared_pages_spin(struct cell *c, const struct iopath_method *m,
-			      const struct iopath_beside *beside)
+static bool shared_pages_spin(struct cell *c, const struct io_method *m,
+			      const struct io_scratch *beside)
 {
-	char one[VICTIM_PATH + 8], other[VICTIM_PATH + 8];
+	char one[NODE_LEN + 8], other[NODE_LEN + 8];
 	size_t bytes = 2 * sysconf(_SC_PAGESIZE);
-	struct iopath p;
+	struct io_path p;
 	int ret;
 
 	if (atomic_fetch_or(&c->guard->filled, SHARED_ASKED) & SHARED_ASKED)
@@ -129,7 +129,7 @@ static bool shared_pages_spin(struct cell *c, const struct iopath_method *m,
 	snprintf(one, sizeof(one), "%s.one", c->v.node);
 	snprintf(other, sizeof(other), "%s.other", c->v.node);
 	ret = share_pages(one, other, bytes);
-	ret = ret ?: iopath_open(&p, m, one, beside, bytes, DAXMAP_PTE);
+	ret = ret ?: io_path_open(&p, m, one, beside, bytes, DAXMAP_PTE);
 	if (ret) {
 		note(c, "whether a page that files share can be pinned was not found out: %s",
 		     strerror(-ret));
@@ -139,7 +139,7 @@ static bool shared_pages_spin(struct cell *c, const struct iopath_method *m,
 			/* what it left on the pages is nobody else's business */
 			c->guard->fs_spoiled = true;
 		}
-		iopath_close(&p);
+		io_path_close(&p);
 	}
 	unlink(one);
 	unlink(other);
@@ -147,8 +147,8 @@ static bool shared_pages_spin(struct cell *c, const struct iopath_method *m,
 }
 
 /* a way that cannot be gone is told, and is what its own cells fail of; false for those */
-static bool may_open(struct cell *c, const struct iopath_method *m,
-		     const struct iopath_beside *beside, bool *leave_out)
+static bool may_open(struct cell *c, const struct io_method *m,
+		     const struct io_scratch *beside, bool *leave_out)
 {
 	*leave_out = c->memory->bit & MEMORY_XFS && beside->device &&
 		     !strcmp(m->name, "lent_block") && shared_pages_spin(c, m, beside);
@@ -164,7 +164,7 @@ static bool may_open(struct cell *c, const struct iopath_method *m,
 bool ways_open(struct ways *w, struct cell *c, size_t bytes)
 {
 	static const char name[] = ".passed";
-	struct iopath_beside beside = { .file = w->beside };
+	struct io_scratch beside = { .file = w->beside };
 	bool leave_out;
 	int ret;
 
@@ -174,8 +174,8 @@ bool ways_open(struct ways *w, struct cell *c, size_t bytes)
 		 (int)(sizeof(w->beside) - sizeof(name)), c->v.node, name);
 	if (c->guard->targets.fast[0])
 		beside.device = c->guard->targets.fast;
-	for (const struct iopath_method *m = iopath_methods; m->name; m++) {
-		struct iopath *p = &w->path[w->nr];
+	for (const struct io_method *m = io_methods; m->name; m++) {
+		struct io_path *p = &w->path[w->nr];
 
 		if (!is_there(c, m) || w->nr == IO_PATHS)
 			continue;
@@ -183,7 +183,7 @@ bool ways_open(struct ways *w, struct cell *c, size_t bytes)
 			return false;
 		if (leave_out)
 			continue;
-		ret = iopath_open(p, m, c->v.node, &beside, bytes, c->size);
+		ret = io_path_open(p, m, c->v.node, &beside, bytes, c->size);
 		if (!ret)
 			w->nr++;
 		else if (ret == -EOPNOTSUPP)
@@ -197,12 +197,12 @@ bool ways_open(struct ways *w, struct cell *c, size_t bytes)
 void ways_close(struct ways *w)
 {
 	while (w->nr)
-		iopath_close(&w->path[--w->nr]);
+		io_path_close(&w->path[--w->nr]);
 	if (w->c && w->c->memory->bit & MEMORY_FILES)
 		unlink(w->beside);
 }
 
-struct iopath *ways_find(struct ways *w, const char *name)
+struct io_path *ways_find(struct ways *w, const char *name)
 {
 	for (unsigned int i = 0; i < w->nr; i++)
 		if (!strcmp(w->path[i].method->name, name))

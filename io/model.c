@@ -118,7 +118,7 @@ static bool done(struct world *m, int ret, const char *what, size_t off, size_t 
 }
 
 /* a range in units of a way that lies in the first @limit bytes; its length */
-static size_t place(struct world *m, const struct iopath *p, size_t limit, size_t *off)
+static size_t place(struct world *m, const struct io_path *p, size_t limit, size_t *off)
 {
 	size_t len = draw_length(m);
 
@@ -129,29 +129,29 @@ static size_t place(struct world *m, const struct iopath *p, size_t limit, size_
 	return len;
 }
 
-static struct iopath *draw_way(struct world *m)
+static struct io_path *draw_way(struct world *m)
 {
 	return &m->w.path[below(m, m->w.nr)];
 }
 
 static bool op_read(struct world *m)
 {
-	struct iopath *p = draw_way(m);
+	struct io_path *p = draw_way(m);
 	size_t off, len = place(m, p, m->size, &off);
 	const char *name = p->method->name;
 
-	return done(m, iopath_read(p, off, m->buf, len), name, off, len) &&
+	return done(m, io_path_read(p, off, m->buf, len), name, off, len) &&
 	       compare(m, name, off, len);
 }
 
 static bool op_write(struct world *m)
 {
-	struct iopath *p = draw_way(m);
-	bool grows = !(p->method->flags & IOPATH_MAPS);
+	struct io_path *p = draw_way(m);
+	bool grows = !(p->method->flags & IO_PATH_MAPS);
 	size_t off, len = place(m, p, grows ? MODEL_BYTES : m->size, &off);
 
 	io_fill(m->buf, off, len, m->nr);
-	if (!done(m, iopath_write(p, off, m->buf, len), p->method->name, off, len))
+	if (!done(m, io_path_write(p, off, m->buf, len), p->method->name, off, len))
 		return false;
 	memcpy(m->model + off, m->buf, len);
 	if (off + len > m->size)
@@ -298,10 +298,10 @@ static const struct op *draw_op(struct world *m)
 static bool compare_all(struct world *m)
 {
 	for (unsigned int i = 0; i < m->w.nr; i++) {
-		struct iopath *p = &m->w.path[i];
+		struct io_path *p = &m->w.path[i];
 		size_t len = m->size / p->unit * p->unit;
 
-		if (!done(m, iopath_read(p, 0, m->buf, len), p->method->name, 0, len) ||
+		if (!done(m, io_path_read(p, 0, m->buf, len), p->method->name, 0, len) ||
 		    !compare(m, p->method->name, 0, len))
 			return false;
 	}
@@ -324,7 +324,7 @@ static bool begin(struct world *m)
 					  daxmap_bytes(m->c->size) : MODEL_BYTES))
 		return false;
 	for (size_t off = 0; !is_file(m) && off < m->size && !ret; off += LONGEST)
-		ret = iopath_write(&m->w.path[0], off, m->model + off, LONGEST);
+		ret = io_path_write(&m->w.path[0], off, m->model + off, LONGEST);
 	return expect_ok(m->c, ret, "writing zeroes", "");
 }
 
@@ -333,7 +333,7 @@ static void compare_remounted(struct world *m)
 {
 	struct fsdax *f = &m->c->guard->fs[0];
 	struct cell *c = m->c;
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = guard_unmount(c->guard);
 
 	ret = ret ?: fsdax_check(f, why, sizeof(why));

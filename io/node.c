@@ -18,13 +18,13 @@ bool node_is_device(const char *path)
 	return !stat(path, &st) && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
-int node_offered(const char *path, struct victim *v, char *why, size_t len)
+int node_offered(const char *path, struct test_ns *v, char *why, size_t len)
 {
 	char *real = realpath(path, NULL);
 	const char *name = strrchr(real ?: path, '/');
-	struct victim_set set = { 0 };
-	char said[VICTIM_WHY] = "";
-	int ret = victim_set_find(&set, said, sizeof(said));
+	struct ns_set set = { 0 };
+	char said[WHY_LEN] = "";
+	int ret = ns_set_find(&set, said, sizeof(said));
 
 	name = name ? name + 1 : path;
 	for (unsigned int i = 0; !ret && i < set.nr; i++) {

@@ -39,7 +39,7 @@ struct trial {
 	unsigned int round;
 };
 
-static struct trial trial_at(const struct iopath *p, size_t boundary, int distance, size_t len,
+static struct trial trial_at(const struct io_path *p, size_t boundary, int distance, size_t len,
 			     unsigned int round)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -52,7 +52,7 @@ static struct trial trial_at(const struct iopath *p, size_t boundary, int distan
 	return t;
 }
 
-static bool check(struct ways *w, struct iopath *from, struct iopath *by, const struct trial *t,
+static bool check(struct ways *w, struct io_path *from, struct io_path *by, const struct trial *t,
 		  unsigned char *buf)
 {
 	size_t end = t->off + t->len;
@@ -60,7 +60,7 @@ static bool check(struct ways *w, struct iopath *from, struct iopath *by, const 
 	ssize_t bad;
 	int ret;
 
-	ret = iopath_read(by, t->first, buf, t->last - t->first);
+	ret = io_path_read(by, t->first, buf, t->last - t->first);
 	if (!expect(c, VERDICT_FAILED, !ret, "reading %zu bytes at %#zx by %s: %s",
 		    t->last - t->first, t->first, by->method->name, strerror(-ret)))
 		return false;
@@ -78,17 +78,17 @@ static bool check(struct ways *w, struct iopath *from, struct iopath *by, const 
 		      t->len, t->off, from->method->name, bad, by->method->name);
 }
 
-static bool try(struct ways *w, struct iopath *p, struct iopath *ground, const struct trial *t,
+static bool try(struct ways *w, struct io_path *p, struct io_path *ground, const struct trial *t,
 		unsigned char *buf)
 {
 	int ret;
 
 	io_fill(buf, t->first, t->last - t->first, 0);
-	ret = iopath_write(ground, t->first, buf, t->last - t->first);
+	ret = io_path_write(ground, t->first, buf, t->last - t->first);
 	if (!expect_ok(w->c, ret, "what is there before", ground->why))
 		return false;
 	io_fill(buf, t->off, t->len, t->round);
-	ret = iopath_write(p, t->off, buf, t->len);
+	ret = io_path_write(p, t->off, buf, t->len);
 	if (!expect(w->c, VERDICT_FAILED, !ret, "writing %zu bytes at %#zx by %s: %s", t->len,
 		    t->off, p->method->name, strerror(-ret)))
 		return false;
@@ -98,7 +98,7 @@ static bool try(struct ways *w, struct iopath *p, struct iopath *ground, const s
 	return true;
 }
 
-static void all_trials(struct ways *w, struct iopath *p, struct iopath *ground)
+static void all_trials(struct ways *w, struct io_path *p, struct io_path *ground)
 {
 	size_t boundary = daxmap_bytes(DAXMAP_PMD);
 	unsigned char *buf = io_buffer(w->c, 2 * daxmap_bytes(DAXMAP_PMD));
@@ -126,28 +126,28 @@ static size_t mapped(const struct cell *c)
 	return c->size == DAXMAP_PUD ? daxmap_bytes(DAXMAP_PUD) : 3 * daxmap_bytes(DAXMAP_PMD);
 }
 
-static const char *ground_of(const struct cell *c)
+static const char *test_map_of(const struct cell *c)
 {
 	return c->memory->bit == MEMORY_DEVDAX ? "mmap" : "buffered";
 }
 
 /* one byte changed by one way: each of them has to find that byte, and no other */
-static void find_byte(struct ways *w, struct iopath *ground, unsigned char *buf)
+static void find_byte(struct ways *w, struct io_path *ground, unsigned char *buf)
 {
 	size_t page = sysconf(_SC_PAGESIZE), off = daxmap_bytes(DAXMAP_PMD), at = off + page / 3;
 	struct cell *c = w->c;
 	int ret;
 
 	io_fill(buf, off, page, 1);
-	ret = iopath_write(ground, off, buf, page);
+	ret = io_path_write(ground, off, buf, page);
 	buf[0] = ~io_byte(at, 1);
-	ret = ret ?: iopath_write(ground, at, buf, 1);
+	ret = ret ?: io_path_write(ground, at, buf, 1);
 	if (!expect_ok(c, ret, "writing a page, and a byte of it", ""))
 		return;
 	for (unsigned int i = 0; i < w->nr; i++) {
-		struct iopath *by = &w->path[i];
+		struct io_path *by = &w->path[i];
 
-		ret = iopath_read(by, off, buf, page);
+		ret = io_path_read(by, off, buf, page);
 		expect_ok(c, ret, by->method->name, by->why);
 		expect(c, VERDICT_FAILED, io_wrong(buf, off, page, 1) == (ssize_t)at,
 		       "%s finds a wrong byte at %zd; it is at %zu", by->method->name,
@@ -158,11 +158,11 @@ static void find_byte(struct ways *w, struct iopath *ground, unsigned char *buf)
 void control_wrong_byte(struct cell *c)
 {
 	unsigned char *buf = io_buffer(c, sysconf(_SC_PAGESIZE));
-	struct iopath *ground;
+	struct io_path *ground;
 	struct ways w = { .nr = 0 };
 
 	if (buf && ways_open(&w, c, mapped(c))) {
-		ground = ways_find(&w, ground_of(c));
+		ground = ways_find(&w, test_map_of(c));
 		if (ground)
 			find_byte(&w, ground, buf);
 	}
@@ -172,12 +172,12 @@ void control_wrong_byte(struct cell *c)
 
 void every_path(struct cell *c)
 {
-	struct iopath *p, *ground;
+	struct io_path *p, *ground;
 	struct ways w;
 
 	if (ways_open(&w, c, mapped(c))) {
 		p = ways_find(&w, c->scenario->pin_word);
-		ground = ways_find(&w, ground_of(c));
+		ground = ways_find(&w, test_map_of(c));
 		if (p && ground)
 			all_trials(&w, p, ground);
 	}

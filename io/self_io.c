@@ -48,8 +48,8 @@ static const struct move moves[] = {
 
 struct same {
 	struct ways w;
-	struct iopath *way;
-	struct iopath *reader;
+	struct io_path *way;
+	struct io_path *reader;
 	struct daxmap map;
 	unsigned char *model;
 	unsigned char *seen;
@@ -62,7 +62,7 @@ static bool fits(const struct same *s, const struct move *m)
 
 static bool as_modelled(struct same *s, const struct move *m, const char *what)
 {
-	int ret = iopath_read(s->reader, 0, s->seen, SAME_BYTES);
+	int ret = io_path_read(s->reader, 0, s->seen, SAME_BYTES);
 	struct cell *c = s->w.c;
 	size_t at = 0;
 
@@ -81,8 +81,8 @@ static bool carry_out(struct same *s, const struct move *m, bool write)
 {
 	const char *what = write ? "a write" : "a read";
 	unsigned char *map = s->map.addr;
-	int ret = write ? iopath_write(s->way, m->to, map + m->from, m->len) :
-			  iopath_read(s->way, m->from, map + m->to, m->len);
+	int ret = write ? io_path_write(s->way, m->to, map + m->from, m->len) :
+			  io_path_read(s->way, m->from, map + m->to, m->len);
 
 	if (!expect(s->w.c, VERDICT_FAILED, !ret, "%s of %zu bytes from %#zx to %#zx: %s", what,
 		    m->len, m->from, m->to, strerror(-ret)))
@@ -97,7 +97,7 @@ static void carry_out_all(struct same *s)
 	int ret;
 
 	io_fill(s->model, 0, SAME_BYTES, 1);
-	ret = iopath_write(s->reader, 0, s->model, SAME_BYTES);
+	ret = io_path_write(s->reader, 0, s->model, SAME_BYTES);
 	if (!expect_ok(s->w.c, ret, "what is there before", s->reader->why))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(moves); i++) {

@@ -129,9 +129,9 @@ static int in_turn(struct bench *b, const way_fn *way, unsigned int nr)
 static int cycle_actor(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = guard_bind_call(b->g, victim_unbind);
+	int ret = guard_bind_call(b->g, ns_unbind);
 
-	ret = ret ?: guard_bind_call(b->g, victim_bind);
+	ret = ret ?: guard_bind_call(b->g, ns_bind);
 	lap(b, "actor", t);
 	return ret ? fail(b, ret, "unbind and bind by the actor") : 0;
 }
@@ -139,12 +139,12 @@ static int cycle_actor(struct bench *b)
 /* as an action that is watched: each in a process of its own */
 static int cycle_forked(struct bench *b)
 {
-	const struct victim *v = &b->g->victim;
+	const struct test_ns *v = &b->g->mem;
 	uint64_t t = timeline_now();
-	struct actor a;
-	int ret = actor_call(&a, &b->g->tl, victim_unbind, v);
+	struct op_task a;
+	int ret = op_call(&a, &b->g->tl, ns_unbind, v);
 
-	ret = ret ?: actor_call(&a, &b->g->tl, victim_bind, v);
+	ret = ret ?: op_call(&a, &b->g->tl, ns_bind, v);
 	lap(b, "forked", t);
 	return ret ? fail(b, ret, "unbind and bind by two processes") : 0;
 }
@@ -164,9 +164,9 @@ static int write_name(const char *path, const char *name)
 static int cycle_bare(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = write_name(DRIVER "unbind", b->g->victim.dax);
+	int ret = write_name(DRIVER "unbind", b->g->mem.dax);
 
-	ret = ret ?: write_name(DRIVER "bind", b->g->victim.dax);
+	ret = ret ?: write_name(DRIVER "bind", b->g->mem.dax);
 	lap(b, "bare", t);
 	return ret ? fail(b, ret, "unbind and bind by two writes") : 0;
 }
@@ -176,7 +176,7 @@ static int cycle_shell(struct bench *b)
 	uint64_t t = timeline_now();
 	char answer[16];
 
-	fprintf(b->sh_in, "%s\n", b->g->victim.dax);
+	fprintf(b->sh_in, "%s\n", b->g->mem.dax);
 	fflush(b->sh_in);
 	if (!fgets(answer, sizeof(answer), b->sh_out) || strcmp(answer, "0\n"))
 		return fail(b, -EIO, "unbind and bind by a shell");
@@ -225,7 +225,7 @@ static int cycle(struct bench *b)
 
 	if (ret)
 		return fail(b, ret, "starting a shell");
-	say("# fact bytes=%zu\n", b->g->victim.size);
+	say("# fact bytes=%zu\n", b->g->mem.size);
 	ret = in_turn(b, ways, ARRAY_SIZE(ways));
 	stop_shell(b);
 	return ret;
@@ -357,8 +357,8 @@ static int registering(struct bench *b)
 	bool buffers;
 	int ret;
 
-	b->len = b->g->victim.size < GIB ? b->g->victim.size / entry * entry : GIB;
-	ret = daxmap_open(&b->dax, b->g->victim.node, b->size, 0, b->len,
+	b->len = b->g->mem.size < GIB ? b->g->mem.size / entry * entry : GIB;
+	ret = daxmap_open(&b->dax, b->g->mem.node, b->size, 0, b->len,
 			  PROT_READ | PROT_WRITE);
 	if (ret)
 		return fail(b, ret, "mapping the device");
@@ -410,10 +410,10 @@ static int step_settle(struct bench *b)
 static int step_device(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = victim_same(&b->g->victim, b->why, sizeof(b->why));
+	int ret = ns_same(&b->g->mem, b->why, sizeof(b->why));
 
 	lap(b, "device", t);
-	return ret ? fail(b, ret, "victim_same()") : 0;
+	return ret ? fail(b, ret, "ns_same()") : 0;
 }
 
 static int step_health(struct bench *b)
@@ -441,18 +441,18 @@ static int step_counters(struct bench *b)
 	return ret && ret != -EOPNOTSUPP ? fail(b, ret, "pin_counters_read()") : 0;
 }
 
-static int step_holder(struct bench *b)
+static int step_pin_proc(struct bench *b)
 {
-	struct holder h;
+	struct pin_proc h;
 	uint64_t t = timeline_now();
-	int ret = holder_start(&h, &b->g->tl, NULL);
+	int ret = pin_proc_start(&h, &b->g->tl, NULL);
 
-	ret = ret ?: holder_end(&h);
+	ret = ret ?: pin_proc_end(&h);
 	lap(b, "holder", t);
 	return ret ? fail(b, ret, "holder") : 0;
 }
 
-static int nothing(const struct victim *v)
+static int nothing(const struct test_ns *v)
 {
 	(void)v;
 	return 0;
@@ -470,11 +470,11 @@ static int step_actor(struct bench *b)
 static int step_unbind(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = victim_unbind(&b->g->victim);
+	int ret = ns_unbind(&b->g->mem);
 
 	lap(b, "unbind", t);
 	t = timeline_now();
-	ret = ret ?: victim_bind(&b->g->victim);
+	ret = ret ?: ns_bind(&b->g->mem);
 	lap(b, "bind", t);
 	return ret ? fail(b, ret, "unbind and bind") : 0;
 }
@@ -483,7 +483,7 @@ static int frame(struct bench *b)
 {
 	static const way_fn steps[] = {
 		step_fork, step_settle, step_device, step_health, step_counters,
-		step_holder, step_actor, step_unbind,
+		step_pin_proc, step_actor, step_unbind,
 	};
 	int ret = health_open(&b->health);
 
@@ -532,13 +532,13 @@ static int pick(bool *picked, const char *path)
 /* 0, or -errno with b->why; 1 is a skip */
 static int run_cell(struct bench *b, const struct bench_cell *c)
 {
-	struct victim_want want = { .mode = "devdax", .align = daxmap_bytes(c->size) };
+	struct ns_want want = { .mode = "devdax", .align = daxmap_bytes(c->size) };
 	int ret;
 
 	b->size = c->size;
 	b->why[0] = '\0';
 	want.min_size = want.align > 16 * MIB ? want.align : 16 * MIB;
-	ret = victim_get(&b->g->set, &want, &b->g->victim, b->why, sizeof(b->why));
+	ret = ns_get(&b->g->set, &want, &b->g->mem, b->why, sizeof(b->why));
 	if (ret)
 		return 1;
 	b->g->busy = true;
@@ -587,7 +587,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	ret = guard_create(&b.g);
-	ret = ret ?: victim_set_find(&b.g->set, b.why, sizeof(b.why));
+	ret = ret ?: ns_set_find(&b.g->set, b.why, sizeof(b.why));
 	if (ret) {
 		say("1..0 # SKIP %s\n", b.why[0] ? b.why : strerror(-ret));
 		return 4;

@@ -87,7 +87,7 @@ static int wait_gone(const struct guard_proc *p, uint64_t ns)
 	struct timespec ts = { .tv_nsec = GUARD_POLL_NS };
 
 	while (proc_alive(p)) {
-		if (timeline_now() >= end || actor_given_up(p->pid))
+		if (timeline_now() >= end || op_given_up(p->pid))
 			return -ETIMEDOUT;
 		/* reaps it where it is a child of ours */
 		waitpid(p->pid, NULL, WNOHANG);
@@ -97,22 +97,22 @@ static int wait_gone(const struct guard_proc *p, uint64_t ns)
 	return 0;
 }
 
-int guard_add_holder(struct guard *g, pid_t pid)
+int guard_add_proc(struct guard *g, pid_t pid)
 {
 	for (int i = 0; i < GUARD_PROCS; i++) {
-		if (!g->holder[i].pid) {
-			g->holder[i] = proc_of(pid);
+		if (!g->procs[i].pid) {
+			g->procs[i] = proc_of(pid);
 			return 0;
 		}
 	}
 	return -ENOSPC;
 }
 
-void guard_drop_holder(struct guard *g, pid_t pid)
+void guard_drop_proc(struct guard *g, pid_t pid)
 {
 	for (int i = 0; i < GUARD_PROCS; i++)
-		if (g->holder[i].pid == pid)
-			g->holder[i] = (struct guard_proc){ 0 };
+		if (g->procs[i].pid == pid)
+			g->procs[i] = (struct guard_proc){ 0 };
 }
 
 void guard_set_cell(struct guard *g)
@@ -123,25 +123,25 @@ void guard_set_cell(struct guard *g)
 		_exit(1);
 }
 
-void guard_set_actor(struct guard *g, pid_t pid)
+void guard_set_op(struct guard *g, pid_t pid)
 {
-	g->actor = pid ? proc_of(pid) : (struct guard_proc){ 0 };
+	g->op = pid ? proc_of(pid) : (struct guard_proc){ 0 };
 }
 
 bool guard_is_wedged(const struct guard *g, const char *key)
 {
-	for (int i = 0; key[0] && i < VICTIM_MAX; i++)
+	for (int i = 0; key[0] && i < NS_MAX; i++)
 		if (!strcmp(g->wedged[i], key))
 			return true;
 	return false;
 }
 
-static void mark_wedged(struct guard *g, const struct victim *v)
+static void mark_wedged(struct guard *g, const struct test_ns *v)
 {
-	const char *key = victim_key(v);
+	const char *key = ns_key(v);
 
-	victim_avoid(&g->set, v);
-	for (int i = 0; i < VICTIM_MAX; i++) {
+	ns_avoid(&g->set, v);
+	for (int i = 0; i < NS_MAX; i++) {
 		if (!strcmp(g->wedged[i], key))
 			return;
 		if (!g->wedged[i][0]) {
@@ -154,61 +154,61 @@ static void mark_wedged(struct guard *g, const struct victim *v)
 /* is it a parent of several that is being taken away? */
 static bool takes_region(const struct guard *g)
 {
-	const struct victim *v = &g->victim;
+	const struct test_ns *v = &g->mem;
 
-	return g->undo && v->above.name[0] && strcmp(v->above.name, v->holder) &&
+	return g->undo && v->above.name[0] && strcmp(v->above.name, v->claim_dev) &&
 	       strcmp(v->above.name, v->dax);
 }
 
 void guard_set_wedged(struct guard *g)
 {
-	mark_wedged(g, &g->victim);
+	mark_wedged(g, &g->mem);
 	/* whoever is stuck there holds all that is below */
 	for (unsigned int i = 0; i < g->set.nr && takes_region(g); i++)
-		if (!strcmp(g->set.now[i].region, g->victim.region))
+		if (!strcmp(g->set.now[i].region, g->mem.region))
 			mark_wedged(g, &g->set.now[i]);
 }
 
-static bool holders_alive(const struct guard *g)
+static bool procs_alive(const struct guard *g)
 {
 	for (int i = 0; i < GUARD_PROCS; i++)
-		if (proc_alive(&g->holder[i]))
+		if (proc_alive(&g->procs[i]))
 			return true;
 	return false;
 }
 
-static int end_holders(struct guard *g)
+static int end_procs(struct guard *g)
 {
 	int first = 0;
 
 	for (int i = 0; i < GUARD_PROCS; i++)
-		if (proc_alive(&g->holder[i]))
-			kill(g->holder[i].pid, SIGKILL);
+		if (proc_alive(&g->procs[i]))
+			kill(g->procs[i].pid, SIGKILL);
 	/* I/O that dm-delay keeps would keep a killed process, too */
-	if (g->targets.delay[0] && holders_alive(g))
+	if (g->targets.delay[0] && procs_alive(g))
 		pin_targets_flush(&g->targets);
 	for (int i = 0; i < GUARD_PROCS; i++) {
 		int ret;
 
-		if (!g->holder[i].pid)
+		if (!g->procs[i].pid)
 			continue;
-		ret = wait_gone(&g->holder[i], GUARD_EXIT_NS);
+		ret = wait_gone(&g->procs[i], GUARD_EXIT_NS);
 		if (ret && !first)
 			first = ret;
 		if (!ret)
-			g->holder[i] = (struct guard_proc){ 0 };
+			g->procs[i] = (struct guard_proc){ 0 };
 	}
 	return first;
 }
 
-int guard_bind_call(struct guard *g, int (*run)(const struct victim *v))
+int guard_bind_call(struct guard *g, int (*run)(const struct test_ns *v))
 {
-	struct actor a;
-	int ret = actor_call(&a, &g->bind_tl, run, &g->victim);
+	struct op_task a;
+	int ret = op_call(&a, &g->bind_tl, run, &g->mem);
 
 	if (ret == -ETIMEDOUT)
 		guard_set_wedged(g);
-	if (!ret && run == victim_unbind) {
+	if (!ret && run == ns_unbind) {
 		uint64_t took = timeline_at(&g->bind_tl, TL_RETURNED) -
 				timeline_at(&g->bind_tl, TL_STARTED);
 
@@ -220,14 +220,14 @@ int guard_bind_call(struct guard *g, int (*run)(const struct victim *v))
 	return ret;
 }
 
-static bool is_bound(const struct victim *v)
+static bool is_bound(const struct test_ns *v)
 {
 	char driver[32];
 
-	return !victim_driver(v, driver, sizeof(driver)) && !strcmp(driver, "device_dax");
+	return !ns_driver(v, driver, sizeof(driver)) && !strcmp(driver, "device_dax");
 }
 
-static int unmount(const struct victim *v)
+static int unmount(const struct test_ns *v)
 {
 	return fsdax_umount(v->mount);
 }
@@ -267,21 +267,21 @@ int guard_fresh_pages(struct guard *g)
  */
 static int settle_file(struct guard *g)
 {
-	bool away = g->victim.block[0] && !action_pmem_bound(&g->victim);
+	bool away = g->mem.block[0] && !action_pmem_bound(&g->mem);
 	int ret = 0;
 
 	if (away) {
 		g->fs_spoiled = true;
-		g->dirty = g->dirty || holders_alive(g);
+		g->dirty = g->dirty || procs_alive(g);
 		ret = guard_bind_call(g, action_bind_pmem);
 	}
 	if (ret)
 		return ret == -ETIMEDOUT ? -EBUSY : ret;
-	if (end_holders(g)) {
+	if (end_procs(g)) {
 		guard_set_wedged(g);
 		return -EBUSY;
 	}
-	if (g->dirty && g->victim.block[0])
+	if (g->dirty && g->mem.block[0])
 		ret = renew_pmem(g);
 	if ((away || g->dirty) && !ret && g->fs[0].mounted)
 		ret = guard_unmount(g);
@@ -301,7 +301,7 @@ static bool overdue(const struct guard *g)
 {
 	uint64_t released = timeline_at(&g->tl, TL_RELEASED);
 
-	return released && timeline_now() - released >= ACTOR_DEADLINE_NS;
+	return released && timeline_now() - released >= OP_DEADLINE_NS;
 }
 
 int guard_again(struct guard *g, char *why, size_t len)
@@ -309,19 +309,19 @@ int guard_again(struct guard *g, char *why, size_t len)
 	int ret;
 
 	/* what is below no namespace has taken no other device along */
-	if (!g->victim.ndns[0])
-		return victim_again(&g->victim, &g->victim, why, len);
-	ret = victim_set_again(&g->set, why, len);
+	if (!g->mem.ndns[0])
+		return ns_again(&g->mem, &g->mem, why, len);
+	ret = ns_set_again(&g->set, why, len);
 	for (int i = 0; i < 2 * DAXMAP_NR && !ret; i++)
 		if (g->chosen[i].dax[0] && !guard_is_wedged(g, g->chosen[i].dax))
-			ret = victim_again(&g->chosen[i], &g->chosen[i], why, len);
-	return ret ?: victim_again(&g->victim, &g->victim, why, len);
+			ret = ns_again(&g->chosen[i], &g->chosen[i], why, len);
+	return ret ?: ns_again(&g->mem, &g->mem, why, len);
 }
 
 static int bind_dax(struct guard *g)
 {
-	char why[VICTIM_WHY];
-	int ret = guard_bind_call(g, g->undo ?: victim_bind);
+	char why[WHY_LEN];
+	int ret = guard_bind_call(g, g->undo ?: ns_bind);
 
 	if (ret || !g->undo)
 		return ret;
@@ -331,13 +331,13 @@ static int bind_dax(struct guard *g)
 	return ret;
 }
 
-/* one that its cell had no time to tell of: see actor_start() */
-static void find_actor(struct guard *g)
+/* one that its cell had no time to tell of: see op_start() */
+static void find_op(struct guard *g)
 {
 	pid_t pid = atomic_load(&g->tl.task);
 
-	if (!g->actor.pid && pid && !timeline_at(&g->tl, TL_RETURNED) && getsid(pid) == pid)
-		guard_set_actor(g, pid);
+	if (!g->op.pid && pid && !timeline_at(&g->tl, TL_RETURNED) && getsid(pid) == pid)
+		guard_set_op(g, pid);
 }
 
 int guard_settle(struct guard *g)
@@ -345,42 +345,42 @@ int guard_settle(struct guard *g)
 	int ret = 0;
 
 	if (!g->busy)
-		return end_holders(g);
-	if (guard_is_wedged(g, victim_key(&g->victim)))
+		return end_procs(g);
+	if (guard_is_wedged(g, ns_key(&g->mem)))
 		return -EBUSY;
-	find_actor(g);
-	if (proc_alive(&g->actor) && !timeline_at(&g->tl, TL_RETURNED)) {
-		uint64_t patience = overdue(g) ? GUARD_OVERDUE_NS : ACTOR_DEADLINE_NS;
+	find_op(g);
+	if (proc_alive(&g->op) && !timeline_at(&g->tl, TL_RETURNED)) {
+		uint64_t patience = overdue(g) ? GUARD_OVERDUE_NS : OP_DEADLINE_NS;
 		/* it waits, as it should: its holders may go at once */
-		int stuck = end_holders(g);
+		int stuck = end_procs(g);
 
 		/* what waits for a file's pages may be interrupted; it has been judged */
-		if (!g->victim.dax[0])
-			kill(g->actor.pid, SIGKILL);
-		if (stuck || wait_gone(&g->actor, patience)) {
+		if (!g->mem.dax[0])
+			kill(g->op.pid, SIGKILL);
+		if (stuck || wait_gone(&g->op, patience)) {
 			guard_set_wedged(g);
 			return -EBUSY;
 		}
 	}
-	guard_set_actor(g, 0);
-	if (!g->victim.dax[0])
+	guard_set_op(g, 0);
+	if (!g->mem.dax[0])
 		return settle_file(g);
-	if (!is_bound(&g->victim)) {
-		if (holders_alive(g))
+	if (!is_bound(&g->mem)) {
+		if (procs_alive(g))
 			g->dirty = true;
 		ret = bind_dax(g);
 	}
 	if (ret)
 		return ret == -ETIMEDOUT ? -EBUSY : ret;
-	ret = end_holders(g);
+	ret = end_procs(g);
 	if (ret) {
 		guard_set_wedged(g);
 		return -EBUSY;
 	}
 	if (g->dirty) {
-		ret = guard_bind_call(g, victim_unbind);
+		ret = guard_bind_call(g, ns_unbind);
 		if (!ret)
-			ret = guard_bind_call(g, victim_bind);
+			ret = guard_bind_call(g, ns_bind);
 		if (!ret)
 			g->dirty = false;
 	}
@@ -397,7 +397,7 @@ int guard_make_node(struct guard *g)
 	if (!mkdtemp(dir))
 		return -errno;
 	snprintf(g->node, sizeof(g->node), "%s/dax", dir);
-	if (!mknod(g->node, S_IFCHR | 0600, g->victim.rdev))
+	if (!mknod(g->node, S_IFCHR | 0600, g->mem.rdev))
 		return 0;
 	ret = -errno;
 	rmdir(dir);
@@ -425,7 +425,7 @@ int guard_drop_fs(struct guard *g)
 	int ret, first = 0;
 
 	for (int i = GUARD_FS - 1; i >= 0; i--) {
-		if (guard_is_wedged(g, victim_key(&g->fs[i].v)))
+		if (guard_is_wedged(g, ns_key(&g->fs[i].v)))
 			continue;
 		ret = fsdax_drop(&g->fs[i]);
 		first = first ?: ret;
@@ -454,31 +454,31 @@ int guard_restore(struct guard *g)
 	}
 	ret = guard_drop_fs(g);
 	first = first ?: ret;
-	ret = victim_set_restore(&g->set);
+	ret = ns_set_restore(&g->set);
 	return first ?: ret;
 }
 
 /* what the owner has asked for goes on without it, and must not be crossed */
-static void await_mate(const struct guard *g)
+static void await_helper(const struct guard *g)
 {
-	uint64_t end = timeline_now() + ACTOR_DEADLINE_NS;
+	uint64_t end = timeline_now() + OP_DEADLINE_NS;
 	struct timespec ts = { .tv_nsec = GUARD_POLL_NS };
-	struct guard_proc mate = proc_of(g->mate.pid);
+	struct guard_proc helper = proc_of(g->helper.pid);
 
-	while (g->mate.busy && proc_alive(&mate) && timeline_now() < end)
+	while (g->helper.busy && proc_alive(&helper) && timeline_now() < end)
 		nanosleep(&ts, NULL);
 }
 
 /* in the middle of something, and about to fork: first of all it has to end */
 static void end_cell(struct guard *g)
 {
-	uint64_t end = timeline_now() + ACTOR_DEADLINE_NS;
+	uint64_t end = timeline_now() + OP_DEADLINE_NS;
 
 	if (proc_alive(&g->cell))
 		kill(g->cell.pid, SIGKILL);
 	/* I/O that dm-delay keeps would keep it, too, longer than we wait */
 	while (wait_gone(&g->cell, GUARD_FLUSH_NS) && timeline_now() < end) {
-		if (actor_given_up(g->cell.pid))
+		if (op_given_up(g->cell.pid))
 			break;
 		if (g->targets.delay[0])
 			pin_targets_flush(&g->targets);
@@ -502,7 +502,7 @@ static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 	}
 	if (!g->done) {
 		end_cell(g);
-		await_mate(g);
+		await_helper(g);
 		/* what was just killed may keep things busy for a moment */
 		if (guard_restore(g))
 			guard_restore(g);
@@ -523,32 +523,32 @@ static void leave_output(void)
 }
 
 /* without it every call is a fork, and nothing else changes */
-static void start_mate(struct guard *g)
+static void start_helper(struct guard *g)
 {
 	pid_t owner = getpid();
 	pid_t pid;
 
-	g->mate.tl = &g->bind_tl;
+	g->helper.tl = &g->bind_tl;
 	pid = fork();
 	if (!pid) {
 		leave_output();
-		actor_serve(&g->mate, owner);
+		op_helper_serve(&g->helper, owner);
 	}
 	if (pid < 0)
 		return;
-	g->mate.pid = pid;
-	actor_keep(&g->mate);
+	g->helper.pid = pid;
+	op_helper_keep(&g->helper);
 }
 
-static void end_mate(struct guard *g)
+static void end_helper(struct guard *g)
 {
-	actor_keep(NULL);
-	if (g->mate.pid <= 0)
+	op_helper_keep(NULL);
+	if (g->helper.pid <= 0)
 		return;
-	kill(g->mate.pid, SIGKILL);
+	kill(g->helper.pid, SIGKILL);
 	/* in the middle of something it may be stuck */
-	waitpid(g->mate.pid, NULL, g->mate.busy ? WNOHANG : 0);
-	g->mate.pid = 0;
+	waitpid(g->helper.pid, NULL, g->helper.busy ? WNOHANG : 0);
+	g->helper.pid = 0;
 }
 
 int guard_create(struct guard **pg)
@@ -579,7 +579,7 @@ int guard_create(struct guard **pg)
 	}
 	close(pidfd);
 	g->guardian = proc_of(pid);
-	start_mate(g);
+	start_helper(g);
 	*pg = g;
 	return 0;
 err:
@@ -591,7 +591,7 @@ int guard_finish(struct guard *g)
 {
 	int ret = guard_restore(g);
 
-	end_mate(g);
+	end_helper(g);
 	if (!ret) {
 		g->done = true;
 		/* nothing is left to do for it; it would end with us anyway */

@@ -39,13 +39,13 @@ struct guard_proc {
  * @ktrace: kprobe events
  * @tl: record of the cell under way
  * @bind_tl: record of the actions that put things right again
- * @victim: device of the cell under way
- * @undo: brings @victim back where a driver above device_dax is taken away; else NULL
- * @busy: @victim may have been left unbound
+ * @mem: device of the cell under way
+ * @undo: brings @mem back where a driver above device_dax is taken away; else NULL
+ * @busy: @mem may have been left unbound
  * @dirty: it came back under live pins: its page state needs another round
- * @actor: the action's task
- * @holder: processes that hold pins
- * @wedged: devices whose driver is stuck for good, by victim_key()
+ * @op: the action's task
+ * @procs: processes that hold pins
+ * @wedged: devices whose driver is stuck for good, by ns_key()
  * @node: a device node of our own, in a directory of our own; "" if none
  * @node_damaged: its inode is linked into a struct cdev that was initialised
  *	anew: evicting it would bring the kernel down, so it stays until reboot
@@ -56,35 +56,35 @@ struct guard_proc {
  * @usual_ns: what an unbind without pins took lately, nanoseconds
  * @clock_set: targets.slow_ns fits this machine's speed
  * @filled: programs note here what they have prepared, a bit each
- * @mate: carries out what guard_bind_call() is told
+ * @helper: carries out what guard_bind_call() is told
  * @guardian: the guardian process
  * @owner: the process it watches
  * @cell: the process that the cell under way is carried out by
  * @done: the owner has put everything right itself
  */
 struct guard {
-	struct victim_set set;
+	struct ns_set set;
 	struct pin_targets targets;
 	struct ktrace ktrace;
 	struct timeline tl;
 	struct timeline bind_tl;
-	struct victim victim;
-	int (*undo)(const struct victim *v);
+	struct test_ns mem;
+	int (*undo)(const struct test_ns *v);
 	atomic_bool busy;
 	atomic_bool dirty;
-	struct guard_proc actor;
-	struct guard_proc holder[GUARD_PROCS];
-	char wedged[VICTIM_MAX][32];
+	struct guard_proc op;
+	struct guard_proc procs[GUARD_PROCS];
+	char wedged[NS_MAX][32];
 	char node[64];
 	atomic_bool node_damaged;
-	struct victim chosen[2 * DAXMAP_NR];
+	struct test_ns chosen[2 * DAXMAP_NR];
 	struct fsdax fs[GUARD_FS];
 	atomic_bool fs_spoiled;
 	char provider[64];
 	uint64_t usual_ns;
 	bool clock_set;
 	atomic_uint filled;
-	struct actor_mate mate;
+	struct op_helper helper;
 	struct guard_proc guardian;
 	struct guard_proc owner;
 	struct guard_proc cell;
@@ -103,11 +103,11 @@ struct guard {
  */
 int guard_create(struct guard **g);
 
-/** guard_add_holder() - remember a process that holds pins; 0 or -ENOSPC */
-int guard_add_holder(struct guard *g, pid_t pid);
+/** guard_add_proc() - remember a process that holds pins; 0 or -ENOSPC */
+int guard_add_proc(struct guard *g, pid_t pid);
 
-/** guard_drop_holder() - it is gone */
-void guard_drop_holder(struct guard *g, pid_t pid);
+/** guard_drop_proc() - it is gone */
+void guard_drop_proc(struct guard *g, pid_t pid);
 
 /**
  * guard_set_cell() - the calling process changes things for the owner
@@ -118,11 +118,11 @@ void guard_drop_holder(struct guard *g, pid_t pid);
  */
 void guard_set_cell(struct guard *g);
 
-/** guard_set_actor() - remember the action's task; 0 when it is over */
-void guard_set_actor(struct guard *g, pid_t pid);
+/** guard_set_op() - remember the action's task; 0 when it is over */
+void guard_set_op(struct guard *g, pid_t pid);
 
 /**
- * guard_settle() - bring g->victim back to a bound device without holders
+ * guard_settle() - bring g->mem back to a bound device without holders
  * @g: state
  *
  * In this order: an action that still waits loses its holders, so that it can
@@ -136,7 +136,7 @@ void guard_set_actor(struct guard *g, pid_t pid);
  */
 int guard_settle(struct guard *g);
 
-/** guard_set_wedged() - g->victim is lost until reboot: nobody goes near it */
+/** guard_set_wedged() - g->mem is lost until reboot: nobody goes near it */
 void guard_set_wedged(struct guard *g);
 
 /** guard_is_wedged() - is this device stuck? */
@@ -145,15 +145,15 @@ bool guard_is_wedged(const struct guard *g, const char *key);
 /**
  * guard_bind_call() - carry out a bind or unbind in a task of its own
  * @g: state
- * @run: victim_bind, victim_unbind, ...
+ * @run: ns_bind, ns_unbind, ...
  *
- * Return: its result; -ETIMEDOUT when it is stuck (and then @g->victim counts
+ * Return: its result; -ETIMEDOUT when it is stuck (and then @g->mem counts
  * as wedged).
  */
-int guard_bind_call(struct guard *g, int (*run)(const struct victim *v));
+int guard_bind_call(struct guard *g, int (*run)(const struct test_ns *v));
 
 /**
- * guard_make_node() - a private node of g->victim
+ * guard_make_node() - a private node of g->mem
  * @g: state; its path is in g->node
  *
  * In a new directory under /dev, because temporary file systems are often
@@ -172,12 +172,12 @@ int guard_drop_node(struct guard *g);
  * @why: what is not as it was
  * @len: bytes in @why
  *
- * Return: 0, or -errno of victim_set_again().
+ * Return: 0, or -errno of ns_set_again().
  */
 int guard_again(struct guard *g, char *why, size_t len);
 
 /**
- * guard_unmount() - unmount the file system of g->victim in a task of its own
+ * guard_unmount() - unmount the file system of g->mem in a task of its own
  * @g: state
  *
  * Return: 0, -ETIMEDOUT when it is stuck, -ECHILD when the task died, or -errno.
@@ -185,7 +185,7 @@ int guard_again(struct guard *g, char *why, size_t len);
 int guard_unmount(struct guard *g);
 
 /**
- * guard_fresh_pages() - a new memory map under the file system of g->victim
+ * guard_fresh_pages() - a new memory map under the file system of g->mem
  * @g: state; nobody holds pins or files any more
  *
  * Where a block was taken from its file under a pin the count of its page may be wrong

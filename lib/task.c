@@ -14,7 +14,7 @@
 
 #include "lib/task.h"
 
-/* Between two looks at the task: short against ACTOR_STILL_NS. */
+/* Between two looks at the task: short against OP_STILL_NS. */
 #define SAMPLE_NS	(4 * NSEC_PER_MSEC)
 
 static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t len)
@@ -35,7 +35,7 @@ static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t len)
 	return n;
 }
 
-void actor_look(struct actor *a)
+void op_look(struct op_task *a)
 {
 	a->stack[0] = '\0';
 	a->wchan[0] = '\0';
@@ -63,7 +63,7 @@ static char task_state(pid_t pid, unsigned long *switches)
 	return state;
 }
 
-void actor_stacks(pid_t pid, char *buf, size_t len)
+void op_stacks(pid_t pid, char *buf, size_t len)
 {
 	char path[64], name[96], stack[1024], wchan[64];
 	struct dirent *e;
@@ -92,11 +92,11 @@ void actor_stacks(pid_t pid, char *buf, size_t len)
 	closedir(dir);
 }
 
-bool actor_given_up(pid_t pid)
+bool op_given_up(pid_t pid)
 {
 	char stacks[8192];
 
-	actor_stacks(pid, stacks, sizeof(stacks));
+	op_stacks(pid, stacks, sizeof(stacks));
 	return strstr(stacks, "make_task_dead") || strstr(stacks, "rewind_stack");
 }
 
@@ -104,7 +104,7 @@ bool actor_given_up(pid_t pid)
  * A grace period is not a wait for pins.  RCU's and SRCU's waits are named so
  * in every kernel (synchronize_rcu, __synchronize_srcu, wait_rcu_gp, rcu_barrier).
  */
-static bool in_grace_period(const struct actor *a)
+static bool in_grace_period(const struct op_task *a)
 {
 	return strstr(a->stack, "rcu") || strstr(a->wchan, "rcu");
 }
@@ -119,21 +119,21 @@ static int wait_grace_periods(int nr)
 }
 
 /* has the task, asleep since @since, outslept what a grace period explains? */
-static bool outslept(const struct actor *a, uint64_t since)
+static bool outslept(const struct op_task *a, uint64_t since)
 {
 	uint64_t still = timeline_now() - since;
 
-	if (still < ACTOR_STILL_NS || still < ACTOR_STILL_USUALS * a->usual_ns)
+	if (still < OP_STILL_NS || still < OP_STILL_USUALS * a->usual_ns)
 		return false;
 	if (in_grace_period(a))
 		return false;
-	if (still >= ACTOR_STILL_BLIND_NS)
+	if (still >= OP_STILL_BLIND_NS)
 		return true;
-	return !wait_grace_periods(ACTOR_STILL_PERIODS);
+	return !wait_grace_periods(OP_STILL_PERIODS);
 }
 
-int actor_start(struct actor *a, struct timeline *tl,
-		int (*run)(const struct victim *v), const struct victim *v)
+int op_start(struct op_task *a, struct timeline *tl,
+	     int (*run)(const struct test_ns *v), const struct test_ns *v)
 {
 	pid_t parent = getpid();
 	pid_t pid;
@@ -161,11 +161,11 @@ int actor_start(struct actor *a, struct timeline *tl,
 	return 0;
 }
 
-enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
+enum op_state op_watch(struct op_task *a, int (*live)(void *arg), void *arg)
 {
 	unsigned long switches, last = 0;
 	uint64_t still_since = 0;
-	uint64_t end = timeline_now() + ACTOR_WATCH_NS;
+	uint64_t end = timeline_now() + OP_WATCH_NS;
 	bool rested = false;
 
 	for (;;) {
@@ -186,12 +186,12 @@ enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
 			seq = atomic_load(&a->tl->seq);
 		}
 		if (returned)
-			return ACTOR_RETURNED;
+			return OP_RETURNED;
 		if (is_live == 0)
-			return ACTOR_UNPINNED;
+			return OP_UNPINNED;
 		if (asleep && rested) {
 			timeline_mark_at(a->tl, TL_BLOCKED, now);
-			return ACTOR_BLOCKED;
+			return OP_BLOCKED;
 		}
 		if (asleep) {
 			rested = outslept(a, still_since);
@@ -200,27 +200,27 @@ enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg)
 		} else {
 			/* a stack that moves is no news, and some kernels warn of the look */
 			if (still)
-				actor_look(a);
+				op_look(a);
 			last = switches;
 			still_since = now;
 			rested = false;
 		}
 		if (now >= end)
-			return ACTOR_RUNNING;
+			return OP_RUNNING;
 		if (!timeline_at(a->tl, TL_RETURNED))
 			timeline_wait(a->tl, seq, SAMPLE_NS);
 	}
 }
 
-/* the process that is kept for actor_call(), if there is one */
-static struct actor_mate *kept;
+/* the process that is kept for op_call(), if there is one */
+static struct op_helper *kept;
 
-void actor_keep(struct actor_mate *m)
+void op_helper_keep(struct op_helper *m)
 {
 	kept = m;
 }
 
-void actor_serve(struct actor_mate *m, pid_t owner)
+void op_helper_serve(struct op_helper *m, pid_t owner)
 {
 	setsid();
 	for (;;) {
@@ -241,8 +241,8 @@ void actor_serve(struct actor_mate *m, pid_t owner)
 }
 
 /* stuck or dead it stays busy, and is not asked again */
-static bool ask_kept(struct actor *a, struct timeline *tl,
-		     int (*run)(const struct victim *v), const struct victim *v)
+static bool ask_kept(struct op_task *a, struct timeline *tl,
+		     int (*run)(const struct test_ns *v), const struct test_ns *v)
 {
 	if (!kept || tl != kept->tl || atomic_load(&kept->busy))
 		return false;
@@ -268,7 +268,7 @@ static bool is_gone(pid_t pid)
 	return kept && pid == kept->pid && strchr("?ZX", task_state(pid, &switches));
 }
 
-int actor_wait(struct actor *a, uint64_t ns)
+int op_wait(struct op_task *a, uint64_t ns)
 {
 	uint64_t end = timeline_now() + ns;
 	int status;
@@ -285,7 +285,7 @@ int actor_wait(struct actor *a, uint64_t ns)
 			return -ECHILD;
 		}
 		if (timeline_now() >= end) {
-			actor_look(a);
+			op_look(a);
 			return -ETIMEDOUT;
 		}
 	}
@@ -295,7 +295,7 @@ int actor_wait(struct actor *a, uint64_t ns)
 	return atomic_load(&a->tl->result);
 }
 
-int actor_wait_awake(struct actor *a, uint64_t ns)
+int op_wait_awake(struct op_task *a, uint64_t ns)
 {
 	uint64_t end = timeline_now() + ns, since = timeline_now();
 	unsigned long switches, last;
@@ -309,23 +309,23 @@ int actor_wait_awake(struct actor *a, uint64_t ns)
 		state = task_state(a->pid, &switches);
 		if (!strchr("DS", state) || switches != last)
 			since = now;
-		else if (now - since >= ACTOR_ASLEEP_NS)
+		else if (now - since >= OP_ASLEEP_NS)
 			break;
 		last = switches;
 	}
 	/* over, dead or stuck: at once in any case */
-	return actor_wait(a, 0);
+	return op_wait(a, 0);
 }
 
-int actor_call(struct actor *a, struct timeline *tl,
-	       int (*run)(const struct victim *v), const struct victim *v)
+int op_call(struct op_task *a, struct timeline *tl,
+	    int (*run)(const struct test_ns *v), const struct test_ns *v)
 {
 	int ret = 0;
 
 	timeline_reset(tl);
 	if (!ask_kept(a, tl, run, v))
-		ret = actor_start(a, tl, run, v);
+		ret = op_start(a, tl, run, v);
 	if (ret)
 		return ret;
-	return actor_wait(a, ACTOR_DEADLINE_NS);
+	return op_wait(a, OP_DEADLINE_NS);
 }

@@ -5,8 +5,8 @@
  * On a kernel that waits for pins the action's task sleeps, in state D where not
  * even SIGKILL ends it, so nothing that has to go on may be that task.
  */
-#ifndef DAX_LIB_ACTOR_H
-#define DAX_LIB_ACTOR_H
+#ifndef DAX_LIB_TASK_H
+#define DAX_LIB_TASK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,37 +24,37 @@
  * So two grace periods that begin after the task fell asleep have to pass
  * besides, whatever time they take on a loaded machine.
  */
-#define ACTOR_STILL_NS		(50 * NSEC_PER_MSEC)
+#define OP_STILL_NS		(50 * NSEC_PER_MSEC)
 
 /*
  * And it must be long against the whole of a teardown without pins, as this
  * machine, as loaded as it is, was just seen to need for one.
  */
-#define ACTOR_STILL_USUALS	3
-#define ACTOR_STILL_PERIODS	2
+#define OP_STILL_USUALS	3
+#define OP_STILL_PERIODS	2
 
 /* Where user space cannot ask for a grace period (nohz_full): watch longer. */
-#define ACTOR_STILL_BLIND_NS	(1500 * NSEC_PER_MSEC)
+#define OP_STILL_BLIND_NS	(1500 * NSEC_PER_MSEC)
 
 /* Bound for the case that the task neither returns nor comes to rest. */
-#define ACTOR_WATCH_NS		(5 * NSEC_PER_SEC)
+#define OP_WATCH_NS		(5 * NSEC_PER_SEC)
 
 /* Whoever was to wake a task has had that long, on however slow a machine. */
-#define ACTOR_ASLEEP_NS		(2500 * NSEC_PER_MSEC)
+#define OP_ASLEEP_NS		(2500 * NSEC_PER_MSEC)
 
 /* After the release: a teardown takes 0.2 s under TCG; 20 s outlast any load. */
-#define ACTOR_DEADLINE_NS	(20 * NSEC_PER_SEC)
+#define OP_DEADLINE_NS	(20 * NSEC_PER_SEC)
 
 /**
- * struct actor - one action under way
+ * struct op_task - one action under way
  * @pid: the task; 0 when there is none; in its own session
  * @tl: where it marks what happens; not owned
  * @usual_ns: what the action takes here when nothing is in its way, nanoseconds;
- *	set between actor_start() and actor_watch() where it is known
+ *	set between op_start() and op_watch() where it is known
  * @stack: stack of the task when it was last seen asleep, one frame a line
  * @wchan: its wait channel then
  */
-struct actor {
+struct op_task {
 	pid_t pid;
 	struct timeline *tl;
 	uint64_t usual_ns;
@@ -63,7 +63,7 @@ struct actor {
 };
 
 /**
- * struct actor_mate - a process that is kept for actor_call(); in shared memory
+ * struct op_helper - a process that is kept for op_call(); in shared memory
  * @pid: the process
  * @tl: the one record it serves; in the same memory, at the same address in all
  *	processes
@@ -76,31 +76,31 @@ struct actor {
  * grace period that its exit begins is one more to wait for.  Actions that are
  * watched still get a process of their own.
  */
-struct actor_mate {
+struct op_helper {
 	pid_t pid;
 	struct timeline *tl;
 	struct timeline door;
 	atomic_bool busy;
-	int (*run)(const struct victim *v);
-	struct victim v;
+	int (*run)(const struct test_ns *v);
+	struct test_ns v;
 };
 
 /**
- * enum actor_state - what watching ended with
- * @ACTOR_RETURNED: the action is over
- * @ACTOR_BLOCKED: asleep in one wait, which stays
- * @ACTOR_RUNNING: neither, within ACTOR_WATCH_NS
- * @ACTOR_UNPINNED: the pin was gone first (only with a @live to ask)
+ * enum op_state - what watching ended with
+ * @OP_RETURNED: the action is over
+ * @OP_BLOCKED: asleep in one wait, which stays
+ * @OP_RUNNING: neither, within OP_WATCH_NS
+ * @OP_UNPINNED: the pin was gone first (only with a @live to ask)
  */
-enum actor_state {
-	ACTOR_RETURNED,
-	ACTOR_BLOCKED,
-	ACTOR_RUNNING,
-	ACTOR_UNPINNED,
+enum op_state {
+	OP_RETURNED,
+	OP_BLOCKED,
+	OP_RUNNING,
+	OP_UNPINNED,
 };
 
 /**
- * actor_start() - start a function in a process of its own
+ * op_start() - start a function in a process of its own
  * @a: filled
  * @tl: marked TL_STARTED before and TL_RETURNED after; reset by the caller
  * @run: the function; its result goes to tl->result
@@ -112,11 +112,11 @@ enum actor_state {
  *
  * Return: 0, or -errno of fork(2).
  */
-int actor_start(struct actor *a, struct timeline *tl,
-		int (*run)(const struct victim *v), const struct victim *v);
+int op_start(struct op_task *a, struct timeline *tl,
+	     int (*run)(const struct test_ns *v), const struct test_ns *v);
 
 /**
- * actor_watch() - watch until it has returned or come to rest
+ * op_watch() - watch until it has returned or come to rest
  * @a: started
  * @live: asked between samples whether the pin is out (1, 0, -errno); may be
  *	NULL; each answer of 1 is marked TL_LIVE
@@ -124,71 +124,71 @@ int actor_start(struct actor *a, struct timeline *tl,
  *
  * Marks TL_BLOCKED.
  */
-enum actor_state actor_watch(struct actor *a, int (*live)(void *arg), void *arg);
+enum op_state op_watch(struct op_task *a, int (*live)(void *arg), void *arg);
 
 /**
- * actor_wait() - wait for its end
+ * op_wait() - wait for its end
  * @a: started
  * @ns: longest wait, nanoseconds
  *
  * Return: the action's result, 0 or -errno; -ETIMEDOUT with the stack and wchan
  * of the stuck task in @a; -ECHILD when it died without a result.
  */
-int actor_wait(struct actor *a, uint64_t ns);
+int op_wait(struct op_task *a, uint64_t ns);
 
 /**
- * actor_wait_awake() - actor_wait(), for an action that nothing holds up any more
+ * op_wait_awake() - op_wait(), for an action that nothing holds up any more
  * @a: started
  * @ns: longest wait, nanoseconds
  *
  * A task that load keeps from running is runnable.  One that stays asleep in one
- * and the same wait for ACTOR_ASLEEP_NS is not waiting for a CPU: then the wait is
+ * and the same wait for OP_ASLEEP_NS is not waiting for a CPU: then the wait is
  * over before @ns.
  *
- * Return: as actor_wait().
+ * Return: as op_wait().
  */
-int actor_wait_awake(struct actor *a, uint64_t ns);
+int op_wait_awake(struct op_task *a, uint64_t ns);
 
 /**
- * actor_serve() - be the process that is kept; for a child just forked
+ * op_helper_serve() - be the process that is kept; for a child just forked
  * @m: in shared memory, all but @m->pid set
  * @owner: ends when this is no longer its parent
  */
-void __attribute__((noreturn)) actor_serve(struct actor_mate *m, pid_t owner);
+void __attribute__((noreturn)) op_helper_serve(struct op_helper *m, pid_t owner);
 
-/** actor_keep() - actor_call() with @m->tl is carried out by @m; NULL for none */
-void actor_keep(struct actor_mate *m);
+/** op_helper_keep() - op_call() with @m->tl is carried out by @m; NULL for none */
+void op_helper_keep(struct op_helper *m);
 
 /**
- * actor_call() - start and wait: for actions that should just succeed
+ * op_call() - start and wait: for actions that should just succeed
  * @tl: the record
  * @run: the function
  * @v: its argument
  * @a: keeps the stuck task's stack; a->pid stays set on -ETIMEDOUT
  *
- * Return: as actor_wait() with ACTOR_DEADLINE_NS.
+ * Return: as op_wait() with OP_DEADLINE_NS.
  */
-int actor_call(struct actor *a, struct timeline *tl,
-	       int (*run)(const struct victim *v), const struct victim *v);
+int op_call(struct op_task *a, struct timeline *tl,
+	    int (*run)(const struct test_ns *v), const struct test_ns *v);
 
 /**
- * actor_stacks() - where every thread of a process sleeps
+ * op_stacks() - where every thread of a process sleeps
  * @pid: process
  * @buf: text: for each thread its state and wchan, then its stack
  * @len: bytes in @buf
  */
-void actor_stacks(pid_t pid, char *buf, size_t len);
+void op_stacks(pid_t pid, char *buf, size_t len);
 
 /**
- * actor_given_up() - has the kernel given up on a thread of this process?
+ * op_given_up() - has the kernel given up on a thread of this process?
  * @pid: process
  *
  * A thread that died of an oops in the kernel, and then sleeps there for ever: it
  * needs what it held itself.  Neither it nor its process ever ends.
  */
-bool actor_given_up(pid_t pid);
+bool op_given_up(pid_t pid);
 
-/** actor_look() - read stack and wchan of the task into @a */
-void actor_look(struct actor *a);
+/** op_look() - read stack and wchan of the task into @a */
+void op_look(struct op_task *a);
 
 #endif

@@ -38,7 +38,7 @@ struct refusal {
 	const struct memory *memory;
 	enum daxmap_size size;
 	bool map_dev;
-	char why[VICTIM_WHY];
+	char why[WHY_LEN];
 };
 
 static struct guard *guard;
@@ -85,7 +85,7 @@ int suite_prepare(char *why, size_t len)
 		snprintf(why, len, "cannot start the guardian process: %s", strerror(-ret));
 		return ret;
 	}
-	ret = victim_set_find(&guard->set, why, len);
+	ret = ns_set_find(&guard->set, why, len);
 	if (ret)
 		return ret;
 	/* some may have been refused beside those that serve */
@@ -253,43 +253,43 @@ static bool known_refusal(struct cell *c)
 	return true;
 }
 
-bool cell_holder(struct cell *c, struct holder *h)
+bool cell_pin_proc(struct cell *c, struct pin_proc *h)
 {
-	int ret = holder_start(h, &c->guard->tl, &c->guard->targets);
+	int ret = pin_proc_start(h, &c->guard->tl, &c->guard->targets);
 
 	if (!ret)
-		ret = guard_add_holder(c->guard, h->pid);
+		ret = guard_add_proc(c->guard, h->pid);
 	return expect_ok(c, ret, "starting the holder", "");
 }
 
-bool cell_holder_stuck(struct cell *c, const char *what, const struct holder *h)
+bool cell_pin_proc_stuck(struct cell *c, const char *what, const struct pin_proc *h)
 {
 	static char stacks[4096];
 
 	expect(c, VERDICT_NEVER_RETURNED, false, "%s", what);
-	actor_stacks(h->pid, stacks, sizeof(stacks));
+	op_stacks(h->pid, stacks, sizeof(stacks));
 	note_lines(c, "the holder is stuck", stacks);
 	return false;
 }
 
-bool cell_holder_ok(struct cell *c, int ret, const char *what, const struct holder *h)
+bool cell_pin_proc_ok(struct cell *c, int ret, const char *what, const struct pin_proc *h)
 {
 	char text[128];
 
 	if (ret != -ETIMEDOUT)
 		return expect_ok(c, ret, what, h->why);
 	snprintf(text, sizeof(text), "%s: process %d does not answer", what, h->pid);
-	return cell_holder_stuck(c, text, h);
+	return cell_pin_proc_stuck(c, text, h);
 }
 
-void cell_holder_end(struct cell *c, struct holder *h)
+void cell_pin_proc_end(struct cell *c, struct pin_proc *h)
 {
 	pid_t pid = h->pid;
 
 	if (pid <= 0)
 		return;
-	if (cell_holder_ok(c, holder_end(h), "ending the holder", h))
-		guard_drop_holder(c->guard, pid);
+	if (cell_pin_proc_ok(c, pin_proc_end(h), "ending the holder", h))
+		guard_drop_proc(c->guard, pid);
 }
 
 uint64_t suite_seed(void)
@@ -319,7 +319,7 @@ static void tell_provider(const struct cell *c)
 	if (!strcmp(guard->provider, c->v.provider))
 		return;
 	memcpy(guard->provider, c->v.provider, sizeof(guard->provider));
-	note(c, "memory from here on: %s of bus %s", victim_key(&c->v), c->v.provider);
+	note(c, "memory from here on: %s of bus %s", ns_key(&c->v), c->v.provider);
 }
 
 static bool take_memory(struct cell *c)
@@ -330,7 +330,7 @@ static bool take_memory(struct cell *c)
 		.rather = suite->entries * daxmap_bytes(c->size),
 		.map_dev = c->scenario->map_dev,
 	};
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = c->memory->take(c->memory, guard, &want, &c->v, why, sizeof(why));
 
 	if (ret) {
@@ -340,7 +340,7 @@ static bool take_memory(struct cell *c)
 			say("# REBOOT %s\n", why);
 		return false;
 	}
-	guard->victim = c->v;
+	guard->mem = c->v;
 	guard->undo = NULL;
 	guard->busy = true;
 	tell_provider(c);
@@ -401,8 +401,8 @@ static bool set_clock(struct cell *c)
 			mind_clock();
 		return true;
 	}
-	ret = guard_bind_call(guard, victim_unbind);
-	ret = ret ?: guard_bind_call(guard, victim_bind);
+	ret = guard_bind_call(guard, ns_unbind);
+	ret = ret ?: guard_bind_call(guard, ns_bind);
 	if (!expect_ok(c, ret, "unbind and bind without pins", ""))
 		return false;
 	clock_of(HOLD_ROUNDS * (timeline_now() - start));
@@ -448,7 +448,7 @@ void suite_run(struct cell *c)
 	/* what a cell that was killed in the middle left behind */
 	ret = guard_settle(guard);
 	if (ret)
-		note(c, "an earlier cell left %s behind: %s", victim_key(&guard->victim),
+		note(c, "an earlier cell left %s behind: %s", ns_key(&guard->mem),
 		     strerror(-ret));
 	guard->dirty = false;
 	timeline_reset(&guard->tl);
@@ -462,9 +462,9 @@ void suite_run(struct cell *c)
 	c->scenario->run(c);
 	ret = guard_settle(guard);
 	if (ret == -EBUSY) {
-		note(c, "%s stays wedged; cells that need it are skipped", victim_key(&c->v));
+		note(c, "%s stays wedged; cells that need it are skipped", ns_key(&c->v));
 		/* whoever drives a machine that may be rebooted takes this word */
-		say("# REBOOT %s is wedged\n", victim_key(&c->v));
+		say("# REBOOT %s is wedged\n", ns_key(&c->v));
 	}
 	if (ret != -EBUSY)
 		expect_ok(c, ret, "giving the device back", "");

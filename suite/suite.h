@@ -89,7 +89,7 @@ struct scenario {
 };
 
 /*
- * Limit of one cell.  Three stuck actions of ACTOR_DEADLINE_NS and a holder's
+ * Limit of one cell.  Three stuck actions of OP_DEADLINE_NS and a holder's
  * answer fit; the harness ends a cell that takes longer.
  */
 #define SUITE_CELL_SECONDS	120
@@ -125,7 +125,7 @@ struct suite {
  * @method: with which pin; NULL for none
  * @action: what takes the ground away; NULL for none
  * @guard: shared state of the run
- * @v: the device or file; also in guard->victim
+ * @v: the device or file; also in guard->mem
  * @verdict: the first failure, or VERDICT_PASS
  * @skipped: the reason is in @why
  * @why: reason of a skip, or sentence of the first failure
@@ -138,10 +138,10 @@ struct cell {
 	const struct pin_method *method;
 	const struct action *action;
 	struct guard *guard;
-	struct victim v;
+	struct test_ns v;
 	enum verdict_kind verdict;
 	bool skipped;
-	char why[VICTIM_WHY];
+	char why[WHY_LEN];
 };
 
 /** suite_init() - make the cells of a program; 0 or -ENOMEM */
@@ -255,22 +255,22 @@ bool cell_remove_file(struct cell *c);
 bool cell_over(const struct cell *c);
 
 /**
- * cell_holder() - start a holder that the guardian knows
+ * cell_pin_proc() - start a holder that the guardian knows
  * @c: the cell
  * @h: filled
  *
  * Return: true, or false with the cell failed.
  */
-bool cell_holder(struct cell *c, struct holder *h);
+bool cell_pin_proc(struct cell *c, struct pin_proc *h);
 
-/** cell_holder_ok() - expect_ok() for a holder's answer; a stuck one's stacks are told */
-bool cell_holder_ok(struct cell *c, int ret, const char *what, const struct holder *h);
+/** cell_pin_proc_ok() - expect_ok() for a holder's answer; a stuck one's stacks are told */
+bool cell_pin_proc_ok(struct cell *c, int ret, const char *what, const struct pin_proc *h);
 
-/** cell_holder_stuck() - fail with VERDICT_NEVER_RETURNED, tell its stacks; false */
-bool cell_holder_stuck(struct cell *c, const char *what, const struct holder *h);
+/** cell_pin_proc_stuck() - fail with VERDICT_NEVER_RETURNED, tell its stacks; false */
+bool cell_pin_proc_stuck(struct cell *c, const char *what, const struct pin_proc *h);
 
-/** cell_holder_end() - end it and forget it */
-void cell_holder_end(struct cell *c, struct holder *h);
+/** cell_pin_proc_end() - end it and forget it */
+void cell_pin_proc_end(struct cell *c, struct pin_proc *h);
 
 /** suite_seed() - DAX_TEST_SEED, or a fresh one */
 uint64_t suite_seed(void);

@@ -85,11 +85,11 @@ void control_devices(struct cell *c)
 
 	if (!begin(c, &h))
 		goto out;
-	if (expect_ok(c, guard_bind_call(c->guard, victim_unbind), "unbind", "")) {
+	if (expect_ok(c, guard_bind_call(c->guard, ns_unbind), "unbind", "")) {
 		expect_found(c, h, HEALTH_DEVICES);
 		expect_found(c, h, HEALTH_IOMEM);
 	}
-	expect_ok(c, guard_bind_call(c->guard, victim_bind), "bind", "");
+	expect_ok(c, guard_bind_call(c->guard, ns_bind), "bind", "");
 out:
 	health_close(h);
 }
@@ -133,30 +133,30 @@ out:
 void control_wrong_byte(struct cell *c)
 {
 	size_t off = 5 * sysconf(_SC_PAGESIZE) + 64;
-	struct scene s;
+	struct teardown s;
 	int ret;
 
-	if (!scene_arrange(c, &s))
+	if (!teardown_setup(c, &s))
 		goto out;
 	/* the word that belongs a page further up */
-	ret = holder_fill(&s.h, MAP_MAIN, off, sizeof(uint64_t), TAG_MEMORY + 1);
+	ret = pin_proc_fill(&s.h, MAP_MAIN, off, sizeof(uint64_t), TAG_MEMORY + 1);
 	if (!expect_ok(c, ret, "writing a wrong word", ""))
 		goto out;
-	ret = holder_check(&s.h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	ret = pin_proc_check(&s.h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
 	expect(c, VERDICT_FAILED, ret == -EILSEQ, "a wrong word was not found");
 	note(c, "found, as it should be: %s", s.h.why);
-	scene_refill(&s);
+	teardown_refill(&s);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
-static int do_nothing(const struct victim *v)
+static int do_nothing(const struct test_ns *v)
 {
 	(void)v;
 	return 0;
 }
 
-static int never_return(const struct victim *v)
+static int never_return(const struct test_ns *v)
 {
 	(void)v;
 	for (;;)
@@ -164,7 +164,7 @@ static int never_return(const struct victim *v)
 	return 0;
 }
 
-static void expect_verdict(struct scene *s, enum verdict_kind want)
+static void expect_verdict(struct teardown *s, enum verdict_kind want)
 {
 	char text[256];
 	enum verdict_kind kind = timeline_judge(&s->c->guard->tl, &s->rule, text, sizeof(text));
@@ -177,54 +177,54 @@ static void expect_verdict(struct scene *s, enum verdict_kind want)
 /* an action that does nothing at all while a pin is out */
 void control_returned_early(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
-	if (!scene_arrange(c, &s) || !scene_pin(&s, pin_method_find("vmsplice"), 0))
+	if (!teardown_setup(c, &s) || !teardown_pin(&s, pin_method_find("vmsplice"), 0))
 		goto out;
-	if (!expect_ok(c, actor_start(&s.actor, &c->guard->tl, do_nothing, &c->v),
+	if (!expect_ok(c, op_start(&s.op, &c->guard->tl, do_nothing, &c->v),
 		       "starting the action", ""))
 		goto out;
-	scene_watch(&s);
+	teardown_watch(&s);
 	expect_verdict(&s, VERDICT_RETURNED_EARLY);
-	scene_let_go(&s, 0);
-	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
+	teardown_release(&s, 0);
+	op_wait(&s.op, OP_DEADLINE_NS);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 void control_never_returned(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 	int ret;
 
 	memset(&s, 0, sizeof(s));
 	s.c = c;
 	s.rule.action = "the control";
-	ret = actor_start(&s.actor, &c->guard->tl, never_return, &c->v);
+	ret = op_start(&s.op, &c->guard->tl, never_return, &c->v);
 	if (!expect_ok(c, ret, "starting the action", ""))
 		return;
-	ret = actor_wait(&s.actor, CONTROL_WAIT_NS);
+	ret = op_wait(&s.op, CONTROL_WAIT_NS);
 	expect(c, VERDICT_FAILED, ret == -ETIMEDOUT, "waiting ended with %d; expected %d", ret,
 	       -ETIMEDOUT);
 	expect_verdict(&s, VERDICT_NEVER_RETURNED);
-	kill(s.actor.pid, SIGKILL);
-	waitpid(s.actor.pid, NULL, 0);
+	kill(s.op.pid, SIGKILL);
+	waitpid(s.op.pid, NULL, 0);
 }
 
 /* an action that returns and leaves the mapping as it was */
 void control_not_revoked(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
-	if (!scene_arrange(c, &s) || !scene_watch_mapping(&s))
+	if (!teardown_setup(c, &s) || !teardown_watch_mapping(&s))
 		goto out;
-	if (!expect_ok(c, actor_start(&s.actor, &c->guard->tl, do_nothing, &c->v),
+	if (!expect_ok(c, op_start(&s.op, &c->guard->tl, do_nothing, &c->v),
 		       "starting the action", ""))
 		goto out;
-	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
+	op_wait(&s.op, OP_DEADLINE_NS);
 	expect_verdict(&s, VERDICT_NOT_REVOKED);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 void control_taint(struct cell *c)

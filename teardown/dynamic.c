@@ -23,7 +23,7 @@
 
 static void remember(struct cell *c)
 {
-	c->guard->victim = c->v;
+	c->guard->mem = c->v;
 	c->guard->undo = c->action->undo;
 }
 
@@ -65,8 +65,8 @@ static bool make_beside(struct cell *c, size_t bytes, char *name, size_t len)
 static bool set_size(struct cell *c, size_t bytes)
 {
 	unsigned long long before = available(c);
-	struct victim now;
-	int ret = guard_bind_call(c->guard, victim_unbind);
+	struct test_ns now;
+	int ret = guard_bind_call(c->guard, ns_unbind);
 
 	if (!expect_done(c, ret, "unbind without pins"))
 		return false;
@@ -81,61 +81,61 @@ static bool set_size(struct cell *c, size_t bytes)
 	       "the region has %llu bytes left, and had %llu while %s had %zu; expected %llu",
 	       available(c), before, c->v.dax, c->v.size, before + c->v.size - bytes);
 	c->v.size = bytes;
-	c->guard->victim.size = bytes;
-	ret = guard_bind_call(c->guard, victim_bind);
+	c->guard->mem.size = bytes;
+	ret = guard_bind_call(c->guard, ns_bind);
 	return expect_done(c, ret, "bind with another size") && !cell_over(c);
 }
 
 /* all of the device, mapped anew */
-static bool map_all(struct cell *c, struct holder *h)
+static bool map_all(struct cell *c, struct pin_proc *h)
 {
-	int ret = holder_map(h, MAP_WHOLE, c->v.node, c->size, 0, c->v.size,
-			     PROT_READ | PROT_WRITE);
+	int ret = pin_proc_map(h, MAP_WHOLE, c->v.node, c->size, 0, c->v.size,
+			       PROT_READ | PROT_WRITE);
 
 	return expect_ok(c, ret, "mapping all of the device", h->why);
 }
 
-static bool check_all(struct cell *c, struct holder *h, size_t bytes)
+static bool check_all(struct cell *c, struct pin_proc *h, size_t bytes)
 {
 	int ret;
 
 	if (!map_all(c, h))
 		return false;
-	ret = holder_check(h, MAP_WHOLE, 0, bytes, TAG_MEMORY);
+	ret = pin_proc_check(h, MAP_WHOLE, 0, bytes, TAG_MEMORY);
 	return expect_ok(c, ret, "bytes of the device", h->why);
 }
 
-static void grow_and_shrink(struct cell *c, struct holder *h)
+static void grow_and_shrink(struct cell *c, struct pin_proc *h)
 {
 	size_t before = c->v.size, more = before + MORE_BYTES;
 	int ret;
 
 	if (!map_all(c, h))
 		return;
-	ret = holder_fill(h, MAP_WHOLE, 0, before, TAG_MEMORY);
-	ret = ret ?: holder_close(h, MAP_WHOLE);
+	ret = pin_proc_fill(h, MAP_WHOLE, 0, before, TAG_MEMORY);
+	ret = ret ?: pin_proc_close(h, MAP_WHOLE);
 	if (!expect_ok(c, ret, "filling the device", h->why) || !set_size(c, more) ||
 	    !check_all(c, h, before))
 		return;
-	ret = holder_fill(h, MAP_WHOLE, before, MORE_BYTES, TAG_MEMORY);
-	ret = ret ?: holder_check(h, MAP_WHOLE, 0, more, TAG_MEMORY);
-	ret = ret ?: holder_close(h, MAP_WHOLE);
+	ret = pin_proc_fill(h, MAP_WHOLE, before, MORE_BYTES, TAG_MEMORY);
+	ret = ret ?: pin_proc_check(h, MAP_WHOLE, 0, more, TAG_MEMORY);
+	ret = ret ?: pin_proc_close(h, MAP_WHOLE);
 	if (!expect_ok(c, ret, "the bytes that were added", h->why) || !set_size(c, before))
 		return;
 	if (check_all(c, h, before))
-		holder_close(h, MAP_WHOLE);
+		pin_proc_close(h, MAP_WHOLE);
 }
 
 void dynamic_resized(struct cell *c)
 {
-	struct holder h = { 0 };
+	struct pin_proc h = { 0 };
 
-	if (cell_holder(c, &h))
+	if (cell_pin_proc(c, &h))
 		grow_and_shrink(c, &h);
-	cell_holder_end(c, &h);
+	cell_pin_proc_end(c, &h);
 }
 
-static void refused_in_use(struct cell *c, struct holder *h)
+static void refused_in_use(struct cell *c, struct pin_proc *h)
 {
 	size_t size = c->v.size;
 
@@ -147,7 +147,7 @@ static void refused_in_use(struct cell *c, struct holder *h)
 		       "aligning a device that is bound");
 	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, c->v.dax), -EBUSY,
 		       "deleting a device that is bound");
-	expect(c, VERDICT_FAILED, !holder_touch(h, MAP_WHOLE, size - DYNAMIC_UNIT),
+	expect(c, VERDICT_FAILED, !pin_proc_touch(h, MAP_WHOLE, size - DYNAMIC_UNIT),
 	       "the mapping is gone although everything was refused");
 }
 
@@ -179,27 +179,27 @@ static void refused_unbound(struct cell *c)
 
 void dynamic_refused(struct cell *c)
 {
-	struct holder h = { 0 };
-	char why[VICTIM_WHY];
+	struct pin_proc h = { 0 };
+	char why[WHY_LEN];
 	int ret;
 
-	if (cell_holder(c, &h) && map_all(c, &h)) {
+	if (cell_pin_proc(c, &h) && map_all(c, &h)) {
 		refused_in_use(c, &h);
-		holder_close(&h, MAP_WHOLE);
-		ret = guard_bind_call(c->guard, victim_unbind);
+		pin_proc_close(&h, MAP_WHOLE);
+		ret = guard_bind_call(c->guard, ns_unbind);
 		if (expect_done(c, ret, "unbind without pins"))
 			refused_unbound(c);
-		ret = guard_bind_call(c->guard, victim_bind);
+		ret = guard_bind_call(c->guard, ns_bind);
 		if (expect_done(c, ret, "bind"))
-			expect_ok(c, victim_same(&c->v, why, sizeof(why)), "the device", why);
+			expect_ok(c, ns_same(&c->v, why, sizeof(why)), "the device", why);
 	}
-	cell_holder_end(c, &h);
+	cell_pin_proc_end(c, &h);
 }
 
 /* one more device in the same region: all steps, and back */
 static bool one_round(struct cell *c)
 {
-	struct victim before = c->guard->victim;
+	struct test_ns before = c->guard->mem;
 	char name[32];
 	int ret;
 
@@ -207,10 +207,10 @@ static bool one_round(struct cell *c)
 		return false;
 	ret = dynamic_bind(name);
 	if (expect_ok(c, ret, "binding the new device", "")) {
-		ret = dynamic_read(name, &c->guard->victim);
-		ret = ret ?: guard_bind_call(c->guard, victim_unbind);
+		ret = dynamic_read(name, &c->guard->mem);
+		ret = ret ?: guard_bind_call(c->guard, ns_unbind);
 	}
-	c->guard->victim = before;
+	c->guard->mem = before;
 	return expect_done(c, ret, "unbinding the new device") &&
 	       expect_ok(c, dynamic_destroy(name), "destroying the new device", "");
 }
@@ -246,17 +246,17 @@ static bool second_range(struct cell *c, char *name, size_t len)
 }
 
 /* in place of the mapping of the start: one that reaches into the second range */
-static bool map_ranges(struct scene *s)
+static bool map_ranges(struct teardown *s)
 {
 	struct cell *c = s->c;
 	unsigned long faults = 0;
-	int ret = holder_close(&s->h, MAP_MAIN);
+	int ret = pin_proc_close(&s->h, MAP_MAIN);
 
 	s->map_len = c->v.size;
 	s->base = c->v.size - MORE_BYTES;
-	ret = ret ?: holder_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, s->map_len,
-				PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_prove(&s->h, MAP_MAIN, &faults);
+	ret = ret ?: pin_proc_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, s->map_len,
+				  PROT_READ | PROT_WRITE);
+	ret = ret ?: pin_proc_prove(&s->h, MAP_MAIN, &faults);
 	return expect(c, VERDICT_FAILED, !ret,
 		      "touching %zu KiB of two ranges took %lu faults; expected %zu",
 		      s->map_len >> 10, faults, s->map_len / daxmap_bytes(c->size));
@@ -266,13 +266,13 @@ void dynamic_ranges(struct cell *c)
 {
 	size_t before = c->v.size;
 	char neighbour[32] = "";
-	struct scene s = { 0 };
+	struct teardown s = { 0 };
 
-	if (second_range(c, neighbour, sizeof(neighbour)) && scene_arrange(c, &s) &&
-	    map_ranges(&s) && (!c->method || scene_pin(&s, c->method, 0)) &&
-	    scene_watch_mapping(&s) && scene_act(&s) == VERDICT_NEVER_RETURNED)
+	if (second_range(c, neighbour, sizeof(neighbour)) && teardown_setup(c, &s) &&
+	    map_ranges(&s) && (!c->method || teardown_pin(&s, c->method, 0)) &&
+	    teardown_watch_mapping(&s) && teardown_run(&s) == VERDICT_NEVER_RETURNED)
 		return;
-	scene_finish(&s);
+	teardown_cleanup(&s);
 	if (c->v.size != before)
 		set_size(c, before);
 	if (neighbour[0])
@@ -282,7 +282,7 @@ void dynamic_ranges(struct cell *c)
 void dynamic_static(struct cell *c)
 {
 	static const char *const absent[] = { DYNAMIC_CREATE, DYNAMIC_DELETE, DYNAMIC_SEED };
-	char why[VICTIM_WHY];
+	char why[WHY_LEN];
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(absent); i++)
 		expect(c, VERDICT_FAILED,
@@ -293,5 +293,5 @@ void dynamic_static(struct cell *c)
 		       "resizing a namespace's device");
 	expect_refused(c, dynamic_align(c->v.dax, daxmap_bytes(DAXMAP_PTE)), -EACCES,
 		       "aligning a namespace's device");
-	expect_ok(c, victim_same(&c->v, why, sizeof(why)), "the device", why);
+	expect_ok(c, ns_same(&c->v, why, sizeof(why)), "the device", why);
 }

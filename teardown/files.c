@@ -67,7 +67,7 @@ static ino_t inode_of(const char *path)
  */
 static int make_later(const struct cell *c, const char *path, char *why, size_t len)
 {
-	char empty[OTHER_TRIES][VICTIM_PATH + 8], name[32];
+	char empty[OTHER_TRIES][NODE_LEN + 8], name[32];
 	ino_t mine = inode_of(c->v.node);
 	int nr = 0, ret;
 
@@ -85,7 +85,7 @@ static int make_later(const struct cell *c, const char *path, char *why, size_t 
 
 static bool make_other(struct cell *c)
 {
-	char path[VICTIM_PATH + 8], why[VICTIM_WHY] = "";
+	char path[NODE_LEN + 8], why[WHY_LEN] = "";
 	int ret;
 
 	if (!c->action->other)
@@ -96,29 +96,29 @@ static bool make_other(struct cell *c)
 	return expect_ok(c, ret, "the second file", why);
 }
 
-static bool use_it(struct scene *s, enum use use)
+static bool use_it(struct teardown *s, enum use use)
 {
 	struct cell *c = s->c;
 	int ret = 0;
 
 	if (use == CLOSED) {
-		ret = holder_close(&s->h, MAP_MAIN);
+		ret = pin_proc_close(&s->h, MAP_MAIN);
 	} else if (use == TOUCHED) {
-		ret = holder_hammer(&s->h, MAP_MAIN);
+		ret = pin_proc_store_loop(&s->h, MAP_MAIN);
 	} else if (use == BY_ANOTHER) {
-		ret = holder_close(&s->h, MAP_MAIN);
-		if (!cell_holder(c, &s->viewer))
+		ret = pin_proc_close(&s->h, MAP_MAIN);
+		if (!cell_pin_proc(c, &s->viewer))
 			return false;
-		ret = ret ?: holder_map(&s->viewer, MAP_MAIN, s->node, c->size, 0, s->map_len,
-					PROT_READ | PROT_WRITE);
-		ret = ret ?: holder_touch(&s->viewer, MAP_MAIN, s->off[0]);
+		ret = ret ?: pin_proc_map(&s->viewer, MAP_MAIN, s->node, c->size, 0, s->map_len,
+					  PROT_READ | PROT_WRITE);
+		ret = ret ?: pin_proc_touch(&s->viewer, MAP_MAIN, s->off[0]);
 	}
 	return expect_ok(c, ret, "what is done with the mapping", s->h.why);
 }
 
-static bool arrange(struct cell *c, struct scene *s, enum use use)
+static bool arrange(struct cell *c, struct teardown *s, enum use use)
 {
-	if (!scene_arrange(c, s) || !make_other(c) || !scene_pin(s, c->method, 0) ||
+	if (!teardown_setup(c, s) || !make_other(c) || !teardown_pin(s, c->method, 0) ||
 	    !use_it(s, use))
 		return false;
 	s->rule.revoke = false;
@@ -164,10 +164,10 @@ static void sync_log(const struct fsdax *f)
  *
  * Return: the block's place in it, or -1.
  */
-static off_t stranger(struct scene *s, uint64_t physical, char *path, size_t path_len)
+static off_t stranger(struct teardown *s, uint64_t physical, char *path, size_t path_len)
 {
 	struct fsdax *f = &s->c->guard->fs[0];
-	char name[32], why[VICTIM_WHY];
+	char name[32], why[WHY_LEN];
 	struct statvfs st;
 	uint64_t bytes;
 	off_t at = -1;
@@ -198,11 +198,11 @@ static off_t stranger(struct scene *s, uint64_t physical, char *path, size_t pat
  * The action has returned under the pin.  The blocks are given to a new file, if
  * they can be, and that is looked at through the pin, or written through it.
  */
-static void look_through_pin(struct scene *s, uint64_t physical)
+static void look_through_pin(struct teardown *s, uint64_t physical)
 {
 	struct fsdax *f = &s->c->guard->fs[0];
 	bool sink = s->sink[0];
-	char path[VICTIM_PATH + 8], why[160] = "";
+	char path[NODE_LEN + 8], why[160] = "";
 	struct cell *c = s->c;
 	off_t at;
 	int ret;
@@ -216,7 +216,7 @@ static void look_through_pin(struct scene *s, uint64_t physical)
 		unlink(s->node);
 	}
 	at = physical && f->mounted ? stranger(s, physical, path, sizeof(path)) : -1;
-	ret = holder_release(&s->h, 0);
+	ret = pin_proc_release(&s->h, 0);
 	s->method[0] = NULL;
 	if (at < 0) {
 		note(c, "the pinned block was not given to the next file");
@@ -233,24 +233,24 @@ static void look_through_pin(struct scene *s, uint64_t physical)
 }
 
 /* may the mapping be looked at afterwards, and by whom? */
-static struct holder *viewer(struct scene *s, enum use use)
+static struct pin_proc *viewer(struct teardown *s, enum use use)
 {
 	if (use == CLOSED || use == KILLED)
 		return NULL;
 	return use == BY_ANOTHER ? &s->viewer : &s->h;
 }
 
-static int check_window(struct scene *s, struct holder *h)
+static int check_window(struct teardown *s, struct pin_proc *h)
 {
 	size_t from = s->off[0], to = from + s->len;
-	int ret = holder_check(h, MAP_MAIN, 0, from, TAG_MEMORY);
+	int ret = pin_proc_check(h, MAP_MAIN, 0, from, TAG_MEMORY);
 
-	ret = ret ?: holder_check(h, MAP_MAIN, from, s->len, s->sink[0] ? TAG_SINK : TAG_MEMORY);
-	return ret ?: holder_check(h, MAP_MAIN, to, WINDOW_BYTES - to, TAG_MEMORY);
+	ret = ret ?: pin_proc_check(h, MAP_MAIN, from, s->len, s->sink[0] ? TAG_SINK : TAG_MEMORY);
+	return ret ?: pin_proc_check(h, MAP_MAIN, to, WINDOW_BYTES - to, TAG_MEMORY);
 }
 
 /* what the mapping from before shows now */
-static void check_mapping(struct scene *s, struct holder *h)
+static void check_mapping(struct teardown *s, struct pin_proc *h)
 {
 	const struct action *a = s->c->action;
 	struct cell *c = s->c;
@@ -265,21 +265,21 @@ static void check_mapping(struct scene *s, struct holder *h)
 	}
 	switch (a->leaves) {
 	case LEAVES_NOTHING:
-		ret = holder_touch(h, MAP_MAIN, 0);
+		ret = pin_proc_touch(h, MAP_MAIN, 0);
 		expect(c, VERDICT_NOT_REVOKED, ret == -EFAULT,
 		       "%s can be touched; expected SIGBUS", what);
 		return;
 	case LEAVES_ZEROES:
-		ret = holder_zeroes(h, MAP_MAIN, 0, WINDOW_BYTES);
+		ret = pin_proc_zeroes(h, MAP_MAIN, 0, WINDOW_BYTES);
 		break;
 	case LEAVES_BYTES:
 		ret = check_window(s, h);
 		break;
 	case LEAVES_NEXT:
-		ret = holder_check_as(h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT);
+		ret = pin_proc_check_as(h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT);
 		break;
 	case LEAVES_OTHER:
-		ret = holder_check(h, MAP_MAIN, 0, WINDOW_BYTES, TAG_OTHER);
+		ret = pin_proc_check(h, MAP_MAIN, 0, WINDOW_BYTES, TAG_OTHER);
 		break;
 	case LEAVES_OPEN:
 		return;
@@ -288,7 +288,7 @@ static void check_mapping(struct scene *s, struct holder *h)
 }
 
 /* the same by read(2), and that nothing else of the file has changed */
-static void check_bytes(struct scene *s)
+static void check_bytes(struct teardown *s)
 {
 	const struct action *a = s->c->action;
 	char why[160] = "";
@@ -309,47 +309,47 @@ static void check_bytes(struct scene *s)
 }
 
 /* what need not wait for the pin is given the time to show it */
-static enum actor_state watch(struct scene *s)
+static enum op_state watch(struct teardown *s)
 {
-	enum actor_state state = scene_watch(s);
+	enum op_state state = teardown_watch(s);
 
-	if (state != ACTOR_RETURNED && s->rule.wait == TL_MUST_PASS &&
-	    !actor_wait(&s->actor, PASS_NS))
-		state = ACTOR_RETURNED;
+	if (state != OP_RETURNED && s->rule.wait == TL_MUST_PASS &&
+	    !op_wait(&s->op, PASS_NS))
+		state = OP_RETURNED;
 	return state;
 }
 
 /* the pin, or its holder, goes; the action has to come back */
-static enum verdict_kind let_go(struct scene *s, enum use use)
+static enum verdict_kind let_go(struct teardown *s, enum use use)
 {
 	struct timeline *tl = &s->c->guard->tl;
 	enum verdict_kind kind;
 
 	if (use == KILLED) {
 		timeline_mark(tl, TL_RELEASING);
-		holder_kill(&s->h);
+		pin_proc_kill(&s->h);
 		/* the dying process waits for I/O that only dm-delay can hand on */
 		pin_targets_flush(&s->c->guard->targets);
 	} else {
-		scene_let_go_all(s);
+		teardown_release_all(s);
 	}
-	actor_wait_awake(&s->actor, ACTOR_DEADLINE_NS);
-	kind = scene_judge(s);
+	op_wait_awake(&s->op, OP_DEADLINE_NS);
+	kind = teardown_judge(s);
 	if (kind != VERDICT_NEVER_RETURNED)
-		guard_set_actor(s->c->guard, 0);
+		guard_set_op(s->c->guard, 0);
 	return kind;
 }
 
-static void reap(struct scene *s)
+static void reap(struct teardown *s)
 {
 	struct cell *c = s->c;
 
-	if (expect_ok(c, holder_reap(&s->h, ACTOR_DEADLINE_NS), "reaping the holder", ""))
-		memset(c->guard->holder, 0, sizeof(c->guard->holder));
+	if (expect_ok(c, pin_proc_reap(&s->h, OP_DEADLINE_NS), "reaping the holder", ""))
+		memset(c->guard->procs, 0, sizeof(c->guard->procs));
 }
 
 /* a file system that does not know how: nothing was done */
-static bool unknown_here(struct scene *s)
+static bool unknown_here(struct teardown *s)
 {
 	struct timeline *tl = &s->c->guard->tl;
 
@@ -357,11 +357,11 @@ static bool unknown_here(struct scene *s)
 		return false;
 	skip(s->c, "%s cannot do this to a DAX file here: %s", s->c->memory->name,
 	     strerror(EOPNOTSUPP));
-	guard_set_actor(s->c->guard, 0);
+	guard_set_op(s->c->guard, 0);
 	return true;
 }
 
-static void undo(struct scene *s)
+static void undo(struct teardown *s)
 {
 	struct cell *c = s->c;
 	int ret;
@@ -373,14 +373,14 @@ static void undo(struct scene *s)
 	expect(c, VERDICT_FAILED, !ret, "undoing %s: %s", c->action->verb, strerror(-ret));
 }
 
-static void act(struct scene *s, enum use use)
+static void act(struct teardown *s, enum use use)
 {
 	struct cell *c = s->c;
 	uint64_t physical = 0;
-	struct holder *h = viewer(s, use);
+	struct pin_proc *h = viewer(s, use);
 
 	fsdax_physical(s->node, s->off[0], &physical);
-	if (!scene_start(s))
+	if (!teardown_start(s))
 		return;
 	watch(s);
 	/* what may wait has to, where it takes the block from the file */
@@ -388,11 +388,11 @@ static void act(struct scene *s, enum use use)
 	    physical && place_of(s->node, physical) < 0)
 		s->rule.wait = TL_MUST_WAIT;
 	if (unknown_here(s)) {
-		scene_let_go_all(s);
+		teardown_release_all(s);
 		return;
 	}
-	if (scene_judge_early(s) == VERDICT_RETURNED_EARLY) {
-		guard_set_actor(c->guard, 0);
+	if (teardown_judge_early(s) == VERDICT_RETURNED_EARLY) {
+		guard_set_op(c->guard, 0);
 		look_through_pin(s, physical);
 		return;
 	}
@@ -405,7 +405,7 @@ static void act(struct scene *s, enum use use)
 	if (c->action->spoils)
 		c->guard->fs_spoiled = true;
 	if (use == TOUCHED)
-		expect_ok(c, holder_calm(&s->h, NULL), "ending the thread", s->h.why);
+		expect_ok(c, pin_proc_stop_threads(&s->h, NULL), "ending the thread", s->h.why);
 	if (h)
 		check_mapping(s, h);
 	if (c->action->leaves != LEAVES_OPEN)
@@ -416,13 +416,13 @@ static void act(struct scene *s, enum use use)
 
 static void file(struct cell *c, enum use use)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (arrange(c, &s, use))
 		act(&s, use);
 	if (cell_over(c))
 		c->guard->fs_spoiled = true;
-	scene_finish(&s);
+	teardown_cleanup(&s);
 	if (c->verdict == VERDICT_RETURNED_EARLY)
 		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
 }

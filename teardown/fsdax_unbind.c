@@ -40,7 +40,7 @@
 /* Of a second file, mapped by small pages: some milliseconds' work to take away. */
 #define BESIDE_BYTES	(4UL << 20)
 
-/* times ACTOR_WATCH_NS */
+/* times OP_WATCH_NS */
 #define WATCH_TIMES	3
 
 /**
@@ -63,7 +63,7 @@ static struct fsdax *fs_of(const struct cell *c)
 /*
  * What is asked of the file afterwards, each in a task that may get stuck.
  */
-static int read_it(const struct victim *v)
+static int read_it(const struct test_ns *v)
 {
 	int fd = open(v->node, O_RDONLY | O_CLOEXEC);
 	char buf[512];
@@ -77,7 +77,7 @@ static int read_it(const struct victim *v)
 	return ret;
 }
 
-static int write_it(const struct victim *v)
+static int write_it(const struct test_ns *v)
 {
 	int fd = open(v->node, O_RDWR | O_CLOEXEC);
 	char buf[512];
@@ -93,29 +93,29 @@ static int write_it(const struct victim *v)
 }
 
 /* a file that nobody has written since it was made, beside the cell's own */
-static void beside(const struct victim *v, char path[VICTIM_PATH])
+static void beside(const struct test_ns *v, char path[NODE_LEN])
 {
 	static const char name[] = ".beside";
 
-	snprintf(path, VICTIM_PATH, "%.*s%s", (int)(VICTIM_PATH - sizeof(name)), v->node, name);
+	snprintf(path, NODE_LEN, "%.*s%s", (int)(NODE_LEN - sizeof(name)), v->node, name);
 }
 
-static int write_beside(const struct victim *v)
+static int write_beside(const struct test_ns *v)
 {
-	struct victim other = *v;
+	struct test_ns other = *v;
 
 	beside(v, other.node);
 	return write_it(&other);
 }
 
-static int sync_it(const struct victim *v)
+static int sync_it(const struct test_ns *v)
 {
 	return bytes_sync(v->node);
 }
 
-static bool use_it(struct scene *s, enum usage use)
+static bool use_it(struct teardown *s, enum usage use)
 {
-	struct holder *h = &s->h;
+	struct pin_proc *h = &s->h;
 	int ret = 0;
 
 	s->rule.revoke = use == MAPPED || use == TOUCHED;
@@ -123,21 +123,21 @@ static bool use_it(struct scene *s, enum usage use)
 	case MAPPED:
 		break;
 	case TOUCHED:
-		ret = holder_press(h, MAP_MAIN, 0);
+		ret = pin_proc_watch_busy(h, MAP_MAIN, 0);
 		break;
 	case IDLE:
 	case CLOSED:
-		ret = holder_close(h, MAP_MAIN);
+		ret = pin_proc_close(h, MAP_MAIN);
 		break;
 	case FAULTING:
-		ret = holder_close(h, MAP_MAIN);
-		ret = ret ?: holder_churn(h, s->node, s->c->size, false);
+		ret = pin_proc_close(h, MAP_MAIN);
+		ret = ret ?: pin_proc_remap_loop(h, s->node, s->c->size, false);
 		break;
 	case WRITING:
 	case SYNCING:
-		ret = holder_close(h, MAP_MAIN);
-		ret = ret ?: holder_io(h, s->node, s->c->v.size, TAG_MEMORY,
-				       HOLDER_WRITE | (use == SYNCING ? HOLDER_SYNC : 0));
+		ret = pin_proc_close(h, MAP_MAIN);
+		ret = ret ?: pin_proc_io(h, s->node, s->c->v.size, TAG_MEMORY,
+					 PIN_PROC_WRITE | (use == SYNCING ? PIN_PROC_SYNC : 0));
 		break;
 	}
 	return expect_ok(s->c, ret, "what is done with the file", h->why);
@@ -157,7 +157,7 @@ static bool runs_thread(enum usage use)
 static bool place(struct cell *c)
 {
 	const struct fsdax *f = fs_of(c);
-	char path[VICTIM_PATH], name[32], why[VICTIM_WHY] = "";
+	char path[NODE_LEN], name[32], why[WHY_LEN] = "";
 	uint64_t at = 0;
 	int ret;
 
@@ -177,12 +177,12 @@ static bool place(struct cell *c)
 		if (!ret && at < f->v.capacity / 2)
 			ret = truncate(c->v.node, 0) || unlink(c->v.node) ? -errno : 0;
 	}
-	c->guard->victim = c->v;
+	c->guard->mem = c->v;
 	return expect_ok(c, ret ?: at ? 0 : -ENOSPC, "a file in the last allocation group", why);
 }
 
 /* a second file, whose mapping keeps its inode in memory */
-static int map_beside(struct scene *s, size_t len, char path[VICTIM_PATH], char *why)
+static int map_beside(struct teardown *s, size_t len, char path[NODE_LEN], char *why)
 {
 	struct cell *c = s->c;
 	const struct fsdax *f = fs_of(c);
@@ -190,9 +190,9 @@ static int map_beside(struct scene *s, size_t len, char path[VICTIM_PATH], char 
 
 	beside(&c->v, path);
 	unlink(path);
-	ret = fsdax_file(f, path + strlen(f->dir) + 1, len, path, VICTIM_PATH, why, VICTIM_WHY);
-	return ret ?: holder_map(&s->h, MAP_WHOLE, path, DAXMAP_PTE, 0, len,
-				 PROT_READ | PROT_WRITE);
+	ret = fsdax_file(f, path + strlen(f->dir) + 1, len, path, NODE_LEN, why, WHY_LEN);
+	return ret ?: pin_proc_map(&s->h, MAP_WHOLE, path, DAXMAP_PTE, 0, len,
+				   PROT_READ | PROT_WRITE);
 }
 
 /*
@@ -200,9 +200,9 @@ static int map_beside(struct scene *s, size_t len, char path[VICTIM_PATH], char 
  * inode was clean.  That of a file under a thread may be either, so another one is
  * kept open, and clean, and written when the device is gone.
  */
-static bool keep_clean(struct scene *s)
+static bool keep_clean(struct teardown *s)
 {
-	char path[VICTIM_PATH], why[VICTIM_WHY] = "";
+	char path[NODE_LEN], why[WHY_LEN] = "";
 	int ret = map_beside(s, daxmap_bytes(DAXMAP_PTE), path, why);
 
 	return expect_ok(s->c, ret, "a file that stays clean", why);
@@ -213,13 +213,13 @@ static bool keep_clean(struct scene *s)
  * their blocks, and refuses to fault them in again when it has done with all.  With
  * much to do after the file that a thread touches, the thread gets there in between.
  */
-static bool keep_busy(struct scene *s)
+static bool keep_busy(struct teardown *s)
 {
-	char path[VICTIM_PATH], why[VICTIM_WHY] = "";
+	char path[NODE_LEN], why[WHY_LEN] = "";
 	int ret = map_beside(s, BESIDE_BYTES, path, why);
 	uint64_t at = 0, other = 0;
 
-	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, BESIDE_BYTES, TAG_MEMORY);
+	ret = ret ?: pin_proc_fill(&s->h, MAP_WHOLE, 0, BESIDE_BYTES, TAG_MEMORY);
 	ret = ret ?: bytes_sync(path);
 	ret = ret ?: fsdax_physical(s->node, 0, &at);
 	ret = ret ?: fsdax_physical(path, 0, &other);
@@ -230,35 +230,35 @@ static bool keep_busy(struct scene *s)
 	return true;
 }
 
-static bool arrange_there(struct cell *c, struct scene *s, enum usage use)
+static bool arrange_there(struct cell *c, struct teardown *s, enum usage use)
 {
 	/* until the checker has said that it is as it should be */
 	c->guard->fs_spoiled = true;
 	/* each cell is told by the kernel what it says once, whatever ran before */
 	if (getenv("DAX_TEST_CLEAR_WARN_ONCE"))
 		health_clear_warn_once();
-	if (!scene_arrange(c, s))
+	if (!teardown_setup(c, s))
 		return false;
 	s->usual_ns = PMEM_USUAL_NS;
 	if ((runs_thread(use) && !keep_clean(s)) || (use == TOUCHED && !keep_busy(s)))
 		return false;
 	if (!expect_ok(c, bytes_sync(s->node), "fsync before the unbind", ""))
 		return false;
-	if (c->method && !scene_pin(s, c->method, 0))
+	if (c->method && !teardown_pin(s, c->method, 0))
 		return false;
 	if (!use_it(s, use))
 		return false;
 	return !runs_thread(use) ||
-	       expect_ok(c, holder_round(&s->h), "the thread's first rounds", s->h.why);
+	       expect_ok(c, pin_proc_wait_iteration(&s->h), "the thread's first rounds", s->h.why);
 }
 
-static bool arrange(struct cell *c, struct scene *s, enum usage use)
+static bool arrange(struct cell *c, struct teardown *s, enum usage use)
 {
 	return place(c) && arrange_there(c, s, use);
 }
 
 /* a call on a file whose device is gone has to say so; what it says is its own choice */
-static void must_fail(struct cell *c, int (*call)(const struct victim *v), const char *what)
+static void must_fail(struct cell *c, int (*call)(const struct test_ns *v), const char *what)
 {
 	int ret = guard_bind_call(c->guard, call);
 
@@ -270,10 +270,10 @@ static void must_fail(struct cell *c, int (*call)(const struct victim *v), const
 		note(c, "%s while the device is unbound: %s", what, strerror(-ret));
 }
 
-static void look_at_dead(struct scene *s, enum usage use)
+static void look_at_dead(struct teardown *s, enum usage use)
 {
 	struct cell *c = s->c;
-	struct holder *h = &s->h;
+	struct pin_proc *h = &s->h;
 	int ret;
 
 	if (cell_over(c) && c->verdict == VERDICT_NEVER_RETURNED)
@@ -284,9 +284,9 @@ static void look_at_dead(struct scene *s, enum usage use)
 	must_fail(c, write_it, "write()");
 	if (!s->rule.revoke)
 		return;
-	ret = holder_map(h, MAP_AGAIN, s->node, c->size, 0, s->map_len, PROT_READ | PROT_WRITE);
+	ret = pin_proc_map(h, MAP_AGAIN, s->node, c->size, 0, s->map_len, PROT_READ | PROT_WRITE);
 	if (!ret) {
-		ret = holder_touch(h, MAP_AGAIN, 0);
+		ret = pin_proc_touch(h, MAP_AGAIN, 0);
 		expect(c, VERDICT_NOT_REVOKED, ret == -EFAULT,
 		       "a mapping made after the unbind: %s; expected SIGBUS",
 		       ret ? strerror(-ret) : "it can be touched");
@@ -303,7 +303,7 @@ static bool came_back(struct cell *c, int ret, const char *what)
 	return expect_done(c, ret, what);
 }
 
-static bool call(struct cell *c, int (*run)(const struct victim *v), const char *what)
+static bool call(struct cell *c, int (*run)(const struct test_ns *v), const char *what)
 {
 	return came_back(c, guard_bind_call(c->guard, run), what);
 }
@@ -318,11 +318,11 @@ static bool unmount(struct cell *c, const char *what)
  * brings in the log, and a checker that may not write knows the file system only
  * without one.
  */
-static void check_synced(struct scene *s, enum usage use, uint16_t tag)
+static void check_synced(struct teardown *s, enum usage use, uint16_t tag)
 {
 	struct cell *c = s->c;
 	struct fsdax *f = fs_of(c);
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = fsdax_mount(f);
 
 	if (!expect_ok(c, ret, "mounting the file system again", ""))
@@ -352,23 +352,23 @@ static void check_synced(struct scene *s, enum usage use, uint16_t tag)
 }
 
 /* was any of it looked at by the kernel as somebody's when the memory map went? */
-static bool holds_pages(const struct scene *s, enum usage use)
+static bool holds_pages(const struct teardown *s, enum usage use)
 {
 	return use == MAPPED || use == TOUCHED || s->nr_pins;
 }
 
 /* pins and mappings are from before: they go while the memory map is there */
-static bool let_go_bound(struct scene *s, enum usage use)
+static bool let_go_bound(struct teardown *s, enum usage use)
 {
 	struct cell *c = s->c;
 	bool held = holds_pages(s, use);
 	int ret;
 
-	scene_let_go_late(s);
-	ret = holder_calm(&s->h, NULL);
-	holder_close(&s->h, MAP_AGAIN);
-	holder_close(&s->h, MAP_WHOLE);
-	ret = ret ?: holder_close(&s->h, MAP_MAIN);
+	teardown_release_late(s);
+	ret = pin_proc_stop_threads(&s->h, NULL);
+	pin_proc_close(&s->h, MAP_AGAIN);
+	pin_proc_close(&s->h, MAP_WHOLE);
+	ret = ret ?: pin_proc_close(&s->h, MAP_MAIN);
 	if (ret == -EPIPE)
 		note(c, "the kernel has killed the process that had the file mapped");
 	else
@@ -380,7 +380,7 @@ static bool let_go_bound(struct scene *s, enum usage use)
 }
 
 /* the order that no kernel needs to survive the users of a device that is gone */
-static void put_right(struct scene *s, enum usage use, uint16_t tag)
+static void put_right(struct teardown *s, enum usage use, uint16_t tag)
 {
 	struct cell *c = s->c;
 
@@ -399,49 +399,49 @@ static void put_right(struct scene *s, enum usage use, uint16_t tag)
  * looked at earlier: a fault in the middle of the revocation is a subject of its own
  * (pmem_touched()).
  */
-static void await_revocation(struct scene *s)
+static void await_revocation(struct teardown *s)
 {
-	if (s->rule.revoke && holder_touch(&s->h, MAP_MAIN, 0) == -EFAULT)
+	if (s->rule.revoke && pin_proc_touch(&s->h, MAP_MAIN, 0) == -EFAULT)
 		timeline_mark(&s->c->guard->tl, TL_REVOKED);
 }
 
 /* the unbind itself, up to its verdict; false where nothing can follow */
-static bool take_away(struct scene *s)
+static bool take_away(struct teardown *s)
 {
-	enum actor_state state = ACTOR_RUNNING;
+	enum op_state state = OP_RUNNING;
 	enum verdict_kind kind;
 
-	if (!scene_start(s))
+	if (!teardown_start(s))
 		return false;
 	/* going through every page of every file may take a while */
-	for (int i = 0; i < WATCH_TIMES && state == ACTOR_RUNNING; i++)
-		state = scene_watch(s);
-	if (state != ACTOR_RETURNED)
+	for (int i = 0; i < WATCH_TIMES && state == OP_RUNNING; i++)
+		state = teardown_watch(s);
+	if (state != OP_RETURNED)
 		await_revocation(s);
-	kind = scene_judge_early(s);
+	kind = teardown_judge_early(s);
 	if (kind != VERDICT_RETURNED_EARLY) {
-		scene_let_go_all(s);
-		actor_wait(&s->actor, ACTOR_DEADLINE_NS);
+		teardown_release_all(s);
+		op_wait(&s->op, OP_DEADLINE_NS);
 		await_revocation(s);
-		kind = scene_judge(s);
+		kind = teardown_judge(s);
 	}
 	if (kind == VERDICT_NEVER_RETURNED)
 		return false;
-	guard_set_actor(s->c->guard, 0);
+	guard_set_op(s->c->guard, 0);
 	return true;
 }
 
 static void pmem(struct cell *c, enum usage use)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (arrange(c, &s, use) && take_away(&s)) {
 		if (runs_thread(use))
-			cell_holder_ok(c, holder_round(&s.h), "the thread goes on", &s.h);
+			cell_pin_proc_ok(c, pin_proc_wait_iteration(&s.h), "the thread goes on", &s.h);
 		look_at_dead(&s, use);
 		put_right(&s, use, TAG_MEMORY);
 	}
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 void pmem_mapped(struct cell *c)
@@ -481,22 +481,22 @@ void pmem_syncing(struct cell *c)
 
 void pmem_first_group(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (arrange_there(c, &s, IDLE) && take_away(&s))
 		put_right(&s, IDLE, TAG_MEMORY);
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* nobody has anything of it: what a file system's bytes outlive in any case */
 void pmem_unmounted(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (arrange(c, &s, IDLE) && unmount(c, "unmount before the unbind") && take_away(&s) &&
 	    call(c, c->action->undo, "bind"))
 		check_synced(&s, IDLE, TAG_MEMORY);
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /*
@@ -505,7 +505,7 @@ void pmem_unmounted(struct cell *c)
  */
 static void gone_first(struct cell *c, enum usage use)
 {
-	struct scene s;
+	struct teardown s;
 	int ret;
 
 	if (!arrange(c, &s, use))
@@ -513,8 +513,8 @@ static void gone_first(struct cell *c, enum usage use)
 	s.rule.revoke = false;
 	if (!take_away(&s))
 		goto out;
-	holder_kill(&s.h);
-	ret = holder_reap(&s.h, EXIT_NS);
+	pin_proc_kill(&s.h);
+	ret = pin_proc_reap(&s.h, EXIT_NS);
 	if (ret) {
 		s.h.stuck = true;
 		guard_set_wedged(c->guard);
@@ -524,7 +524,7 @@ static void gone_first(struct cell *c, enum usage use)
 	    unmount(c, "unmount after the unbind") && call(c, c->action->undo, "bind"))
 		check_synced(&s, use, TAG_MEMORY);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 void pmem_unmap_first(struct cell *c)
@@ -543,13 +543,13 @@ void pmem_unmount_first(struct cell *c)
  */
 void pmem_sync_first(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 	int ret;
 
 	if (!arrange(c, &s, MAPPED))
 		goto out;
 	s.rule.revoke = false;
-	ret = holder_fill(&s.h, MAP_MAIN, 0, s.map_len, TAG_SINK);
+	ret = pin_proc_fill(&s.h, MAP_MAIN, 0, s.map_len, TAG_SINK);
 	if (!expect_ok(c, ret, "filling the mapping", s.h.why) || !take_away(&s))
 		goto out;
 	ret = guard_bind_call(c->guard, sync_it);
@@ -560,32 +560,32 @@ void pmem_sync_first(struct cell *c)
 	else
 		guard_set_wedged(c->guard);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* the block device itself, under reads and writes of two threads */
 static void block(struct cell *c, unsigned int how)
 {
-	struct scene s = { .c = c, .node = c->v.node, .usual_ns = PMEM_USUAL_NS };
+	struct teardown s = { .c = c, .node = c->v.node, .usual_ns = PMEM_USUAL_NS };
 	char why[160] = "";
 	int ret;
 
 	s.rule.action = c->action->verb;
 	ret = bytes_write(c->v.node, 0, c->v.size, TAG_MEMORY, 0);
 	ret = ret ?: bytes_sync(c->v.node);
-	if (!expect_ok(c, ret, "filling the device", "") || !cell_holder(c, &s.h))
+	if (!expect_ok(c, ret, "filling the device", "") || !cell_pin_proc(c, &s.h))
 		return;
 	for (int i = 0; i < 2; i++)
-		ret = ret ?: holder_io(&s.h, c->v.node, c->v.size, TAG_MEMORY, how);
-	ret = ret ?: holder_round(&s.h);
+		ret = ret ?: pin_proc_io(&s.h, c->v.node, c->v.size, TAG_MEMORY, how);
+	ret = ret ?: pin_proc_wait_iteration(&s.h);
 	if (expect_ok(c, ret, "the threads' first rounds", s.h.why) && take_away(&s)) {
 		unsigned long rounds = 0;
 
-		cell_holder_ok(c, holder_round(&s.h), "the threads go on", &s.h);
-		ret = holder_calm(&s.h, &rounds);
+		cell_pin_proc_ok(c, pin_proc_wait_iteration(&s.h), "the threads go on", &s.h);
+		ret = pin_proc_stop_threads(&s.h, &rounds);
 		expect(c, VERDICT_WRONG_DATA, ret != -EILSEQ, "%s", s.h.why);
 		if (ret != -EILSEQ)
-			cell_holder_ok(c, ret, "the threads end", &s.h);
+			cell_pin_proc_ok(c, ret, "the threads end", &s.h);
 		if (call(c, c->action->undo, "bind")) {
 			ret = bytes_check(c->v.node, 0, c->v.size, TAG_MEMORY, 0, why,
 					  sizeof(why));
@@ -594,7 +594,7 @@ static void block(struct cell *c, unsigned int how)
 		}
 		note(c, "%lu transfers", rounds);
 	}
-	cell_holder_end(c, &s.h);
+	cell_pin_proc_end(c, &s.h);
 }
 
 void block_read(struct cell *c)
@@ -604,15 +604,15 @@ void block_read(struct cell *c)
 
 void block_read_direct(struct cell *c)
 {
-	block(c, HOLDER_DIRECT);
+	block(c, PIN_PROC_DIRECT);
 }
 
 void block_written(struct cell *c)
 {
-	block(c, HOLDER_WRITE);
+	block(c, PIN_PROC_WRITE);
 }
 
 void block_written_direct(struct cell *c)
 {
-	block(c, HOLDER_WRITE | HOLDER_DIRECT);
+	block(c, PIN_PROC_WRITE | PIN_PROC_DIRECT);
 }

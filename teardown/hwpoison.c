@@ -179,7 +179,7 @@ static bool start_witness(struct cell *c, struct witness *w, enum daxmap_size si
 	if (!pid)
 		witness(w, c->v.node);
 	w->pid = pid;
-	ret = pid < 0 ? -errno : guard_add_holder(c->guard, pid);
+	ret = pid < 0 ? -errno : guard_add_proc(c->guard, pid);
 	ret = ret ?: tell(w, STEP_OPEN);
 	if (prove)
 		ret = ret ?: tell(w, STEP_MAP);
@@ -194,7 +194,7 @@ static void end_witness(struct cell *c, struct witness *w)
 		return;
 	kill(w->pid, SIGKILL);
 	waitpid(w->pid, NULL, 0);
-	guard_drop_holder(c->guard, w->pid);
+	guard_drop_proc(c->guard, w->pid);
 	w->pid = 0;
 }
 
@@ -223,7 +223,7 @@ static void check_told(struct cell *c, struct witness *w, const char *who)
 	       w->told - w->addr, daxmap_name(w->size));
 }
 
-static bool call(struct cell *c, int (*run)(const struct victim *v), const char *what)
+static bool call(struct cell *c, int (*run)(const struct test_ns *v), const char *what)
 {
 	return expect_done(c, guard_bind_call(c->guard, run), what);
 }
@@ -282,8 +282,8 @@ static int read_page(const char *path, size_t off, uint16_t tag)
 /* afterwards the device can be given a new memory map, and be used again */
 static void device_way_back(struct cell *c, struct witness *w, size_t off)
 {
-	if (!call(c, victim_unbind, "unbind of a device with a lost page") ||
-	    !call(c, victim_bind, "bind after it") || !start_witness(c, w, c->size, off, true))
+	if (!call(c, ns_unbind, "unbind of a device with a lost page") ||
+	    !call(c, ns_bind, "bind after it") || !start_witness(c, w, c->size, off, true))
 		return;
 	expect_ok(c, tell(w, STEP_TOUCH), "touching the page once the device has come back", "");
 	end_witness(c, w);
@@ -379,27 +379,27 @@ void poison_two(struct cell *c)
 void poison_pinned(struct cell *c)
 {
 	struct witness *w = witnesses();
-	struct scene s;
+	struct teardown s;
 	int ret;
 
 	if (!expect(c, VERDICT_FAILED, w, "no shared memory"))
 		return;
-	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, 0) ||
+	if (!teardown_setup(c, &s) || !teardown_pin(&s, c->method, 0) ||
 	    !start_witness(c, &w[0], c->size, s.off[0], true))
 		goto out;
 	ret = tell(&w[0], STEP_POISON);
 	expect_ok(c, ret, "madvise(MADV_HWPOISON)", "");
 	check_told(c, &w[0], "the process that said so");
-	expect(c, VERDICT_FAILED, holder_live(&s.h, 0) == 1,
+	expect(c, VERDICT_FAILED, pin_proc_live(&s.h, 0) == 1,
 	       "the pin is gone with the page; expected it to stay");
-	scene_let_go_all(&s);
+	teardown_release_all(&s);
 	end_witness(c, &w[0]);
-	expect_ok(c, holder_close(&s.h, MAP_MAIN), "unmapping the lost page", s.h.why);
+	expect_ok(c, pin_proc_close(&s.h, MAP_MAIN), "unmapping the lost page", s.h.why);
 	way_back(c, &w[0], s.off[0]);
 out:
 	end_witness(c, &w[0]);
 	munmap(w, 2 * sizeof(*w));
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* a page that cannot be moved is not taken out of use, and no reference stays */

@@ -26,7 +26,7 @@ enum device { BOUND, LEAVING, AWAY };
  * @child: its child, which has the pins and not the mapping; 0 for none
  */
 struct side {
-	struct holder h;
+	struct pin_proc h;
 	size_t off;
 	bool mapped;
 	bool stale;
@@ -40,7 +40,7 @@ struct side {
  * @side: both
  * @device: where it is
  * @leaver: whose step the unbind is that is under way
- * @actor: which carries it out
+ * @op: which carries it out
  * @undo: brings the device back
  * @early: gone with a pin out
  * @at_once: the other side may be taking the device away at this moment: neither
@@ -53,8 +53,8 @@ struct world {
 	struct side side[2];
 	enum device device;
 	unsigned int leaver;
-	struct actor actor;
-	int (*undo)(const struct victim *v);
+	struct op_task op;
+	int (*undo)(const struct test_ns *v);
 	bool early;
 	bool at_once;
 	enum verdict_kind kind;
@@ -74,8 +74,8 @@ typedef enum fate (*step_fn)(struct world *w, unsigned int who);
 struct operation {
 	const char *name;
 	bool pages;
-	int (*away)(const struct victim *v);
-	int (*undo)(const struct victim *v);
+	int (*away)(const struct test_ns *v);
+	int (*undo)(const struct test_ns *v);
 	struct {
 		const char *name;
 		step_fn run;

@@ -38,7 +38,7 @@
  */
 #define LEAK_BYTES	(1L << 20)
 
-static bool begin(struct cell *c, struct scene *s)
+static bool begin(struct cell *c, struct teardown *s)
 {
 	size_t block = action_ram_block();
 
@@ -63,30 +63,30 @@ static bool begin(struct cell *c, struct scene *s)
 }
 
 /* another process takes all of what is online, and writes it */
-static bool move_in(struct scene *s, size_t *len)
+static bool move_in(struct teardown *s, size_t *len)
 {
-	int ret = cell_holder(s->c, &s->viewer) ? 0 : -ECHILD;
+	int ret = cell_pin_proc(s->c, &s->viewer) ? 0 : -ECHILD;
 
 	*len = action_ram_block() + BESIDE_BYTES;
-	ret = ret ?: holder_map(&s->viewer, MAP_MAIN, "/dev/zero", DAXMAP_PTE, 0, *len,
-				PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_fill(&s->viewer, MAP_MAIN, 0, *len, TAG_OWNER);
+	ret = ret ?: pin_proc_map(&s->viewer, MAP_MAIN, "/dev/zero", DAXMAP_PTE, 0, *len,
+				  PROT_READ | PROT_WRITE);
+	ret = ret ?: pin_proc_fill(&s->viewer, MAP_MAIN, 0, *len, TAG_OWNER);
 	return expect_ok(s->c, ret, "filling the memory", s->viewer.why);
 }
 
 /* the device is one again, as large as before */
-static void go_back(struct scene *s)
+static void go_back(struct teardown *s)
 {
 	struct cell *c = s->c;
 	char why[160] = "";
 
-	if (expect_done(c, scene_undo(c), "turning the memory back into a device"))
-		expect_ok(c, victim_same(&c->v, why, sizeof(why)), "the device afterwards", why);
+	if (expect_done(c, teardown_undo(c), "turning the memory back into a device"))
+		expect_ok(c, ns_same(&c->v, why, sizeof(why)), "the device afterwards", why);
 }
 
 void ram_alone(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 	size_t len;
 	int ret;
 
@@ -94,15 +94,15 @@ void ram_alone(struct cell *c)
 		return;
 	ret = guard_bind_call(c->guard, c->action->run);
 	if (expect_done(c, ret, c->action->verb) && move_in(&s, &len)) {
-		ret = holder_check(&s.viewer, MAP_MAIN, 0, len, TAG_OWNER);
+		ret = pin_proc_check(&s.viewer, MAP_MAIN, 0, len, TAG_OWNER);
 		expect_ok(c, ret, "bytes in the new memory", s.viewer.why);
 	}
-	cell_holder_end(c, &s.viewer);
+	cell_pin_proc_end(c, &s.viewer);
 	go_back(&s);
 }
 
 /* memory of another process, read and written through the pin, which stays out */
-static void reach(struct scene *s)
+static void reach(struct teardown *s)
 {
 	struct cell *c = s->c;
 	bool reads, writes;
@@ -112,12 +112,12 @@ static void reach(struct scene *s)
 
 	if (!s->method[0]->reach || !move_in(s, &len))
 		return;
-	ret = holder_reach(&s->h, 0, 0, &tag);
+	ret = pin_proc_reach(&s->h, 0, 0, &tag);
 	/* of its own bytes it may see what is left, or zeroes: only theirs are a hole */
 	reads = ret == -EILSEQ && tag == TAG_OWNER;
 	note(c, "read through the pin: %s", ret == -EILSEQ ? s->h.why : strerror(-ret));
-	ret = holder_reach(&s->h, 0, TAG_SINK, NULL);
-	ret = ret ?: holder_check(&s->viewer, MAP_MAIN, 0, len, TAG_OWNER);
+	ret = pin_proc_reach(&s->h, 0, TAG_SINK, NULL);
+	ret = ret ?: pin_proc_check(&s->viewer, MAP_MAIN, 0, len, TAG_OWNER);
 	writes = ret == -EILSEQ;
 	if (writes)
 		note(c, "written through the pin: %s", s->viewer.why);
@@ -125,45 +125,45 @@ static void reach(struct scene *s)
 		  "another process's memory was not met through the pin",
 		  reads ? "reads" : "", reads && writes ? " and " : "",
 		  writes ? "overwrites" : "");
-	cell_holder_end(c, &s->viewer);
+	cell_pin_proc_end(c, &s->viewer);
 }
 
 void ram_pinned(struct cell *c)
 {
 	enum verdict_kind kind;
-	struct scene s;
+	struct teardown s;
 	int ret;
 
-	if (!begin(c, &s) || !scene_arrange(c, &s))
+	if (!begin(c, &s) || !teardown_setup(c, &s))
 		goto out;
 	s.usual_ns = RAM_USUAL_NS;
 	/* the block's first pages go to whoever wants memory first */
 	s.base = action_ram_block() / 2;
-	ret = holder_fill(&s.h, MAP_MAIN, s.base, WINDOW_BYTES, TAG_MEMORY);
+	ret = pin_proc_fill(&s.h, MAP_MAIN, s.base, WINDOW_BYTES, TAG_MEMORY);
 	if (!expect_ok(c, ret, "filling the pages to be pinned", s.h.why) ||
-	    !scene_pin(&s, c->method, 0))
+	    !teardown_pin(&s, c->method, 0))
 		goto out;
-	scene_drop_mappings(&s);
+	teardown_drop_mappings(&s);
 	s.rule.revoke = false;
-	if (!scene_start(&s))
+	if (!teardown_start(&s))
 		goto out;
-	scene_watch(&s);
-	if (scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+	teardown_watch(&s);
+	if (teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
 		reach(&s);
 		c->guard->dirty = true;
 		go_back(&s);
-		scene_let_go_late(&s);
+		teardown_release_late(&s);
 		goto out;
 	}
-	scene_let_go_all(&s);
-	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
-	kind = scene_judge(&s);
+	teardown_release_all(&s);
+	op_wait(&s.op, OP_DEADLINE_NS);
+	kind = teardown_judge(&s);
 	if (kind == VERDICT_NEVER_RETURNED)
 		return;
-	guard_set_actor(c->guard, 0);
+	guard_set_op(c->guard, 0);
 	go_back(&s);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 	c->guard->filled &= ~(1u << c->size);
 }
 
@@ -196,7 +196,7 @@ static int is_out(void *arg)
 }
 
 /* the pin is out, and the memory under it is to go offline */
-static void offline_under(struct scene *s, struct pin *pin)
+static void offline_under(struct teardown *s, struct pin *pin)
 {
 	struct cell *c = s->c;
 	struct timeline *tl = &c->guard->tl;
@@ -204,29 +204,29 @@ static void offline_under(struct scene *s, struct pin *pin)
 
 	timeline_mark(tl, TL_PINNED);
 	s->rule.pins = 1;
-	if (!scene_start(s))
+	if (!teardown_start(s))
 		return;
-	s->actor.usual_ns = RAM_USUAL_NS;
-	if (actor_watch(&s->actor, is_out, pin) == ACTOR_RETURNED) {
+	s->op.usual_ns = RAM_USUAL_NS;
+	if (op_watch(&s->op, is_out, pin) == OP_RETURNED) {
 		ret = atomic_load(&tl->result);
 		note(c, "with a pin out offlining says: %s", strerror(-ret));
 		expect(c, VERDICT_RETURNED_EARLY, ret, "memory went offline under a pin");
-		guard_set_actor(c->guard, 0);
+		guard_set_op(c->guard, 0);
 		return;
 	}
 	timeline_mark(tl, TL_RELEASING);
 	pin_release(pin);
 	timeline_mark(tl, TL_RELEASED);
-	actor_wait(&s->actor, ACTOR_DEADLINE_NS);
-	if (scene_judge(s) != VERDICT_NEVER_RETURNED)
-		guard_set_actor(c->guard, 0);
+	op_wait(&s->op, OP_DEADLINE_NS);
+	if (teardown_judge(s) != VERDICT_NEVER_RETURNED)
+		guard_set_op(c->guard, 0);
 }
 
 void ram_offline(struct cell *c)
 {
 	struct pin pin = { 0 };
 	char *pool, *at = NULL;
-	struct scene s;
+	struct teardown s;
 	int ret;
 
 	if (!begin(c, &s))
@@ -299,7 +299,7 @@ void ram_again_and_again(struct cell *c)
 	const long most = (LEAK_ROUNDS - LEAK_WARM) * LEAK_BYTES;
 	long start = 0, lost, maps = 0, seen;
 	void *control;
-	struct scene s;
+	struct teardown s;
 	int ret = 0;
 
 	if (!begin(c, &s))

@@ -23,7 +23,7 @@
 static bool begin(struct cell *c)
 {
 	enum level level = c->action->level;
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = level_find(&c->v, level, why, sizeof(why));
 
 	ret = ret ?: level_offered(&c->guard->set, &c->v, level, why, sizeof(why));
@@ -39,7 +39,7 @@ static bool begin(struct cell *c)
 		return false;
 	note(c, "%s: %s of %s %s", c->action->verb, c->v.above.name,
 	     strrchr(c->v.above.driver, '/') + 1, c->v.above.module);
-	c->guard->victim = c->v;
+	c->guard->mem = c->v;
 	c->guard->undo = c->action->undo;
 	return true;
 }
@@ -57,29 +57,29 @@ void level_pinned(struct cell *c)
 }
 
 /* one more pin, on another device of the region; its mapping goes at once */
-static int pin_on(struct scene *s, const struct victim *v, enum daxmap_size size)
+static int pin_on(struct teardown *s, const struct test_ns *v, enum daxmap_size size)
 {
 	unsigned int slot = s->nr_pins;
 	int ret;
 
-	ret = holder_map(&s->h, MAP_WHOLE, v->node, size, 0, 0, PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, OTHER_BYTES, TAG_MEMORY);
-	ret = ret ?: holder_pin(&s->h, slot, s->c->method, MAP_WHOLE, 0, s->len, 0, TAG_MEMORY);
+	ret = pin_proc_map(&s->h, MAP_WHOLE, v->node, size, 0, 0, PROT_READ | PROT_WRITE);
+	ret = ret ?: pin_proc_fill(&s->h, MAP_WHOLE, 0, OTHER_BYTES, TAG_MEMORY);
+	ret = ret ?: pin_proc_pin(&s->h, slot, s->c->method, MAP_WHOLE, 0, s->len, 0, TAG_MEMORY);
 	if (ret)
 		return ret;
 	s->method[slot] = s->c->method;
 	s->nr_pins++;
-	return holder_close(&s->h, MAP_WHOLE);
+	return pin_proc_close(&s->h, MAP_WHOLE);
 }
 
-static bool pin_others(struct scene *s)
+static bool pin_others(struct teardown *s)
 {
 	struct cell *c = s->c;
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 
 	for (int size = 0; size < DAXMAP_NR; size++) {
 		struct memory_want want = { .size = size, .bytes = daxmap_bytes(size) };
-		struct victim v;
+		struct test_ns v;
 
 		if (size == (int)c->size ||
 		    c->memory->take(c->memory, c->guard, &want, &v, why, sizeof(why)) ||
@@ -97,34 +97,34 @@ static bool pin_others(struct scene *s)
 }
 
 /* guard_settle() gives the cell's own device a new memory map; others want one, too */
-static void renew(struct scene *s)
+static void renew(struct teardown *s)
 {
 	int ret = guard_bind_call(s->c->guard, s->c->action->run);
 
-	if (expect_ok(s->c, ret, "one more unbind", "") && scene_bind(s))
+	if (expect_ok(s->c, ret, "one more unbind", "") && teardown_bind(s))
 		s->c->guard->dirty = false;
 }
 
 /* the parent has to wait for each of its children's pins, in whatever order they end */
 void level_several(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (!begin(c))
 		return;
-	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, 0) || !pin_others(&s) ||
-	    !scene_start(&s))
+	if (!teardown_setup(c, &s) || !teardown_pin(&s, c->method, 0) || !pin_others(&s) ||
+	    !teardown_start(&s))
 		goto out;
 	/* a device that has to wait for another's turn keeps its mapping until then */
 	s.rule.revoke = false;
-	if (!scene_let_go_each(&s)) {
+	if (!teardown_release_each(&s)) {
 		renew(&s);
 		goto out;
 	}
-	if (scene_act_on(&s) == VERDICT_NEVER_RETURNED)
+	if (teardown_finish_and_check(&s) == VERDICT_NEVER_RETURNED)
 		return;
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /*
@@ -134,20 +134,20 @@ out:
  */
 void module_removed(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (!begin(c))
 		return;
-	if (scene_arrange(c, &s)) {
-		scene_drop_mappings(&s);
+	if (teardown_setup(c, &s)) {
+		teardown_drop_mappings(&s);
 		s.rule.revoke = false;
-		scene_act(&s);
+		teardown_run(&s);
 	}
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* refused, with nothing changed */
-static void refused(struct scene *s, const char *because)
+static void refused(struct teardown *s, const char *because)
 {
 	struct cell *c = s->c;
 	int ret = guard_bind_call(c->guard, c->action->run);
@@ -156,43 +156,43 @@ static void refused(struct scene *s, const char *because)
 		    ret == -EAGAIN, "rmmod %s: %s; expected %s, %s", c->v.above.module,
 		    ret ? strerror(-ret) : "done", strerror(EAGAIN), because))
 		return;
-	expect(c, VERDICT_FAILED, !holder_touch(&s->h, MAP_MAIN, 0),
+	expect(c, VERDICT_FAILED, !pin_proc_touch(&s->h, MAP_MAIN, 0),
 	       "the mapping is gone although the module stayed");
 }
 
 void module_mapped(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (!begin(c))
 		return;
-	if (scene_arrange(c, &s))
+	if (teardown_setup(c, &s))
 		refused(&s, "the device is mapped");
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 void module_needed(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (!begin(c))
 		return;
-	if (scene_arrange(c, &s))
+	if (teardown_setup(c, &s))
 		refused(&s, "it is in use");
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* neither a descriptor nor a mapping is left, but a pin is */
 void module_pinned(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (!begin(c))
 		return;
-	if (scene_arrange(c, &s) && scene_pin(&s, c->method, 0)) {
-		scene_drop_mappings(&s);
+	if (teardown_setup(c, &s) && teardown_pin(&s, c->method, 0)) {
+		teardown_drop_mappings(&s);
 		s.rule.revoke = false;
-		scene_act(&s);
+		teardown_run(&s);
 	}
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }

@@ -81,10 +81,10 @@ static enum fate carry_out(struct world *w, const struct order *o)
 			continue;
 		if (pins_out(w)) {
 			fate = world_look(w, timeline_at(&w->c->guard->tl, TL_RETURNED));
-		} else if (actor_wait(&w->actor, ACTOR_DEADLINE_NS) == -ETIMEDOUT) {
+		} else if (op_wait(&w->op, OP_DEADLINE_NS) == -ETIMEDOUT) {
 			fate = step_wrong(w, VERDICT_NEVER_RETURNED,
 					  "it does not return after the release",
-					  w->actor.wchan);
+					  w->op.wchan);
 		} else {
 			fate = world_look(w, true);
 		}
@@ -184,7 +184,7 @@ static bool visit(struct world *w, const struct order *o, struct tally *t)
 		failed(w, o, t);
 		break;
 	}
-	return !guard_is_wedged(w->c->guard, victim_key(&w->c->v));
+	return !guard_is_wedged(w->c->guard, ns_key(&w->c->v));
 }
 
 /* all words of so many As and so many Bs, or as many of them as are wanted */

@@ -17,9 +17,9 @@
 /* What the change takes under emulation when nothing is in its way. */
 #define OWNER_USUAL_NS	(300 * NSEC_PER_MSEC)
 
-static bool begin(struct cell *c, struct scene *s)
+static bool begin(struct cell *c, struct teardown *s)
 {
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = 0;
 
 	if (c->memory->bit == MEMORY_DEVDAX)
@@ -28,44 +28,44 @@ static bool begin(struct cell *c, struct scene *s)
 		skip(c, "%s", why);
 		return false;
 	}
-	c->guard->victim = c->v;
+	c->guard->mem = c->v;
 	c->guard->undo = c->action->undo;
 	memset(s, 0, sizeof(*s));
-	if (!scene_arrange(c, s))
+	if (!teardown_setup(c, s))
 		return false;
 	s->usual_ns = OWNER_USUAL_NS;
 	return true;
 }
 
 /* nobody has the device open: it is free to be given to somebody else */
-static void leave(struct scene *s)
+static void leave(struct teardown *s)
 {
-	scene_drop_mappings(s);
+	teardown_drop_mappings(s);
 	s->rule.revoke = false;
 }
 
 void owner_alone(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
 	if (begin(c, &s)) {
 		leave(&s);
-		scene_act(&s);
+		teardown_run(&s);
 	}
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* where the pinned bytes lie for whoever opens the namespace's block device */
-static int block_of(struct scene *s, char *path, size_t len, off_t *off)
+static int block_of(struct teardown *s, char *path, size_t len, off_t *off)
 {
 	unsigned long long data = s->c->v.start;
-	struct victim now;
-	int ret = victim_present(&s->c->v, &now);
+	struct test_ns now;
+	int ret = ns_present(&s->c->v, &now);
 
 	if (ret)
 		return ret;
 	snprintf(path, len, "/dev/%s", now.block);
-	*off = s->data - (now.holder[0] ? s->data : data) + s->off[0];
+	*off = s->data - (now.claim_dev[0] ? s->data : data) + s->off[0];
 	return now.block[0] ? 0 : -ENODEV;
 }
 
@@ -77,9 +77,9 @@ static bool is_device_again(const struct cell *c)
 }
 
 /* the next owner's bytes, where the pin is */
-static int settle_in(struct scene *s)
+static int settle_in(struct teardown *s)
 {
-	char path[VICTIM_PATH];
+	char path[NODE_LEN];
 	off_t off;
 	int ret;
 
@@ -91,30 +91,30 @@ static int settle_in(struct scene *s)
 }
 
 /* the same by a mapping, where it is device-dax again; what is there stays */
-static int settle_in_dax(struct scene *s)
+static int settle_in_dax(struct teardown *s)
 {
-	int ret = cell_holder(s->c, &s->viewer) ? 0 : -ECHILD;
+	int ret = cell_pin_proc(s->c, &s->viewer) ? 0 : -ECHILD;
 
-	ret = ret ?: holder_map(&s->viewer, MAP_MAIN, s->c->v.node, s->c->size, 0, 0,
-				PROT_READ | PROT_WRITE);
+	ret = ret ?: pin_proc_map(&s->viewer, MAP_MAIN, s->c->v.node, s->c->size, 0, 0,
+				  PROT_READ | PROT_WRITE);
 	if (!is_device_again(s->c))
 		return ret;
-	return ret ?: holder_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
+	return ret ?: pin_proc_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
 }
 
 /* does what the pin's holder got, or left there, belong to the next owner? */
-static void judge_reach(struct scene *s)
+static void judge_reach(struct teardown *s)
 {
 	struct cell *c = s->c;
 	bool sink = s->sink[0];
-	int ret = holder_release(&s->h, 0);
+	int ret = pin_proc_release(&s->h, 0);
 
 	s->method[0] = NULL;
 	if (sink)
-		ret = holder_check(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
+		ret = pin_proc_check(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
 	/* wrong bytes of any other kind are told, and are not called a hole */
-	if (ret == -EILSEQ && (sink ? !!holder_check(&s->viewer, MAP_MAIN, s->off[0], s->len,
-						     TAG_SINK) : s->h.seen != TAG_OWNER)) {
+	if (ret == -EILSEQ && (sink ? !!pin_proc_check(&s->viewer, MAP_MAIN, s->off[0], s->len,
+						       TAG_SINK) : s->h.seen != TAG_OWNER)) {
 		cell_adds(c, "wrong bytes by the old pin: %s",
 			  sink ? s->viewer.why : s->h.why);
 		return;
@@ -133,59 +133,59 @@ static void judge_reach(struct scene *s)
  * The pin is out and the memory is another's.  The next owner puts bytes there.  The
  * pages have a memory map again, whatever the use was, before the pin goes.
  */
-static void reach(struct scene *s)
+static void reach(struct teardown *s)
 {
 	struct cell *c = s->c;
 	int ret = settle_in(s);
 
 	c->guard->dirty = true;
-	ret = ret ?: scene_undo(c);
+	ret = ret ?: teardown_undo(c);
 	ret = ret ?: settle_in_dax(s);
 	if (ret) {
 		note(c, "the next owner could not settle in: %s", strerror(-ret));
-		scene_let_go_late(s);
+		teardown_release_late(s);
 		return;
 	}
 	judge_reach(s);
-	holder_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_MEMORY);
-	holder_close(&s->viewer, MAP_MAIN);
+	pin_proc_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_MEMORY);
+	pin_proc_close(&s->viewer, MAP_MAIN);
 }
 
 void owner_pinned(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
-	if (!begin(c, &s) || !scene_pin(&s, c->method, 0))
+	if (!begin(c, &s) || !teardown_pin(&s, c->method, 0))
 		goto out;
 	leave(&s);
 	s.data = level_data(&c->v);
-	if (!scene_start(&s))
+	if (!teardown_start(&s))
 		goto out;
-	scene_watch(&s);
-	if (scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+	teardown_watch(&s);
+	if (teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
 		reach(&s);
 		goto out;
 	}
-	scene_let_go_all(&s);
-	if (scene_act_on(&s) == VERDICT_NEVER_RETURNED)
+	teardown_release_all(&s);
+	if (teardown_finish_and_check(&s) == VERDICT_NEVER_RETURNED)
 		return;
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* what is in use is not destroyed */
 void owner_refused(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 	int ret;
 
 	if (begin(c, &s)) {
-		ret = guard_bind_call(c->guard, victim_destroy_enabled);
+		ret = guard_bind_call(c->guard, ns_destroy_enabled);
 		expect(c, VERDICT_FAILED, ret == -EBUSY,
 		       "destroying an enabled namespace: %s; expected %s",
 		       ret ? strerror(-ret) : "done", strerror(EBUSY));
-		expect(c, VERDICT_FAILED, !holder_touch(&s.h, MAP_MAIN, 0),
+		expect(c, VERDICT_FAILED, !pin_proc_touch(&s.h, MAP_MAIN, 0),
 		       "the mapping is gone although the namespace stayed");
 	}
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }

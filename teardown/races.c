@@ -86,22 +86,22 @@ static void take_away(struct racer *r)
 {
 	struct guard *g = r->w->c->guard;
 	struct timeline *tl = r->who ? &g->bind_tl : &g->tl;
-	struct actor a;
+	struct op_task a;
 	uint64_t before, pinned;
 
 	timeline_reset(tl);
 	before = timeline_now();
-	r->ret = actor_start(&a, tl, r->race->op[r->who]->away, &r->w->c->v);
+	r->ret = op_start(&a, tl, r->race->op[r->who]->away, &r->w->c->v);
 	if (!r->ret) {
-		guard_set_actor(g, a.pid);
-		r->ret = actor_wait(&a, ACTOR_DEADLINE_NS);
+		guard_set_op(g, a.pid);
+		r->ret = op_wait(&a, OP_DEADLINE_NS);
 	}
 	if (r->ret == -ETIMEDOUT) {
 		r->fate = step_wrong(r->w, VERDICT_NEVER_RETURNED, "it does not return",
 				     a.wchan);
 		return;
 	}
-	guard_set_actor(g, 0);
+	guard_set_op(g, 0);
 	pinned = r->other->pinned;
 	if (!r->ret && pinned && pinned < before) {
 		r->w->early = true;
@@ -124,7 +124,7 @@ static void let_go(struct racer *r)
 	if (!s->pinned || !may_let_go(r))
 		return;
 	s->pinned = false;
-	ret = holder_release(&s->h, 0);
+	ret = pin_proc_release(&s->h, 0);
 	r->pinned = 0;
 	if (ret && r->fate == DONE)
 		r->fate = step_wrong(r->w, ret == -EILSEQ ? VERDICT_WRONG_DATA : VERDICT_FAILED,
@@ -192,7 +192,7 @@ static enum fate carry_out(struct world *w, const struct race *race)
 			return WRONG;
 	}
 	w->at_once = is_away(race, 0) || is_away(race, 1);
-	w->c->guard->victim = w->c->v;
+	w->c->guard->mem = w->c->v;
 	for (unsigned int i = 0; i < 2; i++)
 		if (is_away(race, i) && w->undo != action_recreate_back)
 			w->undo = race->op[i]->undo;
@@ -225,7 +225,7 @@ static enum fate try(struct world *w, const struct race *race)
 	w->kind = VERDICT_PASS;
 	w->why[0] = '\0';
 	w->early = false;
-	w->undo = victim_bind;
+	w->undo = ns_bind;
 	w->side[0].off = 3 * page;
 	w->side[1].off = (race->neighbours ? 4 : 3) * page;
 	fate = carry_out(w, race);
@@ -362,7 +362,7 @@ static void all_pairs(struct world *w)
 	note(w->c, "DAX_TEST_SEED=%llu repeats the draws", (unsigned long long)seed);
 	/* each pair once, whatever the time */
 	for (unsigned int i = 0; (i < pairs || timeline_now() < end) &&
-	     !guard_is_wedged(w->c->guard, victim_key(&w->c->v)); i++) {
+	     !guard_is_wedged(w->c->guard, ns_key(&w->c->v)); i++) {
 		struct race race = draw(&rnd, i % pairs);
 		bool away = is_away(&race, 0) || is_away(&race, 1);
 

@@ -41,7 +41,7 @@ static uint32_t filled_bit(const struct cell *c)
  * A file is a new one for each cell, and small, as a dynamic device is; of others what
  * will be looked at.
  */
-static bool fill(struct scene *s)
+static bool fill(struct teardown *s)
 {
 	struct cell *c = s->c;
 	bool whole = c->v.mount[0] || c->memory->bit == MEMORY_DYNAMIC;
@@ -49,13 +49,13 @@ static bool fill(struct scene *s)
 
 	if (!whole && c->guard->filled & filled_bit(c))
 		return true;
-	ret = holder_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, whole ? c->v.size : WINDOW_BYTES,
-				 TAG_MEMORY);
+	ret = pin_proc_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
+	ret = ret ?: pin_proc_fill(&s->h, MAP_WHOLE, 0, whole ? c->v.size : WINDOW_BYTES,
+				   TAG_MEMORY);
 	if (!ret && !whole)
-		ret = holder_strew(&s->h, MAP_WHOLE, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
-				   SAMPLE_BYTES, TAG_MEMORY);
-	ret = ret ?: holder_close(&s->h, MAP_WHOLE);
+		ret = pin_proc_fill_sampled(&s->h, MAP_WHOLE, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
+					    SAMPLE_BYTES, TAG_MEMORY);
+	ret = ret ?: pin_proc_close(&s->h, MAP_WHOLE);
 	if (!expect_ok(c, ret, "filling the device", s->h.why))
 		return false;
 	if (!whole)
@@ -63,18 +63,18 @@ static bool fill(struct scene *s)
 	return true;
 }
 
-bool scene_fill_all(struct scene *s)
+bool teardown_fill_all(struct teardown *s)
 {
-	int ret = holder_map(&s->h, MAP_WHOLE, s->node, s->c->size, 0, 0,
-			     PROT_READ | PROT_WRITE);
+	int ret = pin_proc_map(&s->h, MAP_WHOLE, s->node, s->c->size, 0, 0,
+			       PROT_READ | PROT_WRITE);
 
-	ret = ret ?: holder_fill(&s->h, MAP_WHOLE, 0, s->c->v.size, TAG_MEMORY);
-	ret = ret ?: holder_close(&s->h, MAP_WHOLE);
+	ret = ret ?: pin_proc_fill(&s->h, MAP_WHOLE, 0, s->c->v.size, TAG_MEMORY);
+	ret = ret ?: pin_proc_close(&s->h, MAP_WHOLE);
 	return expect_ok(s->c, ret, "filling all of the device", s->h.why);
 }
 
 /* a holder with one fresh mapping, its page size proven */
-bool scene_arrange_node(struct cell *c, struct scene *s, const char *node)
+bool teardown_setup_node(struct cell *c, struct teardown *s, const char *node)
 {
 	unsigned long faults = 0;
 	int ret;
@@ -91,26 +91,26 @@ bool scene_arrange_node(struct cell *c, struct scene *s, const char *node)
 		.revoke = true,
 		.action = c->action ? c->action->verb : "unbind",
 	};
-	if (!cell_holder(c, &s->h) || !fill(s))
+	if (!cell_pin_proc(c, &s->h) || !fill(s))
 		return false;
-	ret = holder_map(&s->h, MAP_MAIN, node, c->size, 0, s->map_len,
-			 PROT_READ | PROT_WRITE);
+	ret = pin_proc_map(&s->h, MAP_MAIN, node, c->size, 0, s->map_len,
+			   PROT_READ | PROT_WRITE);
 	if (!expect_ok(c, ret, "mapping the device", ""))
 		return false;
-	ret = holder_prove(&s->h, MAP_MAIN, &faults);
+	ret = pin_proc_prove(&s->h, MAP_MAIN, &faults);
 	return expect(c, VERDICT_FAILED, !ret,
 		      "touching %zu KiB took %lu faults; expected %zu, one for each %s",
 		      s->map_len >> 10, faults, s->map_len / daxmap_bytes(c->size),
 		      daxmap_name(c->size));
 }
 
-bool scene_arrange(struct cell *c, struct scene *s)
+bool teardown_setup(struct cell *c, struct teardown *s)
 {
-	return scene_arrange_node(c, s, c->v.node);
+	return teardown_setup_node(c, s, c->v.node);
 }
 
 /* one more pin; pins lie in pages of their own, away from the start */
-bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold)
+bool teardown_pin(struct teardown *s, const struct pin_method *m, uint64_t hold)
 {
 	struct pin_counters before = { 0 }, after = { 0 };
 	unsigned int slot = s->nr_pins;
@@ -118,8 +118,8 @@ bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold)
 	bool counted = !pin_counters_read(&before);
 	int ret;
 
-	ret = holder_pin(&s->h, slot, m, MAP_MAIN, off, s->len, hold,
-			 m->flags & PIN_SINK ? TAG_SINK + slot : TAG_MEMORY);
+	ret = pin_proc_pin(&s->h, slot, m, MAP_MAIN, off, s->len, hold,
+			   m->flags & PIN_SINK ? TAG_SINK + slot : TAG_MEMORY);
 	if (ret == -EOPNOTSUPP) {
 		skip_refused(s->c, m, s->h.why);
 		return false;
@@ -136,7 +136,7 @@ bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold)
 	s->sink[slot] = m->flags & PIN_SINK;
 	s->nr_pins++;
 	s->rule.pins = s->nr_pins;
-	ret = holder_live(&s->h, slot);
+	ret = pin_proc_live(&s->h, slot);
 	if (ret != 1 && (m->flags & PIN_TIMED))
 		return true;
 	if (!expect(s->c, VERDICT_FAILED, ret == 1, "the pin is not out right after it was taken"))
@@ -152,7 +152,7 @@ bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold)
 /* is any pin still out? asked while the action is watched */
 static int any_live(void *arg)
 {
-	struct scene *s = arg;
+	struct teardown *s = arg;
 
 	if (s->heir)
 		return !kill(s->heir, 0);
@@ -161,29 +161,29 @@ static int any_live(void *arg)
 
 		if (!s->method[i])
 			continue;
-		ret = holder_live(&s->h, i);
+		ret = pin_proc_live(&s->h, i);
 		if (ret)
 			return ret;
 	}
 	return 0;
 }
 
-bool scene_start(struct scene *s)
+bool teardown_start(struct teardown *s)
 {
 	struct cell *c = s->c;
-	int ret = actor_start(&s->actor, &c->guard->tl, c->action->run, &c->v);
+	int ret = op_start(&s->op, &c->guard->tl, c->action->run, &c->v);
 
-	guard_set_actor(c->guard, ret ? 0 : s->actor.pid);
+	guard_set_op(c->guard, ret ? 0 : s->op.pid);
 	return expect_ok(c, ret, "starting the action", "");
 }
 
-enum actor_state scene_watch(struct scene *s)
+enum op_state teardown_watch(struct teardown *s)
 {
-	s->actor.usual_ns = s->usual_ns ?: s->c->v.mount[0] ? FILE_USUAL_NS : s->c->guard->usual_ns;
-	return actor_watch(&s->actor, s->rule.pins ? any_live : NULL, s);
+	s->op.usual_ns = s->usual_ns ?: s->c->v.mount[0] ? FILE_USUAL_NS : s->c->guard->usual_ns;
+	return op_watch(&s->op, s->rule.pins ? any_live : NULL, s);
 }
 
-static void report_order(struct scene *s)
+static void report_order(struct teardown *s)
 {
 	struct guard *g = s->c->guard;
 	char text[1024];
@@ -197,7 +197,7 @@ static void report_order(struct scene *s)
 }
 
 /* is a pin out that ends by itself, whether its memory map is there or not? */
-static bool clock_runs(const struct scene *s)
+static bool clock_runs(const struct teardown *s)
 {
 	for (unsigned int i = 0; i < s->nr_pins; i++)
 		if (s->method[i] && s->method[i]->flags & PIN_TIMED)
@@ -205,7 +205,7 @@ static bool clock_runs(const struct scene *s)
 	return false;
 }
 
-static void tell(struct scene *s)
+static void tell(struct teardown *s)
 {
 	if (s->untold)
 		report_order(s);
@@ -213,7 +213,7 @@ static void tell(struct scene *s)
 }
 
 /* judge and, if it is a failure, say so before anything touches the pin */
-enum verdict_kind scene_judge(struct scene *s)
+enum verdict_kind teardown_judge(struct teardown *s)
 {
 	char text[256];
 	enum verdict_kind kind = timeline_judge(&s->c->guard->tl, &s->rule, text, sizeof(text));
@@ -225,78 +225,78 @@ enum verdict_kind scene_judge(struct scene *s)
 	if (!s->untold)
 		report_order(s);
 	if (kind == VERDICT_NEVER_RETURNED) {
-		actor_look(&s->actor);
-		note(s->c, "wchan of the stuck task: %s", s->actor.wchan);
-		note_lines(s->c, "its stack", s->actor.stack);
+		op_look(&s->op);
+		note(s->c, "wchan of the stuck task: %s", s->op.wchan);
+		note_lines(s->c, "its stack", s->op.stack);
 	}
 	return kind;
 }
 
 /* the same, while the pins are still out: only an early return is a verdict */
-enum verdict_kind scene_judge_early(struct scene *s)
+enum verdict_kind teardown_judge_early(struct teardown *s)
 {
 	const struct timeline *tl = &s->c->guard->tl;
 
 	if (!s->rule.pins || s->rule.wait != TL_MUST_WAIT || !timeline_at(tl, TL_RETURNED) ||
 	    timeline_at(tl, TL_LIVE) < timeline_at(tl, TL_RETURNED))
 		return VERDICT_PASS;
-	return scene_judge(s);
+	return teardown_judge(s);
 }
 
 /* wait for what must come before the wait for the pin */
-void scene_await_revocation(struct scene *s)
+void teardown_wait_revoked(struct teardown *s)
 {
 	if (s->rule.revoke)
 		timeline_wait_for(&s->c->guard->tl, TL_REVOKED, REVOKE_NS);
 }
 
-bool scene_let_go(struct scene *s, unsigned int slot)
+bool teardown_release(struct teardown *s, unsigned int slot)
 {
-	int ret = holder_release(&s->h, slot);
+	int ret = pin_proc_release(&s->h, slot);
 
 	s->method[slot] = NULL;
 	return expect_ok(s->c, ret, "the pin's bytes", s->h.why);
 }
 
-void scene_let_go_all(struct scene *s)
+void teardown_release_all(struct teardown *s)
 {
 	for (unsigned int i = 0; i < s->nr_pins; i++)
 		if (s->method[i])
-			scene_let_go(s, i);
+			teardown_release(s, i);
 }
 
-bool scene_let_go_each(struct scene *s)
+bool teardown_release_each(struct teardown *s)
 {
 	unsigned int nr = s->nr_pins;
 
 	for (unsigned int i = 0; i < nr; i++) {
 		s->rule.pins = nr - i;
-		scene_watch(s);
+		teardown_watch(s);
 		if (s->rule.revoke)
-			scene_await_revocation(s);
-		if (scene_judge_early(s) == VERDICT_RETURNED_EARLY) {
-			scene_defuse(s);
+			teardown_wait_revoked(s);
+		if (teardown_judge_early(s) == VERDICT_RETURNED_EARLY) {
+			teardown_defuse(s);
 			return false;
 		}
-		scene_let_go(s, i);
+		teardown_release(s, i);
 	}
 	return true;
 }
 
-void scene_let_go_late(struct scene *s)
+void teardown_release_late(struct teardown *s)
 {
 	for (unsigned int i = 0; i < s->nr_pins; i++) {
 		if (!s->method[i])
 			continue;
-		if (holder_release(&s->h, i))
+		if (pin_proc_release(&s->h, i))
 			note(s->c, "release after the early return: %s", s->h.why);
 		s->method[i] = NULL;
 	}
 }
 
-int scene_undo(struct cell *c)
+int teardown_undo(struct cell *c)
 {
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = guard_bind_call(c->guard, c->action->undo);
 
 	if (ret || !c->guard->undo)
@@ -305,7 +305,7 @@ int scene_undo(struct cell *c)
 	if (ret)
 		note(c, "what was offered is not all back: %s", why);
 	else
-		c->v = c->guard->victim;
+		c->v = c->guard->mem;
 	return ret;
 }
 
@@ -315,26 +315,26 @@ int scene_undo(struct cell *c)
  * it.  That is the subject of the close_* cells, and must not be the accident of
  * all others.
  */
-void scene_drop_mappings(struct scene *s)
+void teardown_drop_mappings(struct teardown *s)
 {
 	if (s->h.pid > 0)
-		holder_close(&s->h, MAP_MAIN);
+		pin_proc_close(&s->h, MAP_MAIN);
 	if (s->viewer.pid > 0)
-		holder_close(&s->viewer, MAP_MAIN);
+		pin_proc_close(&s->viewer, MAP_MAIN);
 }
 
 /*
  * After an early return the pins lie on a memory map that is gone.  Binding
  * first brings it back under them; guard_settle() then resets the page state.
  */
-void scene_defuse(struct scene *s)
+void teardown_defuse(struct teardown *s)
 {
 	struct cell *c = s->c;
 	const char *how = getenv("DAX_TEST_RELEASE") ?: "defuse";
 
 	if (!strcmp(how, "park")) {
 		tell(s);
-		guard_drop_holder(c->guard, s->h.pid);
+		guard_drop_proc(c->guard, s->h.pid);
 		c->guard->busy = false;
 		guard_set_wedged(c->guard);
 		note(c, "process %d keeps the pins until reboot; %s stays unbound", s->h.pid,
@@ -343,72 +343,72 @@ void scene_defuse(struct scene *s)
 		return;
 	}
 	c->guard->dirty = true;
-	scene_drop_mappings(s);
+	teardown_drop_mappings(s);
 	if (strcmp(how, "raw"))
-		scene_undo(c);
+		teardown_undo(c);
 	/* no time was to be lost before */
 	tell(s);
-	scene_let_go_late(s);
+	teardown_release_late(s);
 }
 
 /* what pins wrote is where it belongs; then the memory is as before */
-static void check_sinks(struct scene *s)
+static void check_sinks(struct teardown *s)
 {
 	for (unsigned int i = 0; i < s->nr_pins; i++) {
 		int ret;
 
 		if (!s->sink[i])
 			continue;
-		ret = holder_check(&s->h, MAP_AGAIN, s->off[i], s->len, TAG_SINK + i);
+		ret = pin_proc_check(&s->h, MAP_AGAIN, s->off[i], s->len, TAG_SINK + i);
 		expect_ok(s->c, ret, "bytes that the pin brought", s->h.why);
-		holder_fill(&s->h, MAP_AGAIN, s->off[i], s->len, TAG_MEMORY);
+		pin_proc_fill(&s->h, MAP_AGAIN, s->off[i], s->len, TAG_MEMORY);
 	}
 }
 
 /* the window's bytes back to what they are between cells */
-void scene_refill(struct scene *s)
+void teardown_refill(struct teardown *s)
 {
-	int ret = holder_map(&s->h, MAP_AGAIN, s->node, s->c->size, 0, 0,
-			     PROT_READ | PROT_WRITE);
+	int ret = pin_proc_map(&s->h, MAP_AGAIN, s->node, s->c->size, 0, 0,
+			       PROT_READ | PROT_WRITE);
 
-	ret = ret ?: holder_fill(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	ret = ret ?: pin_proc_fill(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
 	expect_ok(s->c, ret, "refilling the window", "");
 }
 
 /* the device is back: the same, with the same bytes but for what pins wrote */
-void scene_check_again(struct scene *s)
+void teardown_check_after_bind(struct teardown *s)
 {
 	struct cell *c = s->c;
 	char why[160] = "";
 	int ret;
 
-	if (!expect_ok(c, victim_same(&c->v, why, sizeof(why)), "the device after bind", why))
+	if (!expect_ok(c, ns_same(&c->v, why, sizeof(why)), "the device after bind", why))
 		return;
-	ret = holder_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
+	ret = pin_proc_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
 	if (!expect_ok(c, ret, "mapping after bind", ""))
 		return;
 	check_sinks(s);
-	ret = holder_check(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	ret = pin_proc_check(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
 	expect_ok(c, ret, "bytes around the pins after bind", s->h.why);
-	ret = holder_sample(&s->h, MAP_AGAIN, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
-			    SAMPLE_BYTES, TAG_MEMORY);
+	ret = pin_proc_check_sampled(&s->h, MAP_AGAIN, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
+				     SAMPLE_BYTES, TAG_MEMORY);
 	expect_ok(c, ret, "bytes of the device after bind", s->h.why);
 }
 
 /* the mapping from before stays dead until the next bind */
-void scene_check_dead(struct scene *s)
+void teardown_check_dead(struct teardown *s)
 {
-	struct holder *h = s->viewer.pid > 0 ? &s->viewer : &s->h;
+	struct pin_proc *h = s->viewer.pid > 0 ? &s->viewer : &s->h;
 
 	if (s->rule.revoke && h->pid > 0)
 		expect(s->c, VERDICT_NOT_REVOKED,
-		       holder_touch(h, MAP_MAIN, 0) == -EFAULT,
+		       pin_proc_touch(h, MAP_MAIN, 0) == -EFAULT,
 		       "the old mapping can be touched again after %s; expected SIGBUS until the next bind",
 		       s->rule.action);
 }
 
 /* nothing is left of what was below */
-static void check_left(struct scene *s)
+static void check_left(struct teardown *s)
 {
 	char what[160];
 
@@ -425,34 +425,34 @@ bool expect_done(struct cell *c, int ret, const char *what)
 		      ret == -ECHILD ? "its task died" : strerror(-ret));
 }
 
-bool scene_bind(struct scene *s)
+bool teardown_bind(struct teardown *s)
 {
-	int ret = scene_undo(s->c);
+	int ret = teardown_undo(s->c);
 
 	return expect(s->c, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED, !ret,
 		      "bind: %s", strerror(-ret));
 }
 
-bool scene_bind_again(struct scene *s)
+bool teardown_rebind(struct teardown *s)
 {
-	scene_drop_mappings(s);
-	return scene_bind(s);
+	teardown_drop_mappings(s);
+	return teardown_bind(s);
 }
 
-enum verdict_kind scene_act_on(struct scene *s)
+enum verdict_kind teardown_finish_and_check(struct teardown *s)
 {
 	enum verdict_kind kind;
 
-	actor_wait(&s->actor, ACTOR_DEADLINE_NS);
-	scene_await_revocation(s);
-	kind = scene_judge(s);
+	op_wait(&s->op, OP_DEADLINE_NS);
+	teardown_wait_revoked(s);
+	kind = teardown_judge(s);
 	if (kind == VERDICT_NEVER_RETURNED)
 		return kind;
-	guard_set_actor(s->c->guard, 0);
-	scene_check_dead(s);
+	guard_set_op(s->c->guard, 0);
+	teardown_check_dead(s);
 	check_left(s);
-	if (scene_bind_again(s))
-		scene_check_again(s);
+	if (teardown_rebind(s))
+		teardown_check_after_bind(s);
 	return kind;
 }
 
@@ -460,36 +460,36 @@ enum verdict_kind scene_act_on(struct scene *s)
  * From the start of the action to the device bound again and checked.  Without
  * pins the action just has to return; with pins it has to wait for them.
  */
-enum verdict_kind scene_act(struct scene *s)
+enum verdict_kind teardown_run(struct teardown *s)
 {
 	enum verdict_kind kind;
-	enum actor_state state;
+	enum op_state state;
 
-	if (!scene_start(s))
+	if (!teardown_start(s))
 		return s->c->verdict;
-	state = scene_watch(s);
-	if (state != ACTOR_RETURNED)
-		scene_await_revocation(s);
-	kind = scene_judge_early(s);
+	state = teardown_watch(s);
+	if (state != OP_RETURNED)
+		teardown_wait_revoked(s);
+	kind = teardown_judge_early(s);
 	if (kind == VERDICT_RETURNED_EARLY) {
-		scene_await_revocation(s);
-		scene_defuse(s);
+		teardown_wait_revoked(s);
+		teardown_defuse(s);
 		return kind;
 	}
-	scene_let_go_all(s);
-	return scene_act_on(s);
+	teardown_release_all(s);
+	return teardown_finish_and_check(s);
 }
 
-void scene_finish(struct scene *s)
+void teardown_cleanup(struct teardown *s)
 {
 	/* a cell that broke off may have left a pin's bytes behind */
 	if (cell_over(s->c))
 		s->c->guard->filled &= ~filled_bit(s->c);
-	cell_holder_end(s->c, &s->viewer);
-	cell_holder_end(s->c, &s->h);
+	cell_pin_proc_end(s->c, &s->viewer);
+	cell_pin_proc_end(s->c, &s->h);
 }
 
-bool scene_watch_mapping(struct scene *s)
+bool teardown_watch_mapping(struct teardown *s)
 {
-	return expect_ok(s->c, holder_watch(&s->h, MAP_MAIN, 0), "watching the mapping", "");
+	return expect_ok(s->c, pin_proc_watch(&s->h, MAP_MAIN, 0), "watching the mapping", "");
 }

@@ -45,8 +45,8 @@ enum fate step_map(struct world *w, unsigned int who)
 
 	if (w->device == LEAVING || (w->device == AWAY && maps_open(w)))
 		return LEFT_OUT;
-	ret = holder_map(&s->h, MAP_MAIN, w->c->v.node, w->c->size, 0, MAP_BYTES,
-			 PROT_READ | PROT_WRITE);
+	ret = pin_proc_map(&s->h, MAP_MAIN, w->c->v.node, w->c->size, 0, MAP_BYTES,
+			   PROT_READ | PROT_WRITE);
 	if (w->device == AWAY)
 		return ret ? DONE : step_wrong(w, VERDICT_FAILED,
 					       "a device that is away is mapped", "");
@@ -65,7 +65,7 @@ static enum fate step_fault(struct world *w, unsigned int who)
 
 	if (!s->mapped)
 		return DONE;
-	ret = holder_touch(&s->h, MAP_MAIN, s->off);
+	ret = pin_proc_touch(&s->h, MAP_MAIN, s->off);
 	if (w->at_once)
 		return DONE;
 	if (dead && !ret)
@@ -84,8 +84,8 @@ static enum fate step_pin(struct world *w, unsigned int who)
 
 	if (!s->mapped)
 		return DONE;
-	ret = holder_pin(&s->h, 0, pin_method_find("vmsplice"), MAP_MAIN, s->off,
-			 sysconf(_SC_PAGESIZE), 0, TAG_MEMORY);
+	ret = pin_proc_pin(&s->h, 0, pin_method_find("vmsplice"), MAP_MAIN, s->off,
+			   sysconf(_SC_PAGESIZE), 0, TAG_MEMORY);
 	if (w->at_once) {
 		s->pinned = !ret;
 		return DONE;
@@ -107,7 +107,7 @@ static enum fate step_unpin(struct world *w, unsigned int who)
 	if (!s->pinned)
 		return DONE;
 	s->pinned = false;
-	ret = holder_release(&s->h, 0);
+	ret = pin_proc_release(&s->h, 0);
 	if (!ret)
 		return DONE;
 	return step_wrong(w, ret == -EILSEQ ? VERDICT_WRONG_DATA : VERDICT_FAILED,
@@ -121,14 +121,14 @@ enum fate step_unmap(struct world *w, unsigned int who)
 	if (!s->mapped)
 		return DONE;
 	s->mapped = false;
-	return holder_close(&s->h, MAP_MAIN) ? step_wrong(w, VERDICT_FAILED, "munmap()", "") : DONE;
+	return pin_proc_close(&s->h, MAP_MAIN) ? step_wrong(w, VERDICT_FAILED, "munmap()", "") : DONE;
 }
 
 /* the other half: the page that is worked on stays mapped */
 static enum fate step_unmap_part(struct world *w, unsigned int who)
 {
 	struct side *s = &w->side[who];
-	int ret = s->mapped ? holder_unmap_part(&s->h, MAP_MAIN, MAP_BYTES / 2, MAP_BYTES / 2) : 0;
+	int ret = s->mapped ? pin_proc_unmap_part(&s->h, MAP_MAIN, MAP_BYTES / 2, MAP_BYTES / 2) : 0;
 
 	return ret ? step_wrong(w, VERDICT_FAILED, "munmap() of a part", strerror(-ret)) : DONE;
 }
@@ -136,7 +136,7 @@ static enum fate step_unmap_part(struct world *w, unsigned int who)
 static enum fate step_move(struct world *w, unsigned int who)
 {
 	struct side *s = &w->side[who];
-	int ret = s->mapped ? holder_move(&s->h, MAP_MAIN) : 0;
+	int ret = s->mapped ? pin_proc_move(&s->h, MAP_MAIN) : 0;
 
 	return ret ? step_wrong(w, VERDICT_FAILED, "mremap()", strerror(-ret)) : DONE;
 }
@@ -145,12 +145,12 @@ static enum fate step_move(struct world *w, unsigned int who)
 static enum fate step_fork(struct world *w, unsigned int who)
 {
 	struct side *s = &w->side[who];
-	int ret = holder_heir(&s->h, &s->child);
+	int ret = pin_proc_fork_child(&s->h, &s->child);
 
 	if (ret)
 		return step_wrong(w, VERDICT_FAILED, "fork()", strerror(-ret));
 	pthread_mutex_lock(&list_lock);
-	guard_add_holder(w->c->guard, s->child);
+	guard_add_proc(w->c->guard, s->child);
 	pthread_mutex_unlock(&list_lock);
 	return DONE;
 }
@@ -163,7 +163,7 @@ enum fate step_reap(struct world *w, unsigned int who)
 		return DONE;
 	kill(s->child, SIGKILL);
 	pthread_mutex_lock(&list_lock);
-	guard_drop_holder(w->c->guard, s->child);
+	guard_drop_proc(w->c->guard, s->child);
 	pthread_mutex_unlock(&list_lock);
 	s->child = 0;
 	return DONE;
@@ -181,7 +181,7 @@ enum fate world_look(struct world *w, bool returned)
 {
 	if (!returned)
 		return DONE;
-	guard_set_actor(w->c->guard, 0);
+	guard_set_op(w->c->guard, 0);
 	world_gone(w);
 	if (!pins_out(w))
 		return DONE;
@@ -195,8 +195,8 @@ static int is_pinned(void *arg)
 	return pins_out(arg);
 }
 
-static enum fate take_away(struct world *w, unsigned int who, int (*run)(const struct victim *v),
-			   int (*undo)(const struct victim *v), uint64_t usual)
+static enum fate take_away(struct world *w, unsigned int who, int (*run)(const struct test_ns *v),
+			   int (*undo)(const struct test_ns *v), uint64_t usual)
 {
 	struct guard *g = w->c->guard;
 	int ret;
@@ -205,38 +205,38 @@ static enum fate take_away(struct world *w, unsigned int who, int (*run)(const s
 		return LEFT_OUT;
 	if (w->device == AWAY) {
 		/* whatever it says of what is not there, it may have gone further away */
-		if (undo != victim_bind) {
+		if (undo != ns_bind) {
 			w->undo = undo;
 			g->undo = undo;
 		}
 		guard_bind_call(g, run);
 		return DONE;
 	}
-	g->victim = w->c->v;
+	g->mem = w->c->v;
 	g->undo = undo;
 	w->undo = undo;
 	timeline_reset(&g->tl);
-	ret = actor_start(&w->actor, &g->tl, run, &w->c->v);
+	ret = op_start(&w->op, &g->tl, run, &w->c->v);
 	if (ret)
 		return step_wrong(w, VERDICT_FAILED, "starting a process", strerror(-ret));
-	guard_set_actor(g, w->actor.pid);
+	guard_set_op(g, w->op.pid);
 	w->device = LEAVING;
 	w->leaver = who;
-	w->actor.usual_ns = usual;
+	w->op.usual_ns = usual;
 	if (!pins_out(w)) {
-		ret = actor_wait(&w->actor, ACTOR_DEADLINE_NS);
+		ret = op_wait(&w->op, OP_DEADLINE_NS);
 		if (ret == -ETIMEDOUT)
 			return step_wrong(w, VERDICT_NEVER_RETURNED, "it does not return",
-				     w->actor.wchan);
+				     w->op.wchan);
 		world_look(w, true);
 		return ret ? step_wrong(w, VERDICT_FAILED, "taking it away", strerror(-ret)) : DONE;
 	}
-	return world_look(w, actor_watch(&w->actor, is_pinned, w) == ACTOR_RETURNED);
+	return world_look(w, op_watch(&w->op, is_pinned, w) == OP_RETURNED);
 }
 
 static enum fate bring_back(struct world *w)
 {
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret;
 
 	if (w->device == BOUND)
@@ -248,14 +248,14 @@ static enum fate bring_back(struct world *w)
 	if (ret)
 		return step_wrong(w, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED,
 			     "bringing it back", why[0] ? why : strerror(-ret));
-	w->c->v = w->c->guard->victim;
+	w->c->v = w->c->guard->mem;
 	w->device = BOUND;
 	return DONE;
 }
 
 static enum fate step_unbind(struct world *w, unsigned int who)
 {
-	return take_away(w, who, victim_unbind, victim_bind, w->c->guard->usual_ns);
+	return take_away(w, who, ns_unbind, ns_bind, w->c->guard->usual_ns);
 }
 
 static enum fate step_destroy(struct world *w, unsigned int who)
@@ -310,7 +310,7 @@ static enum fate step_read_dax(struct world *w, unsigned int who)
 static enum fate step_read_nd(struct world *w, unsigned int who)
 {
 	(void)who;
-	read_all("nd", w->c->v.holder);
+	read_all("nd", w->c->v.claim_dev);
 	read_all("nd", w->c->v.ndns);
 	return DONE;
 }
@@ -339,7 +339,7 @@ const struct operation operations[] = {
 	OF_PAGES("mremap", { "map", step_map }, { "fault", step_fault }, { "mremap", step_move },
 		 { "fault", step_fault }, { "unmap", step_unmap }),
 	{ .name = "sysfs", .step = { { "read dax", step_read_dax }, { "read nd", step_read_nd } } },
-	OF_DEVICE("unbind", victim_unbind, victim_bind, { "unbind", step_unbind },
+	OF_DEVICE("unbind", ns_unbind, ns_bind, { "unbind", step_unbind },
 		  { "bind", step_back }),
 	OF_DEVICE("recreate", action_recreate_raw, action_recreate_back,
 		  { "destroy", step_destroy }, { "create", step_back }),
@@ -381,26 +381,26 @@ bool world_tidy(struct world *w)
 		return false;
 	for (unsigned int i = 0; i < 2; i++) {
 		if (w->side[i].pinned)
-			holder_release(&w->side[i].h, 0);
+			pin_proc_release(&w->side[i].h, 0);
 		w->side[i].pinned = false;
 		step_reap(w, i);
 	}
 	if (w->device == LEAVING) {
-		if (actor_wait(&w->actor, ACTOR_DEADLINE_NS) == -ETIMEDOUT)
+		if (op_wait(&w->op, OP_DEADLINE_NS) == -ETIMEDOUT)
 			return false;
-		guard_set_actor(g, 0);
+		guard_set_op(g, 0);
 		world_gone(w);
 	}
 	if (bring_back(w) != DONE)
 		return false;
 	if (!early)
 		return true;
-	return !guard_bind_call(g, victim_unbind) && !guard_bind_call(g, victim_bind);
+	return !guard_bind_call(g, ns_unbind) && !guard_bind_call(g, ns_bind);
 }
 
 bool world_begin(struct cell *c, struct world *w)
 {
-	char why[VICTIM_WHY] = "";
+	char why[WHY_LEN] = "";
 	int ret = level_find(&c->v, LEVEL_DAX_PMEM, why, sizeof(why));
 	struct side *s = &w->side[0];
 
@@ -411,12 +411,12 @@ bool world_begin(struct cell *c, struct world *w)
 		return false;
 	}
 	for (int i = 0; i < 2; i++)
-		if (!cell_holder(c, &w->side[i].h))
+		if (!cell_pin_proc(c, &w->side[i].h))
 			return false;
-	ret = holder_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, MAP_BYTES,
-			 PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_fill(&s->h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
-	ret = ret ?: holder_close(&s->h, MAP_MAIN);
+	ret = pin_proc_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, MAP_BYTES,
+			   PROT_READ | PROT_WRITE);
+	ret = ret ?: pin_proc_fill(&s->h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	ret = ret ?: pin_proc_close(&s->h, MAP_MAIN);
 	return expect_ok(c, ret, "filling the pages", s->h.why);
 }
 
@@ -430,5 +430,5 @@ void world_lost(struct world *w)
 void world_end(struct world *w)
 {
 	for (int i = 0; i < 2; i++)
-		cell_holder_end(w->c, &w->side[i].h);
+		cell_pin_proc_end(w->c, &w->side[i].h);
 }

@@ -24,12 +24,12 @@
 enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
 
 /**
- * struct scene - what a scenario has set up
+ * struct teardown - what a scenario has set up
  * @c: its cell
  * @h: holder of the pins
  * @viewer: another process that only maps; pid 0 when there is none
  * @node: the device node that is opened
- * @actor: the action
+ * @op: the action
  * @rule: what the order has to be
  * @nr_pins: pins taken
  * @sink: the pin has brought a pattern of its own
@@ -45,18 +45,18 @@ enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };
  * @usual_ns: what the action takes when nothing is in its way; 0 where the kind of
  *	memory says it
  */
-struct scene {
+struct teardown {
 	struct cell *c;
-	struct holder h;
-	struct holder viewer;
+	struct pin_proc h;
+	struct pin_proc viewer;
 	const char *node;
-	struct actor actor;
+	struct op_task op;
 	struct timeline_rule rule;
 	unsigned int nr_pins;
 	size_t base;
-	size_t off[HOLDER_PINS];
-	bool sink[HOLDER_PINS];
-	const struct pin_method *method[HOLDER_PINS];
+	size_t off[PIN_PROC_PINS];
+	bool sink[PIN_PROC_PINS];
+	const struct pin_method *method[PIN_PROC_PINS];
 	bool undone;
 	bool untold;
 	pid_t heir;
@@ -67,105 +67,105 @@ struct scene {
 };
 
 /* what a scenario does to the scene between the pin and the action */
-typedef bool (*prepare_fn)(struct scene *s);
+typedef bool (*prepare_fn)(struct teardown *s);
 
 /*
  * teardown_scene.c.  What returns bool has failed or skipped the cell when it
  * returns false.
  */
 
-/** scene_arrange() - a holder with one fresh mapping, its page size proven */
-bool scene_arrange(struct cell *c, struct scene *s);
+/** teardown_setup() - a holder with one fresh mapping, its page size proven */
+bool teardown_setup(struct cell *c, struct teardown *s);
 
-/** scene_arrange_node() - the same through another node of the device */
-bool scene_arrange_node(struct cell *c, struct scene *s, const char *node);
+/** teardown_setup_node() - the same through another node of the device */
+bool teardown_setup_node(struct cell *c, struct teardown *s, const char *node);
 
-/** scene_watch_mapping() - a thread of the holder touches the mapping until SIGBUS */
-bool scene_watch_mapping(struct scene *s);
+/** teardown_watch_mapping() - a thread of the holder touches the mapping until SIGBUS */
+bool teardown_watch_mapping(struct teardown *s);
 
-/** scene_fill_all() - the pattern in every word of the device, not only in samples */
-bool scene_fill_all(struct scene *s);
+/** teardown_fill_all() - the pattern in every word of the device, not only in samples */
+bool teardown_fill_all(struct teardown *s);
 
-/** scene_pin() - one more pin, proven; @hold in nanoseconds where a clock ends it */
-bool scene_pin(struct scene *s, const struct pin_method *m, uint64_t hold);
+/** teardown_pin() - one more pin, proven; @hold in nanoseconds where a clock ends it */
+bool teardown_pin(struct teardown *s, const struct pin_method *m, uint64_t hold);
 
-/** scene_start() - start the action in a process of its own */
-bool scene_start(struct scene *s);
+/** teardown_start() - start the action in a process of its own */
+bool teardown_start(struct teardown *s);
 
-/** scene_watch() - actor_watch() with the pins' proof of life */
-enum actor_state scene_watch(struct scene *s);
+/** teardown_watch() - op_watch() with the pins' proof of life */
+enum op_state teardown_watch(struct teardown *s);
 
-/** scene_await_revocation() - give the mapping time to be revoked, bounded */
-void scene_await_revocation(struct scene *s);
+/** teardown_wait_revoked() - give the mapping time to be revoked, bounded */
+void teardown_wait_revoked(struct teardown *s);
 
-/** scene_judge_early() - while pins are out: only an early return is a verdict */
-enum verdict_kind scene_judge_early(struct scene *s);
+/** teardown_judge_early() - while pins are out: only an early return is a verdict */
+enum verdict_kind teardown_judge_early(struct teardown *s);
 
-/** scene_judge() - judge, and print a failure before anything touches the pin */
-enum verdict_kind scene_judge(struct scene *s);
+/** teardown_judge() - judge, and print a failure before anything touches the pin */
+enum verdict_kind teardown_judge(struct teardown *s);
 
-/** scene_let_go() - release one pin and check its bytes */
-bool scene_let_go(struct scene *s, unsigned int slot);
+/** teardown_release() - release one pin and check its bytes */
+bool teardown_release(struct teardown *s, unsigned int slot);
 
-/** scene_let_go_all() - release what is still out, one after the other */
-void scene_let_go_all(struct scene *s);
+/** teardown_release_all() - release what is still out, one after the other */
+void teardown_release_all(struct teardown *s);
 
 /**
- * scene_let_go_each() - release one after the other, the action waiting for the others
+ * teardown_release_each() - release one after the other, the action waiting for the others
  * @s: with the action started
  *
- * Return: true, or false after an early return, with the pins let go by scene_defuse().
+ * Return: true, or false after an early return, with the pins let go by teardown_defuse().
  */
-bool scene_let_go_each(struct scene *s);
+bool teardown_release_each(struct teardown *s);
 
-/** scene_let_go_late() - release after an early return; what comes of it is told */
-void scene_let_go_late(struct scene *s);
+/** teardown_release_late() - release after an early return; what comes of it is told */
+void teardown_release_late(struct teardown *s);
 
-/** scene_defuse() - let go after an early return, as DAX_TEST_RELEASE says */
-void scene_defuse(struct scene *s);
+/** teardown_defuse() - let go after an early return, as DAX_TEST_RELEASE says */
+void teardown_defuse(struct teardown *s);
 
-/** scene_drop_mappings() - unmap and close what holder and viewer have open */
-void scene_drop_mappings(struct scene *s);
+/** teardown_drop_mappings() - unmap and close what holder and viewer have open */
+void teardown_drop_mappings(struct teardown *s);
 
-/** scene_check_dead() - the mapping from before raises SIGBUS */
-void scene_check_dead(struct scene *s);
+/** teardown_check_dead() - the mapping from before raises SIGBUS */
+void teardown_check_dead(struct teardown *s);
 
-/** scene_undo() - whatever was taken away is back, under its new names; 0 or -errno */
-int scene_undo(struct cell *c);
+/** teardown_undo() - whatever was taken away is back, under its new names; 0 or -errno */
+int teardown_undo(struct cell *c);
 
 /** expect_done() - expect 0 of a call in a task of its own, and that the task came back */
 bool expect_done(struct cell *c, int ret, const char *what);
 
-/** scene_bind() - bind again, in a process of its own */
-bool scene_bind(struct scene *s);
+/** teardown_bind() - bind again, in a process of its own */
+bool teardown_bind(struct teardown *s);
 
-/** scene_bind_again() - the same without descriptors from before */
-bool scene_bind_again(struct scene *s);
+/** teardown_rebind() - the same without descriptors from before */
+bool teardown_rebind(struct teardown *s);
 
-/** scene_check_again() - the device is the same, and so are its bytes */
-void scene_check_again(struct scene *s);
+/** teardown_check_after_bind() - the device is the same, and so are its bytes */
+void teardown_check_after_bind(struct teardown *s);
 
-/** scene_refill() - the window's bytes back to what they are between cells */
-void scene_refill(struct scene *s);
+/** teardown_refill() - the window's bytes back to what they are between cells */
+void teardown_refill(struct teardown *s);
 
 /**
- * scene_act_on() - from the last pin's release to the device bound and checked
+ * teardown_finish_and_check() - from the last pin's release to the device bound and checked
  * @s: with the action started and no pin out
  *
  * Return: the verdict on the order of events.
  */
-enum verdict_kind scene_act_on(struct scene *s);
+enum verdict_kind teardown_finish_and_check(struct teardown *s);
 
 /**
- * scene_act() - from the start of the action to the device bound and checked
+ * teardown_run() - from the start of the action to the device bound and checked
  * @s: arranged
  *
  * Without pins the action just has to return; with pins it has to wait for them.
  */
-enum verdict_kind scene_act(struct scene *s);
+enum verdict_kind teardown_run(struct teardown *s);
 
-/** scene_finish() - end the processes; to be called whatever came before */
-void scene_finish(struct scene *s);
+/** teardown_cleanup() - end the processes; to be called whatever came before */
+void teardown_cleanup(struct teardown *s);
 
 /* teardown_bytes.c */
 

@@ -21,25 +21,25 @@ static const uint64_t hold_ns[] = { 250 * NSEC_PER_MSEC, 2500 * NSEC_PER_MSEC };
 /* Enough for a dozen rounds under TCG; DAX_TEST_TIME asks for more. */
 #define RANDOM_SECONDS	2.0
 
-static bool unmap_first(struct scene *s)
+static bool unmap_first(struct teardown *s)
 {
 	s->rule.revoke = false;
-	return expect_ok(s->c, holder_unmap(&s->h, MAP_MAIN), "munmap with the pin out", "");
+	return expect_ok(s->c, pin_proc_unmap(&s->h, MAP_MAIN), "munmap with the pin out", "");
 }
 
 /* the holder of the pin keeps nothing of the device; another process maps it */
-static bool another_process(struct scene *s)
+static bool another_process(struct teardown *s)
 {
 	struct cell *c = s->c;
 	int ret;
 
-	if (!expect_ok(c, holder_close(&s->h, MAP_MAIN), "close with the pin out", ""))
+	if (!expect_ok(c, pin_proc_close(&s->h, MAP_MAIN), "close with the pin out", ""))
 		return false;
-	if (!cell_holder(c, &s->viewer))
+	if (!cell_pin_proc(c, &s->viewer))
 		return false;
-	ret = holder_map(&s->viewer, MAP_MAIN, c->v.node, c->size, 0, daxmap_bytes(c->size),
-			 PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_watch(&s->viewer, MAP_MAIN, 0);
+	ret = pin_proc_map(&s->viewer, MAP_MAIN, c->v.node, c->size, 0, daxmap_bytes(c->size),
+			   PROT_READ | PROT_WRITE);
+	ret = ret ?: pin_proc_watch(&s->viewer, MAP_MAIN, 0);
 	return expect_ok(c, ret, "mapping in the other process", "");
 }
 
@@ -50,13 +50,13 @@ static bool another_process(struct scene *s)
 static void one_pin(struct cell *c, prepare_fn prepare)
 {
 	enum verdict_kind kind = VERDICT_UNPROVEN;
-	struct scene s;
+	struct teardown s;
 
 	for (size_t i = 0; i < ARRAY_SIZE(hold_ns) && kind == VERDICT_UNPROVEN; i++) {
 		timeline_reset(&c->guard->tl);
-		if (scene_arrange(c, &s) && scene_pin(&s, c->method, hold_ns[i]) && prepare(&s))
-			kind = scene_act(&s);
-		scene_finish(&s);
+		if (teardown_setup(c, &s) && teardown_pin(&s, c->method, hold_ns[i]) && prepare(&s))
+			kind = teardown_run(&s);
+		teardown_cleanup(&s);
 		if (cell_over(c) || !(c->method->flags & PIN_TIMED))
 			break;
 	}
@@ -67,7 +67,7 @@ static void one_pin(struct cell *c, prepare_fn prepare)
 
 void pinned(struct cell *c)
 {
-	one_pin(c, scene_watch_mapping);
+	one_pin(c, teardown_watch_mapping);
 }
 
 void pinned_unmapped(struct cell *c)
@@ -84,69 +84,69 @@ void pinned_by_another(struct cell *c)
 void killed(struct cell *c)
 {
 	struct timeline *tl = &c->guard->tl;
-	enum actor_state state;
-	struct scene s;
+	enum op_state state;
+	struct teardown s;
 
-	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, hold_ns[0]) || !scene_start(&s))
+	if (!teardown_setup(c, &s) || !teardown_pin(&s, c->method, hold_ns[0]) || !teardown_start(&s))
 		goto out;
 	s.rule.revoke = false;
-	state = scene_watch(&s);
-	if (state == ACTOR_RETURNED && scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
-		scene_defuse(&s);
+	state = teardown_watch(&s);
+	if (state == OP_RETURNED && teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+		teardown_defuse(&s);
 		goto out;
 	}
 	timeline_mark(tl, TL_RELEASING);
-	holder_kill(&s.h);
+	pin_proc_kill(&s.h);
 	/* the dying process waits for I/O that only dm-delay can hand on */
 	pin_targets_flush(&c->guard->targets);
-	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
-	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+	op_wait(&s.op, OP_DEADLINE_NS);
+	if (teardown_judge(&s) == VERDICT_NEVER_RETURNED)
 		return;
-	guard_set_actor(c->guard, 0);
-	if (expect_ok(c, holder_reap(&s.h, ACTOR_DEADLINE_NS), "reaping the holder", ""))
-		memset(c->guard->holder, 0, sizeof(c->guard->holder));
+	guard_set_op(c->guard, 0);
+	if (expect_ok(c, pin_proc_reap(&s.h, OP_DEADLINE_NS), "reaping the holder", ""))
+		memset(c->guard->procs, 0, sizeof(c->guard->procs));
 	memset(s.method, 0, sizeof(s.method));
 	memset(s.sink, 0, sizeof(s.sink));
-	if (scene_bind_again(&s) && cell_holder(c, &s.h))
-		scene_refill(&s);
+	if (teardown_rebind(&s) && cell_pin_proc(c, &s.h))
+		teardown_refill(&s);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* pipes and rings are inherited: the pin outlives the process that took it */
 void inherited(struct cell *c)
 {
 	struct timeline *tl = &c->guard->tl;
-	struct scene s;
+	struct teardown s;
 	pid_t heir = 0;
 	int ret;
 
-	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, 0))
+	if (!teardown_setup(c, &s) || !teardown_pin(&s, c->method, 0))
 		goto out;
-	ret = holder_heir(&s.h, &heir);
+	ret = pin_proc_fork_child(&s.h, &heir);
 	if (!expect_ok(c, ret, "forking the heir", ""))
 		goto out;
-	guard_add_holder(c->guard, heir);
+	guard_add_proc(c->guard, heir);
 	s.heir = heir;
 	s.rule.revoke = false;
-	holder_kill(&s.h);
-	holder_reap(&s.h, ACTOR_DEADLINE_NS);
-	if (!scene_start(&s))
+	pin_proc_kill(&s.h);
+	pin_proc_reap(&s.h, OP_DEADLINE_NS);
+	if (!teardown_start(&s))
 		goto out;
-	if (scene_watch(&s) == ACTOR_RETURNED && scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+	if (teardown_watch(&s) == OP_RETURNED && teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
 		/* only the heir's end lets go, and it must not come before bind */
 		c->guard->dirty = true;
 		goto out;
 	}
 	timeline_mark(tl, TL_RELEASING);
 	kill(heir, SIGKILL);
-	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
-	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+	op_wait(&s.op, OP_DEADLINE_NS);
+	if (teardown_judge(&s) == VERDICT_NEVER_RETURNED)
 		return;
-	guard_set_actor(c->guard, 0);
-	scene_bind_again(&s);
+	guard_set_op(c->guard, 0);
+	teardown_rebind(&s);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /* methods to hold several pins with, of different kinds, let go one by one */
@@ -156,13 +156,13 @@ static const char *const several_methods[] = {
 
 void several(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 	unsigned int i;
 
-	if (!scene_arrange(c, &s) || !scene_watch_mapping(&s))
+	if (!teardown_setup(c, &s) || !teardown_watch_mapping(&s))
 		goto out;
 	for (i = 0; i < ARRAY_SIZE(several_methods); i++) {
-		scene_pin(&s, pin_method_find(several_methods[i]), 0);
+		teardown_pin(&s, pin_method_find(several_methods[i]), 0);
 		/* what this kernel refuses is left out; the others remain */
 		c->skipped = false;
 		if (cell_over(c))
@@ -172,40 +172,40 @@ void several(struct cell *c)
 		skip(c, "fewer than two methods can hold a pin here");
 		goto out;
 	}
-	if (!scene_start(&s))
+	if (!teardown_start(&s))
 		goto out;
-	if (!scene_let_go_each(&s))
+	if (!teardown_release_each(&s))
 		goto out;
-	if (scene_act_on(&s) == VERDICT_NEVER_RETURNED)
+	if (teardown_finish_and_check(&s) == VERDICT_NEVER_RETURNED)
 		return;
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 /*
  * The driver is looked up before the device's lock is taken, and the second one waits
  * for that lock: it may find nothing to do when its turn comes, but not before.
  */
-static bool second_waits(struct scene *s, struct actor *second)
+static bool second_waits(struct teardown *s, struct op_task *second)
 {
 	struct timeline *tl = &s->c->guard->bind_tl;
 	int ret;
 
 	timeline_reset(tl);
-	ret = actor_start(second, tl, s->c->action->run, &s->c->v);
+	ret = op_start(second, tl, s->c->action->run, &s->c->v);
 	if (!expect_ok(s->c, ret, "starting a second one", ""))
 		return false;
 	second->usual_ns = s->c->guard->usual_ns;
-	if (actor_watch(second, NULL, NULL) != ACTOR_RETURNED)
+	if (op_watch(second, NULL, NULL) != OP_RETURNED)
 		return true;
 	ret = atomic_load(&tl->result);
 	return expect(s->c, VERDICT_RETURNED_EARLY, ret,
 		      "a second unbind returned with success while the first one waits for a pin");
 }
 
-static void second_ends(struct scene *s, struct actor *second)
+static void second_ends(struct teardown *s, struct op_task *second)
 {
-	int ret = actor_wait(second, ACTOR_DEADLINE_NS);
+	int ret = op_wait(second, OP_DEADLINE_NS);
 
 	/* whoever came first has taken the driver away */
 	if (!expect(s->c, VERDICT_NEVER_RETURNED, ret != -ETIMEDOUT,
@@ -218,31 +218,31 @@ static void second_ends(struct scene *s, struct actor *second)
 
 void twice(struct cell *c)
 {
-	struct actor second = { .pid = 0 };
-	struct scene s;
+	struct op_task second = { .pid = 0 };
+	struct teardown s;
 	bool good;
 
-	if (!scene_arrange(c, &s) || !scene_watch_mapping(&s) || !scene_pin(&s, c->method, 0) ||
-	    !scene_start(&s))
+	if (!teardown_setup(c, &s) || !teardown_watch_mapping(&s) || !teardown_pin(&s, c->method, 0) ||
+	    !teardown_start(&s))
 		goto out;
-	if (scene_watch(&s) == ACTOR_RETURNED && scene_judge_early(&s) == VERDICT_RETURNED_EARLY) {
-		scene_defuse(&s);
+	if (teardown_watch(&s) == OP_RETURNED && teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
+		teardown_defuse(&s);
 		goto out;
 	}
 	good = second_waits(&s, &second);
-	scene_await_revocation(&s);
-	scene_let_go_all(&s);
-	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
-	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+	teardown_wait_revoked(&s);
+	teardown_release_all(&s);
+	op_wait(&s.op, OP_DEADLINE_NS);
+	if (teardown_judge(&s) == VERDICT_NEVER_RETURNED)
 		return;
-	guard_set_actor(c->guard, 0);
+	guard_set_op(c->guard, 0);
 	if (second.pid)
 		second_ends(&s, &second);
-	scene_drop_mappings(&s);
-	if (good && !cell_over(c) && scene_bind_again(&s))
-		scene_check_again(&s);
+	teardown_drop_mappings(&s);
+	if (good && !cell_over(c) && teardown_rebind(&s))
+		teardown_check_after_bind(&s);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 bool can_hold_on(const struct pin_method *m)
@@ -254,7 +254,7 @@ bool can_hold_on(const struct pin_method *m)
 void given_back(struct cell *c)
 {
 	struct pin_counters before, after;
-	struct scene s;
+	struct teardown s;
 	int64_t out;
 	int ret;
 
@@ -263,9 +263,9 @@ void given_back(struct cell *c)
 		skip(c, "this kernel does not count pins: %s", strerror(-ret));
 		return;
 	}
-	if (!scene_arrange(c, &s) || !scene_pin(&s, c->method, 0))
+	if (!teardown_setup(c, &s) || !teardown_pin(&s, c->method, 0))
 		goto out;
-	scene_let_go_all(&s);
+	teardown_release_all(&s);
 	ret = pin_counters_read(&after);
 	if (!expect_ok(c, ret, "reading the counters", ""))
 		goto out;
@@ -275,20 +275,20 @@ void given_back(struct cell *c)
 		    (long long)out))
 		guard_set_wedged(c->guard);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 static bool random_round(struct cell *c, uint64_t *rnd)
 {
 	unsigned int want = random_next(rnd) % 4;
-	struct scene s;
+	struct teardown s;
 	bool go_on;
 
 	timeline_reset(&c->guard->tl);
-	if (!scene_arrange(c, &s))
+	if (!teardown_setup(c, &s))
 		goto out;
 	if (random_next(rnd) % 2) {
-		if (!scene_watch_mapping(&s))
+		if (!teardown_watch_mapping(&s))
 			goto out;
 	} else {
 		s.rule.revoke = false;
@@ -302,15 +302,15 @@ static bool random_round(struct cell *c, uint64_t *rnd)
 		pick = random_next(rnd) % nr;
 		for (m = pin_methods; !can_hold_on(m) || pick--; m++)
 			;
-		scene_pin(&s, m, 0);
+		teardown_pin(&s, m, 0);
 		c->skipped = false;
 		want--;
 	}
 	if (!cell_over(c))
-		scene_act(&s);
+		teardown_run(&s);
 out:
 	go_on = !cell_over(c);
-	scene_finish(&s);
+	teardown_cleanup(&s);
 	return go_on;
 }
 

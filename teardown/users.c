@@ -19,27 +19,27 @@
 
 void mapping_only(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 
-	if (scene_arrange(c, &s) && scene_watch_mapping(&s))
-		scene_act(&s);
-	scene_finish(&s);
+	if (teardown_setup(c, &s) && teardown_watch_mapping(&s))
+		teardown_run(&s);
+	teardown_cleanup(&s);
 }
 
 /* the guest reads and writes a page, which it has from here on; nothing is held */
-static bool let_guest_in(struct scene *s, size_t off)
+static bool let_guest_in(struct teardown *s, size_t off)
 {
 	const struct pin_method *m = s->c->method;
 	bool sink = m->flags & PIN_SINK;
-	int ret = holder_pin(&s->h, 0, m, MAP_MAIN, off, s->len, 0, sink ? TAG_SINK : TAG_MEMORY);
+	int ret = pin_proc_pin(&s->h, 0, m, MAP_MAIN, off, s->len, 0, sink ? TAG_SINK : TAG_MEMORY);
 
 	if (ret == -EOPNOTSUPP) {
 		skip_refused(s->c, m, s->h.why);
 		return false;
 	}
-	ret = ret ?: holder_reach(&s->h, 0, sink ? TAG_SINK : 0, NULL);
-	ret = ret ?: holder_check(&s->h, MAP_MAIN, off, s->len, sink ? TAG_SINK : TAG_MEMORY);
-	ret = ret ?: holder_fill(&s->h, MAP_MAIN, off, s->len, TAG_MEMORY);
+	ret = ret ?: pin_proc_reach(&s->h, 0, sink ? TAG_SINK : 0, NULL);
+	ret = ret ?: pin_proc_check(&s->h, MAP_MAIN, off, s->len, sink ? TAG_SINK : TAG_MEMORY);
+	ret = ret ?: pin_proc_fill(&s->h, MAP_MAIN, off, s->len, TAG_MEMORY);
 	return expect_ok(s->c, ret, "the guest's bytes", s->h.why);
 }
 
@@ -50,51 +50,51 @@ static bool let_guest_in(struct scene *s, size_t off)
 void guest_mapped(struct cell *c)
 {
 	bool sink = c->method->flags & PIN_SINK;
-	struct scene s;
+	struct teardown s;
 	int ret;
 
-	if (!scene_arrange(c, &s) || !let_guest_in(&s, 3 * s.len))
+	if (!teardown_setup(c, &s) || !let_guest_in(&s, 3 * s.len))
 		goto out;
 	ret = guard_bind_call(c->guard, c->action->run);
 	if (!expect_done(c, ret, "unbind with a guest's mapping"))
 		goto out;
-	ret = holder_reach(&s.h, 0, sink ? TAG_SINK : 0, NULL);
+	ret = pin_proc_reach(&s.h, 0, sink ? TAG_SINK : 0, NULL);
 	expect(c, VERDICT_NOT_REVOKED, ret == -EFAULT,
 	       "the guest's CPU can still %s the page: %s; expected %s",
 	       sink ? "write" : "read", ret ? strerror(-ret) : "done", strerror(EFAULT));
-	if (scene_bind_again(&s))
-		scene_check_again(&s);
+	if (teardown_rebind(&s))
+		teardown_check_after_bind(&s);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
-static bool start_hammer(struct scene *s)
+static bool start_hammer(struct teardown *s)
 {
-	int ret = holder_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len,
-			     PROT_READ | PROT_WRITE);
+	int ret = pin_proc_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len,
+			       PROT_READ | PROT_WRITE);
 
-	ret = ret ?: holder_hammer(&s->h, MAP_MAIN);
+	ret = ret ?: pin_proc_store_loop(&s->h, MAP_MAIN);
 	return expect_ok(s->c, ret, "starting the writer", "");
 }
 
 /* the threads' mappings must not be there when the device is bound again */
-static bool pause_worker(struct scene *s, unsigned long *rounds)
+static bool pause_worker(struct teardown *s, unsigned long *rounds)
 {
-	int ret = holder_calm(&s->h, rounds);
+	int ret = pin_proc_stop_threads(&s->h, rounds);
 
-	scene_drop_mappings(s);
+	teardown_drop_mappings(s);
 	return expect_ok(s->c, ret, "stopping the threads", "");
 }
 
-static bool start_mappers(struct scene *s)
+static bool start_mappers(struct teardown *s)
 {
 	int ret = 0;
 
 	s->rule.revoke = false;
 	for (int i = 0; !ret && i < 2; i++)
-		ret = holder_churn(&s->h, s->node, s->c->size, false);
+		ret = pin_proc_remap_loop(&s->h, s->node, s->c->size, false);
 	/* each has opened before the action begins */
-	ret = ret ?: holder_round(&s->h);
+	ret = ret ?: pin_proc_wait_iteration(&s->h);
 	return expect_ok(s->c, ret, "starting the mappers", "");
 }
 
@@ -104,31 +104,31 @@ static bool start_mappers(struct scene *s)
  * dax_read_lock(), after which no unbind ever returns.  A descriptor from before
  * keeps the cdev, and with it open(), alive while the device is away.
  */
-static bool start_openers(struct scene *s)
+static bool start_openers(struct teardown *s)
 {
 	unsigned long none;
-	int ret = holder_calm(&s->h, &none);
+	int ret = pin_proc_stop_threads(&s->h, &none);
 
 	s->rule.revoke = false;
-	ret = ret ?: holder_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len, PROT_READ);
+	ret = ret ?: pin_proc_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len, PROT_READ);
 	for (int i = 0; !ret && i < 2; i++)
-		ret = holder_churn(&s->h, s->node, s->c->size, true);
+		ret = pin_proc_remap_loop(&s->h, s->node, s->c->size, true);
 	return expect_ok(s->c, ret, "starting the openers", "");
 }
 
-static bool opener_stuck(struct scene *s)
+static bool opener_stuck(struct teardown *s)
 {
-	return cell_holder_stuck(s->c,
-				 "a thread that opens and maps the device while it is unbound never comes back",
-				 &s->h);
+	return cell_pin_proc_stuck(s->c,
+				   "a thread that opens and maps the device while it is unbound never comes back",
+				   &s->h);
 }
 
-static bool openers_alive(struct scene *s)
+static bool openers_alive(struct teardown *s)
 {
-	int ret = holder_round(&s->h);
+	int ret = pin_proc_wait_iteration(&s->h);
 
 	if (ret != -ETIMEDOUT)
-		return cell_holder_ok(s->c, ret, "waiting for the openers", &s->h);
+		return cell_pin_proc_ok(s->c, ret, "waiting for the openers", &s->h);
 	return opener_stuck(s);
 }
 
@@ -138,67 +138,67 @@ static bool openers_alive(struct scene *s)
  *
  * Return: false when a thread is lost.
  */
-static bool wait_with_openers(struct scene *s)
+static bool wait_with_openers(struct teardown *s)
 {
-	uint64_t end = timeline_now() + ACTOR_DEADLINE_NS;
+	uint64_t end = timeline_now() + OP_DEADLINE_NS;
 
 	if (!openers_alive(s))
 		return false;
-	while (actor_wait(&s->actor, DOUBT_NS) == -ETIMEDOUT && timeline_now() < end) {
-		if (!actor_given_up(s->h.pid))
+	while (op_wait(&s->op, DOUBT_NS) == -ETIMEDOUT && timeline_now() < end) {
+		if (!op_given_up(s->h.pid))
 			continue;
 		opener_stuck(s);
-		note(s->c, "wchan of the action's task: %s", s->actor.wchan);
-		note_lines(s->c, "its stack", s->actor.stack);
+		note(s->c, "wchan of the action's task: %s", s->op.wchan);
+		note_lines(s->c, "its stack", s->op.stack);
 		return false;
 	}
 	return true;
 }
 
 /* they go on, but what was open before the action is closed */
-static bool pause_openers(struct scene *s, unsigned long *rounds)
+static bool pause_openers(struct teardown *s, unsigned long *rounds)
 {
 	*rounds = 1;
 	if (!openers_alive(s))
 		return false;
-	scene_drop_mappings(s);
+	teardown_drop_mappings(s);
 	return openers_alive(s);
 }
 
-static bool wait_for_action(struct scene *s)
+static bool wait_for_action(struct teardown *s)
 {
-	actor_wait(&s->actor, ACTOR_DEADLINE_NS);
+	op_wait(&s->op, OP_DEADLINE_NS);
 	return true;
 }
 
 /* threads use the device all the while: before, during and after the action */
 static void while_used(struct cell *c, prepare_fn start, prepare_fn wait,
-		       bool (*pause)(struct scene *s, unsigned long *rounds))
+		       bool (*pause)(struct teardown *s, unsigned long *rounds))
 {
 	unsigned long rounds = 0;
-	struct scene s;
+	struct teardown s;
 
-	if (!scene_arrange(c, &s))
+	if (!teardown_setup(c, &s))
 		goto out;
-	scene_drop_mappings(&s);
+	teardown_drop_mappings(&s);
 	for (int i = 0; i < USED_ROUNDS && !cell_over(c); i++) {
 		timeline_reset(&c->guard->tl);
-		if (!start(&s) || !scene_start(&s))
+		if (!start(&s) || !teardown_start(&s))
 			goto out;
 		if (!wait(&s))
 			goto out;
-		scene_await_revocation(&s);
-		if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+		teardown_wait_revoked(&s);
+		if (teardown_judge(&s) == VERDICT_NEVER_RETURNED)
 			return;
-		guard_set_actor(c->guard, 0);
-		if (!pause(&s, &rounds) || !scene_bind(&s))
+		guard_set_op(c->guard, 0);
+		if (!pause(&s, &rounds) || !teardown_bind(&s))
 			goto out;
 		expect(c, VERDICT_FAILED, rounds, "the threads never got round");
 	}
-	expect_ok(c, holder_calm(&s.h, &rounds), "ending the threads", s.h.why);
-	scene_check_again(&s);
+	expect_ok(c, pin_proc_stop_threads(&s.h, &rounds), "ending the threads", s.h.why);
+	teardown_check_after_bind(&s);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }
 
 void while_written(struct cell *c)
@@ -228,42 +228,42 @@ enum outlive { CLOSE_AFTER_BIND, CLOSE_BEFORE_BIND, CLOSE_MIXED };
  * device is opened through a private node, after a round of unbind and bind has
  * taken all others off the list.
  */
-static bool arrange_private(struct cell *c, struct scene *s)
+static bool arrange_private(struct cell *c, struct teardown *s)
 {
-	int ret = guard_bind_call(c->guard, victim_unbind);
+	int ret = guard_bind_call(c->guard, ns_unbind);
 
 	memset(s, 0, sizeof(*s));
 	s->c = c;
-	ret = ret ?: guard_bind_call(c->guard, victim_bind);
+	ret = ret ?: guard_bind_call(c->guard, ns_bind);
 	ret = ret ?: guard_make_node(c->guard);
 	if (!expect_ok(c, ret, "making a private node", ""))
 		return false;
-	return scene_arrange_node(c, s, c->guard->node);
+	return teardown_setup_node(c, s, c->guard->node);
 }
 
 /* can the device still be opened now that what was there before is closed? */
-static bool opens_again(struct scene *s)
+static bool opens_again(struct teardown *s)
 {
 	struct cell *c = s->c;
-	int ret = holder_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ);
+	int ret = pin_proc_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ);
 
 	if (!expect(c, VERDICT_FAILED, !ret,
 		    "opening the device after an old descriptor was closed: %s; expected to open, as after any bind",
 		    strerror(-ret)))
 		return false;
-	ret = holder_check(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	ret = pin_proc_check(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
 	return expect_ok(c, ret, "bytes after the old descriptors are closed", s->h.why);
 }
 
 /* through the old mapping nothing but SIGBUS or the device's own bytes */
-static void check_old_mapping(struct scene *s)
+static void check_old_mapping(struct teardown *s)
 {
-	int ret = holder_touch(&s->viewer, MAP_MAIN, 0);
+	int ret = pin_proc_touch(&s->viewer, MAP_MAIN, 0);
 
 	note(s->c, "after the next bind the old mapping %s",
 	     ret ? "still raises SIGBUS" : "can be touched again");
 	if (!ret)
-		expect_ok(s->c, holder_check(&s->viewer, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY),
+		expect_ok(s->c, pin_proc_check(&s->viewer, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY),
 			  "bytes through the old mapping", s->viewer.why);
 }
 
@@ -273,38 +273,38 @@ static void check_old_mapping(struct scene *s)
  */
 static void outlive(struct cell *c, enum outlive when)
 {
-	struct scene s;
+	struct teardown s;
 	int ret;
 
-	if (!arrange_private(c, &s) || !cell_holder(c, &s.viewer))
+	if (!arrange_private(c, &s) || !cell_pin_proc(c, &s.viewer))
 		goto out;
-	ret = holder_map(&s.viewer, MAP_MAIN, s.node, c->size, 0, s.map_len,
-			 PROT_READ | PROT_WRITE);
-	ret = ret ?: holder_touch(&s.viewer, MAP_MAIN, 0);
-	ret = ret ?: holder_watch(&s.h, MAP_MAIN, 0);
-	if (!expect_ok(c, ret, "mapping in two processes", "") || !scene_start(&s))
+	ret = pin_proc_map(&s.viewer, MAP_MAIN, s.node, c->size, 0, s.map_len,
+			   PROT_READ | PROT_WRITE);
+	ret = ret ?: pin_proc_touch(&s.viewer, MAP_MAIN, 0);
+	ret = ret ?: pin_proc_watch(&s.h, MAP_MAIN, 0);
+	if (!expect_ok(c, ret, "mapping in two processes", "") || !teardown_start(&s))
 		goto out;
-	actor_wait(&s.actor, ACTOR_DEADLINE_NS);
-	scene_await_revocation(&s);
-	if (scene_judge(&s) == VERDICT_NEVER_RETURNED)
+	op_wait(&s.op, OP_DEADLINE_NS);
+	teardown_wait_revoked(&s);
+	if (teardown_judge(&s) == VERDICT_NEVER_RETURNED)
 		return;
-	guard_set_actor(c->guard, 0);
-	scene_check_dead(&s);
+	guard_set_op(c->guard, 0);
+	teardown_check_dead(&s);
 	if (when != CLOSE_AFTER_BIND)
-		holder_close(&s.h, MAP_MAIN);
+		pin_proc_close(&s.h, MAP_MAIN);
 	if (when == CLOSE_BEFORE_BIND)
-		holder_close(&s.viewer, MAP_MAIN);
+		pin_proc_close(&s.viewer, MAP_MAIN);
 	else
 		c->guard->node_damaged = true;
-	if (!scene_bind(&s))
+	if (!teardown_bind(&s))
 		goto out;
 	if (when != CLOSE_BEFORE_BIND)
 		check_old_mapping(&s);
 	/* one by one: a count that goes below zero does not refuse any more */
-	holder_close(&s.h, MAP_MAIN);
+	pin_proc_close(&s.h, MAP_MAIN);
 	if (opens_again(&s)) {
-		holder_close(&s.h, MAP_AGAIN);
-		holder_close(&s.viewer, MAP_MAIN);
+		pin_proc_close(&s.h, MAP_AGAIN);
+		pin_proc_close(&s.viewer, MAP_MAIN);
 		opens_again(&s);
 	}
 	if (cell_over(c)) {
@@ -315,12 +315,12 @@ static void outlive(struct cell *c, enum outlive when)
 		goto out;
 	}
 	c->guard->node_damaged = false;
-	holder_close(&s.h, MAP_AGAIN);
+	pin_proc_close(&s.h, MAP_AGAIN);
 	timeline_reset(&c->guard->tl);
 	s.rule.revoke = false;
-	scene_act(&s);
+	teardown_run(&s);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 	guard_drop_node(c->guard);
 }
 
@@ -342,16 +342,16 @@ void close_mixed(struct cell *c)
 /* not a sample: every word of the device, before and after */
 void every_byte(struct cell *c)
 {
-	struct scene s;
+	struct teardown s;
 	int ret;
 
-	if (!scene_arrange(c, &s) || !scene_fill_all(&s) || !scene_watch_mapping(&s) ||
-	    scene_act(&s) != VERDICT_PASS)
+	if (!teardown_setup(c, &s) || !teardown_fill_all(&s) || !teardown_watch_mapping(&s) ||
+	    teardown_run(&s) != VERDICT_PASS)
 		goto out;
-	holder_close(&s.h, MAP_AGAIN);
-	ret = holder_map(&s.h, MAP_WHOLE, c->v.node, c->size, 0, 0, PROT_READ);
-	ret = ret ?: holder_check(&s.h, MAP_WHOLE, 0, c->v.size, TAG_MEMORY);
+	pin_proc_close(&s.h, MAP_AGAIN);
+	ret = pin_proc_map(&s.h, MAP_WHOLE, c->v.node, c->size, 0, 0, PROT_READ);
+	ret = ret ?: pin_proc_check(&s.h, MAP_WHOLE, 0, c->v.size, TAG_MEMORY);
 	expect_ok(c, ret, "every byte of the device", s.h.why);
 out:
-	scene_finish(&s);
+	teardown_cleanup(&s);
 }

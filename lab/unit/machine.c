@@ -91,7 +91,7 @@ void make_namespace(struct machine *m, const char *name, const char *label,
 	nd_attr(m, name, "size", "67108864");
 	nd_attr(m, name, "mode", mode);
 	nd_attr(m, name, "holder", holder);
-	nd_attr(m, name, "holder_class", strncmp(holder, "dax", 3) ? "pfn" : "dax");
+	nd_attr(m, name, "claim_class", strncmp(holder, "dax", 3) ? "pfn" : "dax");
 	nd_attr(m, name, "resource", "0x100000000");
 	nd_attr(m, name, "uuid", "01234567-89ab-4cde-8f01-23456789abcd");
 }

@@ -16,7 +16,7 @@ struct machine {
 	char sys[80];
 	char proc[80];
 	char dev[80];
-	struct victim_env env;
+	struct ns_env env;
 };
 
 /* one region and nothing in it; whoever makes it removes top in the end */

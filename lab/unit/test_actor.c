@@ -24,7 +24,7 @@ static struct shared {
 static int let_go[2];
 
 FIXTURE(actor) {
-	struct actor a;
+	struct op_task a;
 };
 
 FIXTURE_SETUP(actor)
@@ -42,7 +42,7 @@ FIXTURE_TEARDOWN(actor)
 	munmap(shared, sizeof(*shared));
 }
 
-static int succeed(const struct victim *v)
+static int succeed(const struct test_ns *v)
 {
 	(void)v;
 	shared->ppid = getppid();
@@ -50,13 +50,13 @@ static int succeed(const struct victim *v)
 	return 0;
 }
 
-static int fail(const struct victim *v)
+static int fail(const struct test_ns *v)
 {
 	(void)v;
 	return -EBUSY;
 }
 
-static int die(const struct victim *v)
+static int die(const struct test_ns *v)
 {
 	(void)v;
 	raise(SIGKILL);
@@ -64,7 +64,7 @@ static int die(const struct victim *v)
 }
 
 /* slow, and mostly asleep, but never in one and the same sleep for long */
-static int amble(const struct victim *v)
+static int amble(const struct test_ns *v)
 {
 	(void)v;
 	for (int i = 0; i < 200; i++)
@@ -73,7 +73,7 @@ static int amble(const struct victim *v)
 }
 
 /* in state S until it is let go: a signal would end it */
-static int listen_for(const struct victim *v)
+static int listen_for(const struct test_ns *v)
 {
 	char c;
 
@@ -81,7 +81,7 @@ static int listen_for(const struct victim *v)
 	return read(let_go[0], &c, 1) == 1 ? 0 : -EIO;
 }
 
-static int hang(const struct victim *v)
+static int hang(const struct test_ns *v)
 {
 	pid_t pid = vfork();
 	char c;
@@ -116,7 +116,7 @@ static int live_for_three_questions(void *arg)
 
 TEST_F(actor, an_action_that_succeeds)
 {
-	EXPECT_EQ(0, actor_call(&self->a, &shared->tl, succeed, NULL));
+	EXPECT_EQ(0, op_call(&self->a, &shared->tl, succeed, NULL));
 	EXPECT_EQ(0, self->a.pid);
 	EXPECT_NE(0, timeline_at(&shared->tl, TL_STARTED));
 	EXPECT_LE(timeline_at(&shared->tl, TL_STARTED), timeline_at(&shared->tl, TL_RETURNED));
@@ -127,14 +127,14 @@ TEST_F(actor, an_action_that_succeeds)
 /* whoever kills the test's process group must not hit it */
 TEST_F(actor, it_runs_in_a_session_of_its_own)
 {
-	EXPECT_EQ(0, actor_call(&self->a, &shared->tl, succeed, NULL));
+	EXPECT_EQ(0, op_call(&self->a, &shared->tl, succeed, NULL));
 	EXPECT_EQ(getpid(), shared->ppid);
 	EXPECT_NE(getsid(0), shared->sid);
 }
 
 TEST_F(actor, the_error_of_an_action_is_handed_on)
 {
-	EXPECT_EQ(-EBUSY, actor_call(&self->a, &shared->tl, fail, NULL));
+	EXPECT_EQ(-EBUSY, op_call(&self->a, &shared->tl, fail, NULL));
 	EXPECT_EQ(-EBUSY, atomic_load(&shared->tl.result));
 }
 
@@ -142,94 +142,94 @@ TEST_F(actor, a_task_that_dies_is_not_waited_for)
 {
 	uint64_t start = timeline_now();
 
-	EXPECT_EQ(-ECHILD, actor_call(&self->a, &shared->tl, die, NULL));
-	EXPECT_GT(start + ACTOR_DEADLINE_NS / 2, timeline_now());
+	EXPECT_EQ(-ECHILD, op_call(&self->a, &shared->tl, die, NULL));
+	EXPECT_GT(start + OP_DEADLINE_NS / 2, timeline_now());
 	EXPECT_EQ(0, timeline_at(&shared->tl, TL_RETURNED));
 }
 
 TEST_F(actor, one_that_returns_is_seen_to_return)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, amble, NULL));
-	EXPECT_EQ(ACTOR_RETURNED, actor_watch(&self->a, NULL, NULL));
+	ASSERT_EQ(0, op_start(&self->a, &shared->tl, amble, NULL));
+	EXPECT_EQ(OP_RETURNED, op_watch(&self->a, NULL, NULL));
 	EXPECT_EQ(0, timeline_at(&shared->tl, TL_BLOCKED));
-	EXPECT_EQ(0, actor_wait(&self->a, NSEC_PER_SEC));
+	EXPECT_EQ(0, op_wait(&self->a, NSEC_PER_SEC));
 }
 
 /* the question after the return is what tells early from in time */
 TEST_F(actor, the_pin_is_asked_for_after_the_return)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, amble, NULL));
-	EXPECT_EQ(ACTOR_RETURNED, actor_watch(&self->a, live_always, NULL));
+	ASSERT_EQ(0, op_start(&self->a, &shared->tl, amble, NULL));
+	EXPECT_EQ(OP_RETURNED, op_watch(&self->a, live_always, NULL));
 	EXPECT_LT(timeline_at(&shared->tl, TL_RETURNED), timeline_at(&shared->tl, TL_LIVE));
-	EXPECT_EQ(0, actor_wait(&self->a, NSEC_PER_SEC));
+	EXPECT_EQ(0, op_wait(&self->a, NSEC_PER_SEC));
 }
 
 TEST_F(actor, one_that_waits_is_seen_to_wait)
 {
 	uint64_t started;
 
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, hang, NULL));
-	ASSERT_EQ(ACTOR_BLOCKED, actor_watch(&self->a, live_always, NULL));
+	ASSERT_EQ(0, op_start(&self->a, &shared->tl, hang, NULL));
+	ASSERT_EQ(OP_BLOCKED, op_watch(&self->a, live_always, NULL));
 	started = timeline_at(&shared->tl, TL_STARTED);
-	EXPECT_LE(started + ACTOR_STILL_NS, timeline_at(&shared->tl, TL_BLOCKED));
+	EXPECT_LE(started + OP_STILL_NS, timeline_at(&shared->tl, TL_BLOCKED));
 	EXPECT_LE(timeline_at(&shared->tl, TL_BLOCKED), timeline_at(&shared->tl, TL_LIVE));
 	EXPECT_EQ(0, timeline_at(&shared->tl, TL_RETURNED));
 	end_hang();
-	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
+	EXPECT_EQ(0, op_wait(&self->a, 10 * NSEC_PER_SEC));
 	EXPECT_EQ(0, self->a.pid);
 }
 
 TEST_F(actor, one_that_does_not_come_back_leaves_where_it_is)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, hang, NULL));
-	EXPECT_EQ(-ETIMEDOUT, actor_wait(&self->a, 200 * NSEC_PER_MSEC));
+	ASSERT_EQ(0, op_start(&self->a, &shared->tl, hang, NULL));
+	EXPECT_EQ(-ETIMEDOUT, op_wait(&self->a, 200 * NSEC_PER_MSEC));
 	EXPECT_NE(0, self->a.pid);
 	/* only root may read stacks; everybody sees one of the two */
 	EXPECT_TRUE(self->a.stack[0] || self->a.wchan[0] || geteuid());
 	end_hang();
-	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
+	EXPECT_EQ(0, op_wait(&self->a, 10 * NSEC_PER_SEC));
 }
 
 /* file systems wait for a page in state S on some kernels */
 TEST_F(actor, an_interruptible_sleep_counts_as_waiting)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, listen_for, NULL));
-	EXPECT_EQ(ACTOR_BLOCKED, actor_watch(&self->a, live_always, NULL));
+	ASSERT_EQ(0, op_start(&self->a, &shared->tl, listen_for, NULL));
+	EXPECT_EQ(OP_BLOCKED, op_watch(&self->a, live_always, NULL));
 	EXPECT_EQ(0, timeline_at(&shared->tl, TL_RETURNED));
 	end_hang();
-	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
+	EXPECT_EQ(0, op_wait(&self->a, 10 * NSEC_PER_SEC));
 }
 
 /* what goes to sleep again and again is getting on */
 TEST_F(actor, short_sleeps_do_not_count_as_waiting)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, amble, NULL));
-	EXPECT_NE(ACTOR_BLOCKED, actor_watch(&self->a, live_always, NULL));
-	EXPECT_EQ(0, actor_wait(&self->a, NSEC_PER_SEC));
+	ASSERT_EQ(0, op_start(&self->a, &shared->tl, amble, NULL));
+	EXPECT_NE(OP_BLOCKED, op_watch(&self->a, live_always, NULL));
+	EXPECT_EQ(0, op_wait(&self->a, NSEC_PER_SEC));
 }
 
 TEST_F(actor, a_pin_that_ends_first_is_reported)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, hang, NULL));
-	EXPECT_EQ(ACTOR_UNPINNED, actor_watch(&self->a, live_for_three_questions, NULL));
+	ASSERT_EQ(0, op_start(&self->a, &shared->tl, hang, NULL));
+	EXPECT_EQ(OP_UNPINNED, op_watch(&self->a, live_for_three_questions, NULL));
 	EXPECT_EQ(4, shared->questions);
 	end_hang();
-	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
+	EXPECT_EQ(0, op_wait(&self->a, 10 * NSEC_PER_SEC));
 }
 
 TEST_F(actor, who_sleeps_is_not_given_up)
 {
-	ASSERT_EQ(0, actor_start(&self->a, &shared->tl, hang, NULL));
-	EXPECT_FALSE(actor_given_up(self->a.pid));
+	ASSERT_EQ(0, op_start(&self->a, &shared->tl, hang, NULL));
+	EXPECT_FALSE(op_given_up(self->a.pid));
 	end_hang();
-	EXPECT_EQ(0, actor_wait(&self->a, 10 * NSEC_PER_SEC));
+	EXPECT_EQ(0, op_wait(&self->a, 10 * NSEC_PER_SEC));
 }
 
 TEST_F(actor, looking_at_nobody_says_nothing)
 {
 	memset(&self->a, 'x', sizeof(self->a));
 	self->a.pid = 0;
-	actor_look(&self->a);
+	op_look(&self->a);
 	EXPECT_EQ('\0', self->a.stack[0]);
 	EXPECT_EQ('\0', self->a.wchan[0]);
 }

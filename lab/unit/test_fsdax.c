@@ -16,8 +16,8 @@
 
 FIXTURE(fsdax) {
 	struct fsdax f;
-	char path[VICTIM_PATH];
-	char why[VICTIM_WHY];
+	char path[NODE_LEN];
+	char why[WHY_LEN];
 };
 
 FIXTURE_SETUP(fsdax)
@@ -136,7 +136,7 @@ TEST_F(fsdax, no_file_has_no_place)
 
 TEST_F(fsdax, files_go_directories_stay)
 {
-	char dir[VICTIM_PATH];
+	char dir[NODE_LEN];
 
 	snprintf(dir, sizeof(dir), "%s/lost+found", self->f.dir);
 	ASSERT_EQ(0, mkdir(dir, 0700));

@@ -63,20 +63,20 @@ TEST_F(guard, holders_end_with_the_cell)
 {
 	pid_t a = sleeper(), b = sleeper();
 
-	ASSERT_EQ(0, guard_add_holder(self->g, a));
-	ASSERT_EQ(0, guard_add_holder(self->g, b));
+	ASSERT_EQ(0, guard_add_proc(self->g, a));
+	ASSERT_EQ(0, guard_add_proc(self->g, b));
 	EXPECT_EQ(0, guard_settle(self->g));
 	EXPECT_TRUE(gone(a));
 	EXPECT_TRUE(gone(b));
-	EXPECT_EQ(0, self->g->holder[0].pid);
+	EXPECT_EQ(0, self->g->procs[0].pid);
 }
 
 TEST_F(guard, a_holder_that_was_dropped_is_left_alone)
 {
 	pid_t pid = sleeper();
 
-	ASSERT_EQ(0, guard_add_holder(self->g, pid));
-	guard_drop_holder(self->g, pid);
+	ASSERT_EQ(0, guard_add_proc(self->g, pid));
+	guard_drop_proc(self->g, pid);
 	EXPECT_EQ(0, guard_settle(self->g));
 	EXPECT_EQ(0, kill(pid, 0));
 	kill(pid, SIGKILL);
@@ -88,8 +88,8 @@ TEST_F(guard, a_stranger_with_the_same_pid_is_left_alone)
 {
 	pid_t pid = sleeper();
 
-	ASSERT_EQ(0, guard_add_holder(self->g, pid));
-	self->g->holder[0].start--;
+	ASSERT_EQ(0, guard_add_proc(self->g, pid));
+	self->g->procs[0].start--;
 	EXPECT_EQ(0, guard_settle(self->g));
 	EXPECT_EQ(0, kill(pid, 0));
 	kill(pid, SIGKILL);
@@ -102,21 +102,21 @@ TEST_F(guard, there_is_room_for_so_many_holders)
 
 	for (int i = 0; i < GUARD_PROCS; i++) {
 		pid[i] = sleeper();
-		EXPECT_EQ(0, guard_add_holder(self->g, pid[i]));
+		EXPECT_EQ(0, guard_add_proc(self->g, pid[i]));
 	}
-	EXPECT_EQ(-ENOSPC, guard_add_holder(self->g, getpid()));
+	EXPECT_EQ(-ENOSPC, guard_add_proc(self->g, getpid()));
 	EXPECT_EQ(0, guard_settle(self->g));
 	for (int i = 0; i < GUARD_PROCS; i++)
 		EXPECT_TRUE(gone(pid[i]));
 }
 
-static int succeed(const struct victim *v)
+static int succeed(const struct test_ns *v)
 {
 	(void)v;
 	return 0;
 }
 
-static int refuse(const struct victim *v)
+static int refuse(const struct test_ns *v)
 {
 	(void)v;
 	return -ENODEV;
@@ -124,18 +124,18 @@ static int refuse(const struct victim *v)
 
 TEST_F(guard, what_it_calls_answers_through_it)
 {
-	snprintf(self->g->victim.dax, sizeof(self->g->victim.dax), "dax9.9");
+	snprintf(self->g->mem.dax, sizeof(self->g->mem.dax), "dax9.9");
 	EXPECT_EQ(0, guard_bind_call(self->g, succeed));
 	EXPECT_EQ(-ENODEV, guard_bind_call(self->g, refuse));
 	/* an error is no wedge */
 	EXPECT_FALSE(guard_is_wedged(self->g, "dax9.9"));
 }
 
-static int hang(const struct victim *v)
+static int hang(const struct test_ns *v)
 {
 	/* the parent of a vfork(2) cannot be killed before its child is gone */
 	if (!vfork()) {
-		sleep(ACTOR_DEADLINE_NS / NSEC_PER_SEC + 2);
+		sleep(OP_DEADLINE_NS / NSEC_PER_SEC + 2);
 		_exit(0);
 	}
 	(void)v;
@@ -144,7 +144,7 @@ static int hang(const struct victim *v)
 
 TEST_F_TIMEOUT(guard, a_device_whose_driver_is_stuck_is_wedged, 60)
 {
-	snprintf(self->g->victim.dax, sizeof(self->g->victim.dax), "dax9.9");
+	snprintf(self->g->mem.dax, sizeof(self->g->mem.dax), "dax9.9");
 	EXPECT_FALSE(guard_is_wedged(self->g, "dax9.9"));
 	EXPECT_EQ(-ETIMEDOUT, guard_bind_call(self->g, hang));
 	EXPECT_TRUE(guard_is_wedged(self->g, "dax9.9"));
@@ -155,7 +155,7 @@ TEST_F_TIMEOUT(guard, a_device_whose_driver_is_stuck_is_wedged, 60)
 	self->g->busy = false;
 }
 
-static int doze(const struct victim *v)
+static int doze(const struct test_ns *v)
 {
 	(void)v;
 	usleep(300000);
@@ -165,11 +165,11 @@ static int doze(const struct victim *v)
 TEST_F(guard, an_action_that_nobody_told_of_is_waited_for)
 {
 	struct guard *g = self->g;
-	struct actor a;
+	struct op_task a;
 
-	snprintf(g->victim.dax, sizeof(g->victim.dax), "dax9.9");
+	snprintf(g->mem.dax, sizeof(g->mem.dax), "dax9.9");
 	timeline_reset(&g->tl);
-	ASSERT_EQ(0, actor_start(&a, &g->tl, doze, &g->victim));
+	ASSERT_EQ(0, op_start(&a, &g->tl, doze, &g->mem));
 	while (!g->tl.task)
 		usleep(1000);
 	g->busy = true;
@@ -214,17 +214,17 @@ TEST(the_guardian_cleans_up_after_a_killed_owner)
 			for (;;)
 				pause();
 		}
-		guard_add_holder(g, pid);
+		guard_add_proc(g, pid);
 		seen->guardian = g->guardian.pid;
-		seen->holder = pid;
+		seen->claim_dev = pid;
 		for (;;)
 			pause();
 	}
-	while (!seen->holder)
+	while (!seen->claim_dev)
 		usleep(1000);
 	kill(owner, SIGKILL);
 	EXPECT_EQ(owner, waitpid(owner, NULL, 0));
-	EXPECT_TRUE(gone(seen->holder));
+	EXPECT_TRUE(gone(seen->claim_dev));
 	EXPECT_TRUE(gone(seen->guardian));
 	munmap(seen, sizeof(*seen));
 }

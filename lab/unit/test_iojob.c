@@ -18,12 +18,12 @@
 #define FILL	0x11
 
 struct counts {
-	struct iojob_tally tally;
+	struct job_tally tally;
 	uint64_t added;
 };
 
 /* enough to go round the range is enough, however long it takes */
-static void add(struct iojob_tally *t, uint64_t ns)
+static void add(struct job_tally *t, uint64_t ns)
 {
 	(void)ns;
 	if (++((struct counts *)t)->added >= 2 * INSIDE)
@@ -53,9 +53,9 @@ FIXTURE_TEARDOWN(iojob)
 	unlink(self->path);
 }
 
-static struct iojob job_on(const struct iojob_method *m, const char *path, unsigned int depth)
+static struct bench_job job_on(const struct job_method *m, const char *path, unsigned int depth)
 {
-	return (struct iojob){
+	return (struct bench_job){
 		.method = m, .node = path, .size = DAXMAP_PTE, .start = FIRST * BLOCK,
 		.bytes = INSIDE * BLOCK, .block = BLOCK, .depth = depth,
 	};
@@ -86,11 +86,11 @@ static void changes(const unsigned char *bytes, unsigned int *outside, unsigned 
 
 TEST_F(iojob, each_moves_all_of_its_range)
 {
-	for (const struct iojob_method *m = iojob_methods; m->name; m++) {
-		unsigned int outside, untouched, depth = m->flags & IOJOB_DEEP ? 5 : 1;
-		struct iojob j = job_on(m, self->path, depth);
+	for (const struct job_method *m = job_methods; m->name; m++) {
+		unsigned int outside, untouched, depth = m->flags & JOB_DEEP ? 5 : 1;
+		struct bench_job j = job_on(m, self->path, depth);
 		struct counts c = { { .add = add } };
-		int ret = iojob_open(&j);
+		int ret = job_open(&j);
 
 		if (ret == -EOPNOTSUPP) {
 			TH_LOG("%s: %s", m->name, j.why);
@@ -100,24 +100,24 @@ TEST_F(iojob, each_moves_all_of_its_range)
 			TH_LOG("%s: %s", m->name, j.why);
 		}
 		c.tally.until_ns = timeline_now() + 20 * NSEC_PER_SEC;
-		EXPECT_EQ(0, iojob_run(&j, &c.tally)) {
+		EXPECT_EQ(0, job_run(&j, &c.tally)) {
 			TH_LOG("%s", m->name);
 		}
 		EXPECT_EQ(c.added, c.tally.ops);
 		EXPECT_LE(2 * (uint64_t)INSIDE, c.tally.ops) {
 			TH_LOG("%s: %llu", m->name, (unsigned long long)c.tally.ops);
 		}
-		if (m->flags & IOJOB_WRITES)
+		if (m->flags & JOB_WRITES)
 			memset(j.buf, 0x77, j.block * j.depth);
-		EXPECT_EQ(0, iojob_pass(&j));
-		iojob_close(&j);
-		iojob_close(&j);
+		EXPECT_EQ(0, job_pass(&j));
+		job_close(&j);
+		job_close(&j);
 		read_all(self->bytes, self->path);
 		changes(self->bytes, &outside, &untouched);
 		EXPECT_EQ(0, outside) {
 			TH_LOG("%s writes beside its range", m->name);
 		}
-		if (m->flags & IOJOB_WRITES && !(m->flags & IOJOB_DRAM)) {
+		if (m->flags & JOB_WRITES && !(m->flags & JOB_DRAM)) {
 			EXPECT_EQ(0, untouched) {
 				TH_LOG("%s leaves blocks out", m->name);
 			}
@@ -127,61 +127,61 @@ TEST_F(iojob, each_moves_all_of_its_range)
 
 TEST_F(iojob, no_operation_after_the_time)
 {
-	struct iojob j = job_on(iojob_find("buffered_read"), self->path, 1);
+	struct bench_job j = job_on(job_find("buffered_read"), self->path, 1);
 	struct counts c = { { .add = add, .until_ns = 1 } };
 
-	ASSERT_EQ(0, iojob_open(&j));
-	EXPECT_EQ(0, iojob_run(&j, &c.tally));
+	ASSERT_EQ(0, job_open(&j));
+	EXPECT_EQ(0, job_run(&j, &c.tally));
 	EXPECT_EQ(0, c.tally.ops);
-	iojob_close(&j);
+	job_close(&j);
 }
 
 TEST_F(iojob, reads_are_of_the_file)
 {
-	struct iojob j = job_on(iojob_find("buffered_read"), self->path, 1);
+	struct bench_job j = job_on(job_find("buffered_read"), self->path, 1);
 
-	ASSERT_EQ(0, iojob_open(&j));
+	ASSERT_EQ(0, job_open(&j));
 	EXPECT_NE(FILL, j.buf[0]);
-	EXPECT_EQ(0, iojob_pass(&j));
+	EXPECT_EQ(0, job_pass(&j));
 	EXPECT_EQ(FILL, j.buf[0]);
 	EXPECT_EQ(FILL, j.buf[BLOCK - 1]);
-	iojob_close(&j);
+	job_close(&j);
 }
 
 TEST_F(iojob, numbers_that_make_no_sense)
 {
-	struct iojob j = job_on(iojob_find("load"), self->path, 1);
+	struct bench_job j = job_on(job_find("load"), self->path, 1);
 
 	j.block = 0;
-	EXPECT_EQ(-EINVAL, iojob_open(&j));
-	j.block = IOJOB_BLOCK_MAX + 1;
-	EXPECT_EQ(-EINVAL, iojob_open(&j));
+	EXPECT_EQ(-EINVAL, job_open(&j));
+	j.block = JOB_BLOCK_MAX + 1;
+	EXPECT_EQ(-EINVAL, job_open(&j));
 	j.block = BLOCK;
-	j.depth = IOJOB_DEPTH_MAX + 1;
-	EXPECT_EQ(-EINVAL, iojob_open(&j));
+	j.depth = JOB_DEPTH_MAX + 1;
+	EXPECT_EQ(-EINVAL, job_open(&j));
 	j.depth = 1;
 	j.start = 1;
-	EXPECT_EQ(-EINVAL, iojob_open(&j));
+	EXPECT_EQ(-EINVAL, job_open(&j));
 	j.start = 0;
 	j.bytes = BLOCK - 1;
-	EXPECT_EQ(-EINVAL, iojob_open(&j));
+	EXPECT_EQ(-EINVAL, job_open(&j));
 }
 
 TEST_F(iojob, a_file_that_ends_is_told)
 {
-	struct iojob j = job_on(iojob_find("buffered_read"), self->path, 1);
+	struct bench_job j = job_on(job_find("buffered_read"), self->path, 1);
 
 	j.bytes = BLOCK * BLOCKS;
-	ASSERT_EQ(0, iojob_open(&j));
-	EXPECT_EQ(-ENODATA, iojob_pass(&j));
-	iojob_close(&j);
+	ASSERT_EQ(0, job_open(&j));
+	EXPECT_EQ(-ENODATA, job_pass(&j));
+	job_close(&j);
 }
 
 TEST_F(iojob, lent_buffers_want_a_lender)
 {
-	struct iojob j = job_on(iojob_find("uring_lent_read"), self->path, 1);
+	struct bench_job j = job_on(job_find("uring_lent_read"), self->path, 1);
 
-	EXPECT_EQ(-EOPNOTSUPP, iojob_open(&j));
+	EXPECT_EQ(-EOPNOTSUPP, job_open(&j));
 	EXPECT_NE('\0', j.why[0]);
 }
 

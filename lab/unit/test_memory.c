@@ -40,8 +40,8 @@ TEST(nothing_offered_is_said)
 {
 	struct memory_want want = { .size = DAXMAP_PTE, .bytes = 1u << 20 };
 	struct guard *g = calloc(1, sizeof(*g));
-	char why[VICTIM_WHY], path[VICTIM_PATH];
-	struct victim v;
+	char why[WHY_LEN], path[NODE_LEN];
+	struct test_ns v;
 
 	ASSERT_NE(NULL, g);
 	for (const struct memory *m = memories; m->name; m++) {

@@ -7,16 +7,16 @@
 #include "bench/rate.h"
 #include "lib/timeline.h"
 
-static struct iojob dram(size_t bytes, size_t block)
+static struct bench_job dram(size_t bytes, size_t block)
 {
-	return (struct iojob){
-		.method = iojob_find("dram_store"), .bytes = bytes, .block = block, .depth = 1,
+	return (struct bench_job){
+		.method = job_find("dram_store"), .bytes = bytes, .block = block, .depth = 1,
 	};
 }
 
 TEST(numbers_fit)
 {
-	struct iojob j = dram(1 << 20, 4096);
+	struct bench_job j = dram(1 << 20, 4096);
 	char why[128] = "";
 	struct rate r;
 	int ret = rate_run(&j, 3, 60 * NSEC_PER_MSEC, &r, why, sizeof(why));
@@ -40,7 +40,7 @@ TEST(numbers_fit)
 
 TEST(a_range_that_is_too_small)
 {
-	struct iojob j = dram(4 * 4096 - 1, 4096);
+	struct bench_job j = dram(4 * 4096 - 1, 4096);
 	char why[128] = "";
 	struct rate r;
 
@@ -54,13 +54,13 @@ TEST(a_range_that_is_too_small)
 
 TEST(who_cannot_open_says_why)
 {
-	struct iojob j = dram(1 << 20, 4096);
+	struct bench_job j = dram(1 << 20, 4096);
 	char why[128] = "";
 	struct rate r;
 
 	if (!rate_built())
 		SKIP(return, "built without libhdrhistogram");
-	j.method = iojob_find("buffered_read");
+	j.method = job_find("buffered_read");
 	j.node = "/nonexistent";
 	EXPECT_EQ(-ENOENT, rate_run(&j, 2, NSEC_PER_MSEC, &r, why, sizeof(why)));
 	EXPECT_NE(NULL, strstr(why, "No such file"));

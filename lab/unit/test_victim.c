@@ -16,8 +16,8 @@
 
 FIXTURE(victim) {
 	struct machine m;
-	struct victim_set set;
-	char why[VICTIM_WHY];
+	struct ns_set set;
+	char why[WHY_LEN];
 };
 
 FIXTURE_SETUP(victim)
@@ -30,9 +30,9 @@ FIXTURE_TEARDOWN(victim)
 	remove_tree(self->m.top);
 }
 
-#define FIND(ndns, dev) victim_find_in(&self->m.env, ndns, dev, &self->set, self->why, \
-				       sizeof(self->why))
-#define GET(m, a, size, v) victim_get(&self->set, &(struct victim_want){	\
+#define FIND(ndns, dev) ns_find_in(&self->m.env, ndns, dev, &self->set, self->why, \
+				   sizeof(self->why))
+#define GET(m, a, size, v) ns_get(&self->set, &(struct ns_want){	\
 		.mode = m, .align = a, .min_size = size }, v, self->why, sizeof(self->why))
 #define EXPECT_WHY(word) EXPECT_STREQ("", lacks(self->why, word))
 
@@ -46,9 +46,9 @@ TEST(a_name_is_one_component_of_a_path)
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(*good); i++)
-		EXPECT_TRUE(victim_name_ok(good[i])) TH_LOG("name %zu", i);
+		EXPECT_TRUE(ns_name_ok(good[i])) TH_LOG("name %zu", i);
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		EXPECT_FALSE(victim_name_ok(bad[i])) TH_LOG("name %zu", i);
+		EXPECT_FALSE(ns_name_ok(bad[i])) TH_LOG("name %zu", i);
 }
 
 TEST(a_list_is_taken_apart)
@@ -56,14 +56,14 @@ TEST(a_list_is_taken_apart)
 	const char *list = " ,dax0.1,/dev/dax0.2\t dax0.3\n";
 	char name[33];
 
-	EXPECT_EQ(1, victim_next_name(&list, "/dev/", name, sizeof(name)));
+	EXPECT_EQ(1, ns_next_name(&list, "/dev/", name, sizeof(name)));
 	EXPECT_STREQ("dax0.1", name);
-	EXPECT_EQ(1, victim_next_name(&list, "/dev/", name, sizeof(name)));
+	EXPECT_EQ(1, ns_next_name(&list, "/dev/", name, sizeof(name)));
 	EXPECT_STREQ("dax0.2", name);
-	EXPECT_EQ(1, victim_next_name(&list, "/dev/", name, sizeof(name)));
+	EXPECT_EQ(1, ns_next_name(&list, "/dev/", name, sizeof(name)));
 	EXPECT_STREQ("dax0.3", name);
-	EXPECT_EQ(0, victim_next_name(&list, "/dev/", name, sizeof(name)));
-	EXPECT_EQ(0, victim_next_name(&list, "/dev/", name, sizeof(name)));
+	EXPECT_EQ(0, ns_next_name(&list, "/dev/", name, sizeof(name)));
+	EXPECT_EQ(0, ns_next_name(&list, "/dev/", name, sizeof(name)));
 }
 
 TEST(a_bad_name_is_quoted_without_control_characters)
@@ -71,7 +71,7 @@ TEST(a_bad_name_is_quoted_without_control_characters)
 	const char *list = "a\033[2Jb";
 	char name[33];
 
-	EXPECT_EQ(-EINVAL, victim_next_name(&list, "/dev/", name, sizeof(name)));
+	EXPECT_EQ(-EINVAL, ns_next_name(&list, "/dev/", name, sizeof(name)));
 	EXPECT_STREQ("a?[2Jb", name);
 }
 
@@ -86,7 +86,7 @@ TEST(only_one_prefix_is_taken_off)
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		const char *list = bad[i];
 
-		EXPECT_EQ(-EINVAL, victim_next_name(&list, "/dev/", name, sizeof(name)))
+		EXPECT_EQ(-EINVAL, ns_next_name(&list, "/dev/", name, sizeof(name)))
 			TH_LOG("name %zu", i);
 	}
 }
@@ -96,25 +96,25 @@ TEST(a_name_too_long_is_cut_and_refused)
 	const char *list = "dax0123456789012345678901234567890123456789";
 	char name[33];
 
-	EXPECT_EQ(-EINVAL, victim_next_name(&list, NULL, name, sizeof(name)));
+	EXPECT_EQ(-EINVAL, ns_next_name(&list, NULL, name, sizeof(name)));
 	EXPECT_EQ(32, strlen(name));
 }
 
 TEST(usable_bytes_follow_libnvdimms_rule)
 {
-	struct victim v = { .start = 4UL << 30, .capacity = 64 * MIB };
+	struct test_ns v = { .start = 4UL << 30, .capacity = 64 * MIB };
 
 	/* measured: 64 MiB and 3 GiB from 4 GiB on */
-	EXPECT_EQ(65011712, victim_usable(&v, 4096, false));
-	EXPECT_EQ(65011712, victim_usable(&v, 2 * MIB, false));
-	EXPECT_EQ(0, victim_usable(&v, 1024 * MIB, false));
+	EXPECT_EQ(65011712, ns_usable(&v, 4096, false));
+	EXPECT_EQ(65011712, ns_usable(&v, 2 * MIB, false));
+	EXPECT_EQ(0, ns_usable(&v, 1024 * MIB, false));
 	v.capacity = 3072 * MIB;
-	EXPECT_EQ(3219128320, victim_usable(&v, 2 * MIB, false));
-	EXPECT_EQ(3168796672, victim_usable(&v, 2 * MIB, true));
-	EXPECT_EQ(2147483648, victim_usable(&v, 1024 * MIB, false));
-	EXPECT_EQ(2147483648, victim_usable(&v, 1024 * MIB, true));
+	EXPECT_EQ(3219128320, ns_usable(&v, 2 * MIB, false));
+	EXPECT_EQ(3168796672, ns_usable(&v, 2 * MIB, true));
+	EXPECT_EQ(2147483648, ns_usable(&v, 1024 * MIB, false));
+	EXPECT_EQ(2147483648, ns_usable(&v, 1024 * MIB, true));
 	v.start += 512 * MIB;
-	EXPECT_EQ(2147483648, victim_usable(&v, 1024 * MIB, false));
+	EXPECT_EQ(2147483648, ns_usable(&v, 1024 * MIB, false));
 }
 
 TEST_F(victim, no_nvdimm_at_all_is_nothing_offered)
@@ -135,7 +135,7 @@ TEST_F(victim, an_unlabelled_namespace_is_not_offered)
 
 TEST_F(victim, a_labelled_namespace_is_described)
 {
-	const struct victim *v = &self->set.was[0];
+	const struct test_ns *v = &self->set.was[0];
 
 	make_dax(&self->m, 0, "ksft-dax-pmd");
 	ASSERT_EQ(0, FIND(NULL, NULL)) TH_LOG("%s", self->why);
@@ -328,10 +328,10 @@ TEST_F(victim, of_what_is_labelled_the_rest_serves)
 
 TEST_F(victim, more_than_fits_is_refused_when_named)
 {
-	char list[VICTIM_MAX * 16] = "", name[24];
+	char list[NS_MAX * 16] = "", name[24];
 	int i;
 
-	for (i = 20; i <= 20 + VICTIM_MAX; i++) {
+	for (i = 20; i <= 20 + NS_MAX; i++) {
 		make_dax(&self->m, i, "ksft-dax");
 		snprintf(name, sizeof(name), "dax0.%d,", i);
 		strncat(list, name, sizeof(list) - strlen(list) - 1);
@@ -339,7 +339,7 @@ TEST_F(victim, more_than_fits_is_refused_when_named)
 	EXPECT_EQ(-EINVAL, FIND(NULL, list));
 	EXPECT_WHY("more than 16");
 	EXPECT_EQ(0, FIND(NULL, NULL));
-	EXPECT_EQ(VICTIM_MAX, self->set.nr);
+	EXPECT_EQ(NS_MAX, self->set.nr);
 }
 
 TEST_F(victim, an_open_descriptor_elsewhere_is_refused)
@@ -349,11 +349,11 @@ TEST_F(victim, an_open_descriptor_elsewhere_is_refused)
 	put_link(self->m.proc, "4711/fd/3", "/dev/null");
 	put(self->m.proc, "4711/comm", "da\033x-user\n");
 	EXPECT_EQ(0, FIND(NULL, NULL)) TH_LOG("%s", self->why);
-	EXPECT_EQ(1, victim_node_user(&self->m.env, makedev(1, 3), S_IFCHR, "null", self->why,
-				      sizeof(self->why)));
+	EXPECT_EQ(1, ns_node_user(&self->m.env, makedev(1, 3), S_IFCHR, "null", self->why,
+				  sizeof(self->why)));
 	EXPECT_STREQ("da?x-user (pid 4711)", self->why);
-	EXPECT_EQ(0, victim_node_user(&self->m.env, makedev(1, 3), S_IFBLK, "null", self->why,
-				      sizeof(self->why)));
+	EXPECT_EQ(0, ns_node_user(&self->m.env, makedev(1, 3), S_IFBLK, "null", self->why,
+				  sizeof(self->why)));
 }
 
 TEST_F(victim, a_mapping_elsewhere_is_refused)
@@ -497,46 +497,46 @@ TEST_F(victim, without_libblkid_a_label_alone_is_not_enough)
 
 TEST_F(victim, the_same_device_is_the_same)
 {
-	struct victim v;
+	struct test_ns v;
 
 	make_dax(&self->m, 0, "ksft-dax");
 	ASSERT_EQ(0, FIND(NULL, NULL));
 	v = self->set.now[0];
-	EXPECT_EQ(0, victim_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(0, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_STREQ("", self->why);
 
 	v.size += 4096;
-	EXPECT_EQ(-ESTALE, victim_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(-ESTALE, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_WHY("bytes, it had");
 	v = self->set.now[0];
 	v.align = 4096;
-	EXPECT_EQ(-ESTALE, victim_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(-ESTALE, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_WHY("aligned");
 	v = self->set.now[0];
 	v.rdev = makedev(252, 7);
-	EXPECT_EQ(-ESTALE, victim_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(-ESTALE, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_WHY("device number 252:0, it had 252:7");
 	v = self->set.now[0];
 	snprintf(v.dax, sizeof(v.dax), "dax0.5");
-	EXPECT_EQ(-ESTALE, victim_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(-ESTALE, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_WHY("gone");
 }
 
 TEST_F(victim, a_namespace_is_known_again_by_its_uuid)
 {
-	struct victim v;
+	struct test_ns v;
 	char name[32];
 
 	make_dax(&self->m, 3, "ksft-dax");
 	ASSERT_EQ(0, FIND(NULL, NULL));
 	v = self->set.now[0];
 	snprintf(v.ndns, sizeof(v.ndns), "namespace0.1");
-	EXPECT_EQ(0, victim_name_by_uuid(&self->m.env, &v, name, sizeof(name)));
+	EXPECT_EQ(0, ns_name_by_uuid(&self->m.env, &v, name, sizeof(name)));
 	EXPECT_STREQ("namespace0.3", name);
 	v.uuid[0] = '9';
-	EXPECT_EQ(-ENODEV, victim_name_by_uuid(&self->m.env, &v, name, sizeof(name)));
+	EXPECT_EQ(-ENODEV, ns_name_by_uuid(&self->m.env, &v, name, sizeof(name)));
 	v.uuid[0] = 0;
-	EXPECT_EQ(0, victim_name_by_uuid(&self->m.env, &v, name, sizeof(name)));
+	EXPECT_EQ(0, ns_name_by_uuid(&self->m.env, &v, name, sizeof(name)));
 	EXPECT_STREQ("namespace0.1", name);
 }
 
@@ -544,21 +544,21 @@ TEST_F(victim, the_kernel_tells_which_alignments_it_has)
 {
 	char text[64];
 
-	EXPECT_TRUE(victim_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
+	EXPECT_TRUE(ns_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
 	put(self->m.sys, "devices/ndbus0/region0/dax_seed", "dax0.5\n");
-	EXPECT_TRUE(victim_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
+	EXPECT_TRUE(ns_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
 	nd_attr(&self->m, "dax0.5", "supported_alignments", "4096 2097152 ");
-	EXPECT_TRUE(victim_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
-	EXPECT_TRUE(victim_offers_align(&self->m.env, "region0", 2 * MIB, text, sizeof(text)));
-	EXPECT_FALSE(victim_offers_align(&self->m.env, "region0", 1024 * MIB, text,
-					 sizeof(text)));
+	EXPECT_TRUE(ns_offers_align(&self->m.env, "region0", 4096, text, sizeof(text)));
+	EXPECT_TRUE(ns_offers_align(&self->m.env, "region0", 2 * MIB, text, sizeof(text)));
+	EXPECT_FALSE(ns_offers_align(&self->m.env, "region0", 1024 * MIB, text,
+				     sizeof(text)));
 	EXPECT_STREQ("4096 2097152", text);
-	EXPECT_FALSE(victim_offers_align(&self->m.env, "region0", 2, text, sizeof(text)));
+	EXPECT_FALSE(ns_offers_align(&self->m.env, "region0", 2, text, sizeof(text)));
 }
 
 TEST_F(victim, nothing_large_enough_says_what_to_make)
 {
-	struct victim v;
+	struct test_ns v;
 
 	make_dax(&self->m, 0, "ksft-dax");
 	ASSERT_EQ(0, FIND(NULL, NULL));
@@ -570,22 +570,22 @@ TEST_F(victim, nothing_large_enough_says_what_to_make)
 
 TEST_F(victim, what_is_to_be_avoided_is_neither_taken_nor_restored)
 {
-	struct victim v;
+	struct test_ns v;
 
 	make_dax(&self->m, 0, "ksft-dax");
 	ASSERT_EQ(0, FIND(NULL, NULL));
-	victim_avoid(&self->set, &self->set.now[0]);
+	ns_avoid(&self->set, &self->set.now[0]);
 	EXPECT_EQ(-ENOSPC, GET("devdax", 2 * MIB, MIB, &v));
-	EXPECT_EQ(-EBUSY, victim_set_restore(&self->set));
+	EXPECT_EQ(-EBUSY, ns_set_restore(&self->set));
 }
 
 TEST_F(victim, a_short_buffer_is_not_overrun)
 {
 	char why[8] = "unused";
 
-	EXPECT_EQ(-ENODEV, victim_find_in(&self->m.env, NULL, NULL, &self->set, why, 5));
+	EXPECT_EQ(-ENODEV, ns_find_in(&self->m.env, NULL, NULL, &self->set, why, 5));
 	EXPECT_STREQ("no p", why);
-	EXPECT_EQ(-ENODEV, victim_find_in(&self->m.env, NULL, NULL, &self->set, why, 0));
+	EXPECT_EQ(-ENODEV, ns_find_in(&self->m.env, NULL, NULL, &self->set, why, 0));
 	EXPECT_STREQ("no p", why);
 }
 

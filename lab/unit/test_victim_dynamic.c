@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lib/victim_dynamic on an invented machine: dax regions that may be divided.
+ * lib/ns_dynamic on an invented machine: dax regions that may be divided.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,8 +38,8 @@ static void make_dynamic(struct machine *m, int region, int n, const char *size,
 
 FIXTURE(region) {
 	struct machine m;
-	struct victim_set set;
-	char why[VICTIM_WHY];
+	struct ns_set set;
+	char why[WHY_LEN];
 };
 
 FIXTURE_SETUP(region)

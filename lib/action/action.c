@@ -10,8 +10,8 @@ const struct action actions[] = {
 		.verb = "unbind",
 		.what = "the device is unbound from device_dax through sysfs",
 		.on = MEMORY_DEVDAX | MEMORY_DYNAMIC,
-		.run = victim_unbind,
-		.undo = victim_bind,
+		.run = ns_unbind,
+		.undo = ns_bind,
 	}, {
 		.name = "disable_libdaxctl",
 		.verb = "daxctl_dev_disable",
@@ -20,8 +20,8 @@ const struct action actions[] = {
 		.lacks = "built without libdaxctl",
 #endif
 		.on = MEMORY_DEVDAX,
-		.run = victim_disable,
-		.undo = victim_enable,
+		.run = ns_disable,
+		.undo = ns_enable,
 	}, {
 		.name = "truncate",
 		.verb = "truncate",
@@ -259,7 +259,7 @@ const struct action actions[] = {
 #endif
 		.level = LEVEL_DAX_PMEM,
 		.on = MEMORY_DEVDAX, .named = true,
-		.run = victim_disable_namespace,
+		.run = ns_disable_namespace,
 		.undo = level_enable_namespace,
 	}, {
 		.name = "disable_region",
@@ -270,7 +270,7 @@ const struct action actions[] = {
 #endif
 		.level = LEVEL_ND_REGION,
 		.on = MEMORY_DEVDAX, .named = true,
-		.run = victim_disable_region,
+		.run = ns_disable_region,
 		.undo = level_enable_region,
 	}, {
 		.name = "unbind_dax_region",

@@ -72,8 +72,8 @@ struct action {
 	bool other;
 	bool spoils;
 	bool named;
-	int (*run)(const struct victim *v);
-	int (*undo)(const struct victim *v);
+	int (*run)(const struct test_ns *v);
+	int (*undo)(const struct test_ns *v);
 };
 
 /**
@@ -82,7 +82,7 @@ struct action {
  * @path: set; beside @v->node
  * @len: bytes in @path
  */
-void action_other(const struct victim *v, char *path, size_t len);
+void action_other(const struct test_ns *v, char *path, size_t len);
 
 /**
  * action_swap_xfs() - swap the extents of two files of xfs, as xfs_fsr does
@@ -95,54 +95,54 @@ void action_other(const struct victim *v, char *path, size_t len);
 int action_swap_xfs(int fd, int other);
 
 /* action_file.c */
-int action_truncate(const struct victim *v);
-int action_open_trunc(const struct victim *v);
-int action_punch_hole(const struct victim *v);
-int action_zero_range(const struct victim *v);
-int action_collapse_range(const struct victim *v);
-int action_insert_range(const struct victim *v);
-int action_unlink(const struct victim *v);
-int action_rename_over(const struct victim *v);
-int action_reflink_over(const struct victim *v);
-int action_swap_extents(const struct victim *v);
-int action_fsync(const struct victim *v);
-int action_freeze(const struct victim *v);
-int action_thaw(const struct victim *v);
-int action_remount_ro(const struct victim *v);
-int action_remount_rw(const struct victim *v);
-int action_unmount(const struct victim *v);
-int action_shutdown(const struct victim *v);
+int action_truncate(const struct test_ns *v);
+int action_open_trunc(const struct test_ns *v);
+int action_punch_hole(const struct test_ns *v);
+int action_zero_range(const struct test_ns *v);
+int action_collapse_range(const struct test_ns *v);
+int action_insert_range(const struct test_ns *v);
+int action_unlink(const struct test_ns *v);
+int action_rename_over(const struct test_ns *v);
+int action_reflink_over(const struct test_ns *v);
+int action_swap_extents(const struct test_ns *v);
+int action_fsync(const struct test_ns *v);
+int action_freeze(const struct test_ns *v);
+int action_thaw(const struct test_ns *v);
+int action_remount_ro(const struct test_ns *v);
+int action_remount_rw(const struct test_ns *v);
+int action_unmount(const struct test_ns *v);
+int action_shutdown(const struct test_ns *v);
 
 /* action_owner.c: a namespace destroyed, and created again with its uuid */
-int action_recreate_same(const struct victim *v);
-int action_recreate_fsdax(const struct victim *v);
-int action_recreate_raw(const struct victim *v);
-int action_recreate_back(const struct victim *v);
+int action_recreate_same(const struct test_ns *v);
+int action_recreate_fsdax(const struct test_ns *v);
+int action_recreate_raw(const struct test_ns *v);
+int action_recreate_back(const struct test_ns *v);
 
 /* action_dynamic.c: a device of a dynamic dax region */
-int action_dynamic_destroy(const struct victim *v);
-int action_dynamic_recreate(const struct victim *v);
-int action_dynamic_back(const struct victim *v);
+int action_dynamic_destroy(const struct test_ns *v);
+int action_dynamic_recreate(const struct test_ns *v);
+int action_dynamic_back(const struct test_ns *v);
 
 /** action_dynamic_rebind() - bind the region's driver, and make the device again */
-int action_dynamic_rebind(const struct victim *v);
+int action_dynamic_rebind(const struct test_ns *v);
 
 /* action_ram.c: bound to kmem, with its first block of memory online or none */
 
 /** action_ram_block() - bytes of a block of memory that goes online; 0 without any */
 size_t action_ram_block(void);
-int action_ram_bind(const struct victim *v);
-int action_ram_become(const struct victim *v);
-int action_ram_online(const struct victim *v);
-int action_ram_offline(const struct victim *v);
-int action_ram_back(const struct victim *v);
+int action_ram_bind(const struct test_ns *v);
+int action_ram_become(const struct test_ns *v);
+int action_ram_online(const struct test_ns *v);
+int action_ram_offline(const struct test_ns *v);
+int action_ram_back(const struct test_ns *v);
 
 /* action_pmem.c: of the block device that a file or a cell of blocks lies on */
-int action_unbind_pmem(const struct victim *v);
-int action_bind_pmem(const struct victim *v);
+int action_unbind_pmem(const struct test_ns *v);
+int action_bind_pmem(const struct test_ns *v);
 
 /** action_pmem_bound() - has @v a driver? */
-bool action_pmem_bound(const struct victim *v);
+bool action_pmem_bound(const struct test_ns *v);
 
 /* all of them; ends with an entry without a name */
 extern const struct action actions[];

@@ -9,7 +9,7 @@
 #include "lib/action/action.h"
 #include "lib/ns/dynamic.h"
 
-static int make(const struct victim *v)
+static int make(const struct test_ns *v)
 {
 	char first[32], name[32] = "";
 	int ret;
@@ -25,19 +25,19 @@ static int make(const struct victim *v)
 	return strcmp(name, v->dax) ? -ESTALE : 0;
 }
 
-int action_dynamic_destroy(const struct victim *v)
+int action_dynamic_destroy(const struct test_ns *v)
 {
 	return dynamic_destroy(v->dax);
 }
 
-int action_dynamic_recreate(const struct victim *v)
+int action_dynamic_recreate(const struct test_ns *v)
 {
 	return dynamic_destroy(v->dax) ?: make(v);
 }
 
-int action_dynamic_back(const struct victim *v)
+int action_dynamic_back(const struct test_ns *v)
 {
-	struct victim now;
+	struct test_ns now;
 	int ret = dynamic_read(v->dax, &now);
 
 	if (ret == -ENODEV)
@@ -47,7 +47,7 @@ int action_dynamic_back(const struct victim *v)
 	return ret ?: dynamic_bind(v->dax);
 }
 
-int action_dynamic_rebind(const struct victim *v)
+int action_dynamic_rebind(const struct test_ns *v)
 {
 	return level_rebind(v) ?: action_dynamic_back(v);
 }

@@ -48,15 +48,15 @@ struct xfs_exchange_range {
 
 #define XFS_IOC_EXCHANGE_RANGE	_IOW('X', 129, struct xfs_exchange_range)
 
-void action_other(const struct victim *v, char *path, size_t len)
+void action_other(const struct test_ns *v, char *path, size_t len)
 {
 	snprintf(path, len, "%s.other", v->node);
 }
 
 /* a descriptor of the file, or of the second one */
-static int open_it(const struct victim *v, bool other, int flags)
+static int open_it(const struct test_ns *v, bool other, int flags)
 {
-	char path[VICTIM_PATH + 8];
+	char path[NODE_LEN + 8];
 	int fd;
 
 	if (other)
@@ -65,7 +65,7 @@ static int open_it(const struct victim *v, bool other, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int on_mount(const struct victim *v, unsigned long request, void *arg)
+static int on_mount(const struct test_ns *v, unsigned long request, void *arg)
 {
 	int fd = open(v->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int ret;
@@ -77,7 +77,7 @@ static int on_mount(const struct victim *v, unsigned long request, void *arg)
 	return ret;
 }
 
-static int allocate(const struct victim *v, int mode)
+static int allocate(const struct test_ns *v, int mode)
 {
 	int fd = open_it(v, false, O_RDWR);
 	int ret;
@@ -89,12 +89,12 @@ static int allocate(const struct victim *v, int mode)
 	return ret;
 }
 
-int action_truncate(const struct victim *v)
+int action_truncate(const struct test_ns *v)
 {
 	return truncate(v->node, 0) ? -errno : 0;
 }
 
-int action_open_trunc(const struct victim *v)
+int action_open_trunc(const struct test_ns *v)
 {
 	int fd = open_it(v, false, O_RDWR | O_TRUNC);
 
@@ -104,40 +104,40 @@ int action_open_trunc(const struct victim *v)
 	return 0;
 }
 
-int action_punch_hole(const struct victim *v)
+int action_punch_hole(const struct test_ns *v)
 {
 	return allocate(v, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 }
 
-int action_zero_range(const struct victim *v)
+int action_zero_range(const struct test_ns *v)
 {
 	return allocate(v, FALLOC_FL_ZERO_RANGE);
 }
 
-int action_collapse_range(const struct victim *v)
+int action_collapse_range(const struct test_ns *v)
 {
 	return allocate(v, FALLOC_FL_COLLAPSE_RANGE);
 }
 
-int action_insert_range(const struct victim *v)
+int action_insert_range(const struct test_ns *v)
 {
 	return allocate(v, FALLOC_FL_INSERT_RANGE);
 }
 
-int action_unlink(const struct victim *v)
+int action_unlink(const struct test_ns *v)
 {
 	return unlink(v->node) ? -errno : 0;
 }
 
-int action_rename_over(const struct victim *v)
+int action_rename_over(const struct test_ns *v)
 {
-	char other[VICTIM_PATH + 8];
+	char other[NODE_LEN + 8];
 
 	action_other(v, other, sizeof(other));
 	return rename(other, v->node) ? -errno : 0;
 }
 
-int action_reflink_over(const struct victim *v)
+int action_reflink_over(const struct test_ns *v)
 {
 	struct file_clone_range range = { .src_length = ACTION_SHIFT };
 	int to = open_it(v, false, O_RDWR);
@@ -170,7 +170,7 @@ static int exchange_xfs(int fd, int other)
 	return ioctl(fd, XFS_IOC_EXCHANGE_RANGE, &range) ? -errno : 0;
 }
 
-int action_swap_extents(const struct victim *v)
+int action_swap_extents(const struct test_ns *v)
 {
 	int fd = open_it(v, false, O_RDWR);
 	int other = open_it(v, true, O_RDWR);
@@ -192,7 +192,7 @@ int action_swap_extents(const struct victim *v)
 	return ret;
 }
 
-int action_fsync(const struct victim *v)
+int action_fsync(const struct test_ns *v)
 {
 	int fd = open_it(v, false, O_RDWR);
 	int ret;
@@ -204,39 +204,39 @@ int action_fsync(const struct victim *v)
 	return ret;
 }
 
-int action_freeze(const struct victim *v)
+int action_freeze(const struct test_ns *v)
 {
 	return on_mount(v, FIFREEZE, NULL);
 }
 
-int action_thaw(const struct victim *v)
+int action_thaw(const struct test_ns *v)
 {
 	return on_mount(v, FITHAW, NULL);
 }
 
-static int remount(const struct victim *v, unsigned long flags)
+static int remount(const struct test_ns *v, unsigned long flags)
 {
 	return mount(NULL, v->mount, NULL,
 		     MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | flags,
 		     NULL) ? -errno : 0;
 }
 
-int action_remount_ro(const struct victim *v)
+int action_remount_ro(const struct test_ns *v)
 {
 	return remount(v, MS_RDONLY);
 }
 
-int action_remount_rw(const struct victim *v)
+int action_remount_rw(const struct test_ns *v)
 {
 	return remount(v, 0);
 }
 
-int action_unmount(const struct victim *v)
+int action_unmount(const struct test_ns *v)
 {
 	return umount2(v->mount, UMOUNT_NOFOLLOW) ? -errno : 0;
 }
 
-int action_shutdown(const struct victim *v)
+int action_shutdown(const struct test_ns *v)
 {
 	__u32 how = SHUTDOWN_NOLOGFLUSH;
 

@@ -9,39 +9,39 @@
 #include "lib/action/action.h"
 #include "lib/ns/internal.h"
 
-static int recreate(const struct victim *v, const char *mode, const char *claim, size_t align)
+static int recreate(const struct test_ns *v, const char *mode, const char *claim, size_t align)
 {
-	struct victim to = *v;
-	char why[VICTIM_WHY];
+	struct test_ns to = *v;
+	char why[WHY_LEN];
 
-	victim_copy(to.claim, sizeof(to.claim), claim);
+	ns_copy(to.claim, sizeof(to.claim), claim);
 	to.align = align;
 	to.map_dev = false;
 	to.info_uuid[0] = '\0';
-	return victim_recreate(&to, mode, why, sizeof(why));
+	return ns_recreate(&to, mode, why, sizeof(why));
 }
 
-int action_recreate_same(const struct victim *v)
+int action_recreate_same(const struct test_ns *v)
 {
-	char why[VICTIM_WHY];
+	char why[WHY_LEN];
 
-	return victim_recreate(v, "devdax", why, sizeof(why));
+	return ns_recreate(v, "devdax", why, sizeof(why));
 }
 
-int action_recreate_fsdax(const struct victim *v)
+int action_recreate_fsdax(const struct test_ns *v)
 {
 	return recreate(v, "fsdax", "pfn", v->align);
 }
 
-int action_recreate_raw(const struct victim *v)
+int action_recreate_raw(const struct test_ns *v)
 {
 	return recreate(v, "raw", "", 0);
 }
 
-int action_recreate_back(const struct victim *v)
+int action_recreate_back(const struct test_ns *v)
 {
-	struct victim now;
-	char why[VICTIM_WHY];
+	struct test_ns now;
+	char why[WHY_LEN];
 
-	return victim_again(v, &now, why, sizeof(why)) ? action_recreate_same(v) : 0;
+	return ns_again(v, &now, why, sizeof(why)) ? action_recreate_same(v) : 0;
 }

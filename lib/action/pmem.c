@@ -22,12 +22,12 @@
 #define NODE_NS		(2 * NSEC_PER_SEC)
 
 /* what libnvdimm has bound: a namespace itself, or what gives it its mode */
-static const char *nd_device(const struct victim *v)
+static const char *nd_device(const struct test_ns *v)
 {
-	return v->holder[0] ? v->holder : v->ndns;
+	return v->claim_dev[0] ? v->claim_dev : v->ndns;
 }
 
-bool action_pmem_bound(const struct victim *v)
+bool action_pmem_bound(const struct test_ns *v)
 {
 	char path[96];
 
@@ -35,7 +35,7 @@ bool action_pmem_bound(const struct victim *v)
 	return !access(path, F_OK);
 }
 
-static int write_driver(const struct victim *v, const char *file)
+static int write_driver(const struct test_ns *v, const char *file)
 {
 	const char *name = nd_device(v);
 	char path[64];
@@ -53,12 +53,12 @@ static int write_driver(const struct victim *v, const char *file)
 	return ret;
 }
 
-int action_unbind_pmem(const struct victim *v)
+int action_unbind_pmem(const struct test_ns *v)
 {
 	return write_driver(v, "unbind");
 }
 
-static int await_node(const struct victim *v)
+static int await_node(const struct test_ns *v)
 {
 	uint64_t end = timeline_now() + NODE_NS;
 	struct timespec nap = { .tv_nsec = NSEC_PER_MSEC };
@@ -74,7 +74,7 @@ static int await_node(const struct victim *v)
 	return 0;
 }
 
-int action_bind_pmem(const struct victim *v)
+int action_bind_pmem(const struct test_ns *v)
 {
 	int ret = 0;
 

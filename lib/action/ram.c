@@ -28,7 +28,7 @@ size_t action_ram_block(void)
 {
 	char text[32];
 
-	if (victim_attr(&victim_machine, text, sizeof(text), MEMORY "/block_size_bytes"))
+	if (ns_attr(&ns_machine, text, sizeof(text), MEMORY "/block_size_bytes"))
 		return 0;
 	return strtoull(text, NULL, 16);
 }
@@ -52,17 +52,17 @@ static bool is_online(unsigned long long block)
 {
 	char text[16];
 
-	return !victim_attr(&victim_machine, text, sizeof(text), MEMORY "/memory%llu/state",
-			    block) && !strcmp(text, "online");
+	return !ns_attr(&ns_machine, text, sizeof(text), MEMORY "/memory%llu/state",
+			block) && !strcmp(text, "online");
 }
 
 /* the first whole block of the device: that is where pins are */
-static unsigned long long first_block(const struct victim *v, size_t block)
+static unsigned long long first_block(const struct test_ns *v, size_t block)
 {
 	return (level_data(v) + block - 1) / block;
 }
 
-int action_ram_online(const struct victim *v)
+int action_ram_online(const struct test_ns *v)
 {
 	size_t block = action_ram_block();
 
@@ -71,7 +71,7 @@ int action_ram_online(const struct victim *v)
 	return write_state(first_block(v, block), "online_movable");
 }
 
-int action_ram_offline(const struct victim *v)
+int action_ram_offline(const struct test_ns *v)
 {
 	size_t block = action_ram_block();
 	unsigned long long first, last;
@@ -87,32 +87,32 @@ int action_ram_offline(const struct victim *v)
 	return ret;
 }
 
-int action_ram_bind(const struct victim *v)
+int action_ram_bind(const struct test_ns *v)
 {
 	const char *const argv[] = { "modprobe", "kmem", NULL };
-	char why[VICTIM_WHY];
+	char why[WHY_LEN];
 
 	/* libdaxctl says what is missing */
 	if (access("/sys/bus/dax/drivers/kmem", F_OK))
 		command_run(argv, NULL, why, sizeof(why));
-	return victim_to_ram(v);
+	return ns_to_ram(v);
 }
 
 /*
  * Where the machine onlines new memory by itself, it may do so for any kind of pages:
  * it is empty yet, and goes offline again.
  */
-int action_ram_become(const struct victim *v)
+int action_ram_become(const struct test_ns *v)
 {
 	return action_ram_bind(v) ?: action_ram_offline(v) ?: action_ram_online(v);
 }
 
-int action_ram_back(const struct victim *v)
+int action_ram_back(const struct test_ns *v)
 {
 	const struct timespec nap = { .tv_nsec = OFFLINE_NAP_NS };
 	uint64_t end = timeline_now() + OFFLINE_NS;
 	char driver[32];
-	int ret = victim_driver(v, driver, sizeof(driver));
+	int ret = ns_driver(v, driver, sizeof(driver));
 
 	if (ret)
 		return ret;
@@ -125,6 +125,6 @@ int action_ram_back(const struct victim *v)
 	if (ret)
 		return ret;
 	if (driver[0])
-		ret = victim_disable(v);
-	return ret ?: victim_enable(v);
+		ret = ns_disable(v);
+	return ret ?: ns_enable(v);
 }

@@ -17,11 +17,11 @@
 #include "lib/pin/pin.h"
 #include "lib/timeline.h"
 
-#define HOLDER_MAPS	4	/* mappings a holder can have at a time */
-#define HOLDER_PINS	8	/* pins a holder can have at a time */
+#define PIN_PROC_MAPS	4	/* mappings a holder can have at a time */
+#define PIN_PROC_PINS	8	/* pins a holder can have at a time */
 
 /**
- * struct holder - the driver's end
+ * struct pin_proc - the driver's end
  * @pid: the process; 0 when there is none; in its own session
  * @sock: commands and replies
  * @stuck: it has left a command unanswered and is not asked again
@@ -29,70 +29,70 @@
  * @off: offset in the device or file that each map slot begins at
  * @why: a sentence about the last command that failed
  */
-struct holder {
+struct pin_proc {
 	pid_t pid;
 	int sock;
 	bool stuck;
 	unsigned long seen;
-	off_t off[HOLDER_MAPS];
+	off_t off[PIN_PROC_MAPS];
 	char why[192];
 };
 
 /**
- * holder_start() - start the process
+ * pin_proc_start() - start the process
  * @h: filled
  * @tl: where revocation and release are marked; shared memory
  * @targets: for pins; may be NULL
  *
  * Return: 0 or -errno.
  */
-int holder_start(struct holder *h, struct timeline *tl,
-		 struct pin_targets *targets);
+int pin_proc_start(struct pin_proc *h, struct timeline *tl,
+		   struct pin_targets *targets);
 
 /*
  * Every command below returns 0 or the -errno the holder met, -EPIPE when the
- * holder is dead and -ETIMEDOUT when it does not answer within HOLDER_ANSWER_NS.
+ * holder is dead and -ETIMEDOUT when it does not answer within PIN_PROC_ANSWER_NS.
  */
 
-/** holder_map() - daxmap_open() into map slot @map; nothing is touched */
-int holder_map(struct holder *h, unsigned int map, const char *path,
-	       enum daxmap_size size, off_t off, size_t len, int prot);
+/** pin_proc_map() - daxmap_open() into map slot @map; nothing is touched */
+int pin_proc_map(struct pin_proc *h, unsigned int map, const char *path,
+		 enum daxmap_size size, off_t off, size_t len, int prot);
 
-/** holder_move() - mremap() of the slot to another address */
-int holder_move(struct holder *h, unsigned int map);
+/** pin_proc_move() - mremap() of the slot to another address */
+int pin_proc_move(struct pin_proc *h, unsigned int map);
 
-/** holder_unmap() - munmap() of the slot, its descriptor stays open */
-int holder_unmap(struct holder *h, unsigned int map);
+/** pin_proc_unmap() - munmap() of the slot, its descriptor stays open */
+int pin_proc_unmap(struct pin_proc *h, unsigned int map);
 
-/** holder_unmap_part() - munmap() of @len bytes of the slot from @off, both in bytes */
-int holder_unmap_part(struct holder *h, unsigned int map, size_t off, size_t len);
+/** pin_proc_unmap_part() - munmap() of @len bytes of the slot from @off, both in bytes */
+int pin_proc_unmap_part(struct pin_proc *h, unsigned int map, size_t off, size_t len);
 
-/** holder_close() - unmap and close the slot */
-int holder_close(struct holder *h, unsigned int map);
+/** pin_proc_close() - unmap and close the slot */
+int pin_proc_close(struct pin_proc *h, unsigned int map);
 
 /**
- * holder_touch() - load one word
+ * pin_proc_touch() - load one word
  * @h: started
  * @map: map slot
  * @off: bytes from the start of the mapping
  *
  * Return: 0 when it can be read, -EFAULT when it raised SIGBUS.
  */
-int holder_touch(struct holder *h, unsigned int map, size_t off);
+int pin_proc_touch(struct pin_proc *h, unsigned int map, size_t off);
 
-/** holder_prove() - daxmap_prove() of the whole slot by stores; -ERANGE says no */
-int holder_prove(struct holder *h, unsigned int map, unsigned long *faults);
+/** pin_proc_prove() - daxmap_prove() of the whole slot by stores; -ERANGE says no */
+int pin_proc_prove(struct pin_proc *h, unsigned int map, unsigned long *faults);
 
-/** holder_fill() - pattern_fill(), offsets counted from the device's start */
-int holder_fill(struct holder *h, unsigned int map, size_t off, size_t len,
-		uint16_t tag);
+/** pin_proc_fill() - pattern_fill(), offsets counted from the device's start */
+int pin_proc_fill(struct pin_proc *h, unsigned int map, size_t off, size_t len,
+		  uint16_t tag);
 
-/** holder_check() - pattern_check() likewise; -EILSEQ with h->why */
-int holder_check(struct holder *h, unsigned int map, size_t off, size_t len,
-		 uint16_t tag);
+/** pin_proc_check() - pattern_check() likewise; -EILSEQ with h->why */
+int pin_proc_check(struct pin_proc *h, unsigned int map, size_t off, size_t len,
+		   uint16_t tag);
 
 /**
- * holder_check_as() - holder_check() of bytes that belong elsewhere
+ * pin_proc_check_as() - pin_proc_check() of bytes that belong elsewhere
  * @h: started
  * @map: map slot
  * @off: bytes from the start of the mapping
@@ -100,18 +100,18 @@ int holder_check(struct holder *h, unsigned int map, size_t off, size_t len,
  * @tag: who should have written it
  * @as: the offset that the first of them was written for
  */
-int holder_check_as(struct holder *h, unsigned int map, size_t off, size_t len,
-		    uint16_t tag, uint64_t as);
+int pin_proc_check_as(struct pin_proc *h, unsigned int map, size_t off, size_t len,
+		      uint16_t tag, uint64_t as);
 
-/** holder_zeroes() - is it all zeroes?  -EILSEQ with h->why */
-int holder_zeroes(struct holder *h, unsigned int map, size_t off, size_t len);
+/** pin_proc_zeroes() - is it all zeroes?  -EILSEQ with h->why */
+int pin_proc_zeroes(struct pin_proc *h, unsigned int map, size_t off, size_t len);
 
-/** holder_strew() - write the words that holder_sample() will look at */
-int holder_strew(struct holder *h, unsigned int map, size_t off, size_t len,
-		 size_t stride, uint16_t tag);
+/** pin_proc_fill_sampled() - write the words that pin_proc_check_sampled() will look at */
+int pin_proc_fill_sampled(struct pin_proc *h, unsigned int map, size_t off, size_t len,
+			  size_t stride, uint16_t tag);
 
 /**
- * holder_sample() - pattern_check() of one word in every @stride bytes
+ * pin_proc_check_sampled() - pattern_check() of one word in every @stride bytes
  * @h: started
  * @map: map slot
  * @off: bytes from the start of the mapping
@@ -119,90 +119,90 @@ int holder_strew(struct holder *h, unsigned int map, size_t off, size_t len,
  * @stride: bytes, a multiple of 8
  * @tag: who should have written it
  */
-int holder_sample(struct holder *h, unsigned int map, size_t off, size_t len,
-		  size_t stride, uint16_t tag);
+int pin_proc_check_sampled(struct pin_proc *h, unsigned int map, size_t off, size_t len,
+			   size_t stride, uint16_t tag);
 
 /**
- * holder_watch() - touch one word again and again in a thread
+ * pin_proc_watch() - touch one word again and again in a thread
  * @h: started
  * @map: map slot
  * @off: bytes from the start of the mapping
  *
  * The first SIGBUS is marked TL_REVOKED and ends the thread.
  */
-int holder_watch(struct holder *h, unsigned int map, size_t off);
+int pin_proc_watch(struct pin_proc *h, unsigned int map, size_t off);
 
 /**
- * holder_press() - holder_watch() without a rest between two touches
+ * pin_proc_watch_busy() - pin_proc_watch() without a rest between two touches
  * @h: started
  * @map: map slot
  * @off: bytes from the start of the mapping
  *
  * Whatever opens a window of a few microseconds meets a touch in it.
  */
-int holder_press(struct holder *h, unsigned int map, size_t off);
+int pin_proc_watch_busy(struct pin_proc *h, unsigned int map, size_t off);
 
 /**
- * holder_hammer() - read and write every page of the slot in a thread
+ * pin_proc_store_loop() - read and write every page of the slot in a thread
  * @h: started
  * @map: map slot
  *
- * A SIGBUS is marked TL_REVOKED; the thread goes on until holder_calm().
+ * A SIGBUS is marked TL_REVOKED; the thread goes on until pin_proc_stop_threads().
  */
-int holder_hammer(struct holder *h, unsigned int map);
+int pin_proc_store_loop(struct pin_proc *h, unsigned int map);
 
 /**
- * holder_churn() - mmap, touch and unmap in a thread
+ * pin_proc_remap_loop() - mmap, touch and unmap in a thread
  * @h: started
  * @path: device node
  * @size: page size
  * @reopen: open and close it each time round, too
  *
  * Refusals and SIGBUS are expected while the device is away; the thread goes
- * on until holder_calm().
+ * on until pin_proc_stop_threads().
  */
-int holder_churn(struct holder *h, const char *path, enum daxmap_size size,
-		 bool reopen);
+int pin_proc_remap_loop(struct pin_proc *h, const char *path, enum daxmap_size size,
+			bool reopen);
 
-/* how holder_io() goes about it; reads unless HOLDER_WRITE */
-#define HOLDER_WRITE	0x1u
-#define HOLDER_DIRECT	0x2u	/* O_DIRECT */
-#define HOLDER_SYNC	0x4u	/* fsync(2) after each write */
+/* how pin_proc_io() goes about it; reads unless PIN_PROC_WRITE */
+#define PIN_PROC_WRITE	0x1u
+#define PIN_PROC_DIRECT	0x2u	/* O_DIRECT */
+#define PIN_PROC_SYNC	0x4u	/* fsync(2) after each write */
 
 /**
- * holder_io() - read or write pages of a file or block device in a thread
+ * pin_proc_io() - read or write pages of a file or block device in a thread
  * @h: started
  * @path: opened once
  * @len: of which so many bytes, a multiple of a page
  * @tag: the pattern that is there, and that is written
- * @how: HOLDER_* bits
+ * @how: PIN_PROC_* bits
  *
  * Errors are expected while the device is away; the thread goes on until
- * holder_calm(), which returns -EILSEQ when other bytes were read.
+ * pin_proc_stop_threads(), which returns -EILSEQ when other bytes were read.
  */
-int holder_io(struct holder *h, const char *path, size_t len, uint16_t tag,
-	      unsigned int how);
+int pin_proc_io(struct pin_proc *h, const char *path, size_t len, uint16_t tag,
+		unsigned int how);
 
 /**
- * holder_round() - wait until each thread has got round once more
+ * pin_proc_wait_iteration() - wait until each thread has got round once more
  * @h: started
  *
- * What a thread of holder_churn() had open when this was called is closed when
+ * What a thread of pin_proc_remap_loop() had open when this was called is closed when
  * it returns.
  */
-int holder_round(struct holder *h);
+int pin_proc_wait_iteration(struct pin_proc *h);
 
 /**
- * holder_calm() - end the threads
+ * pin_proc_stop_threads() - end the threads
  * @h: started
  * @rounds: how often they got round in all; may be NULL
  *
- * Return: 0, or -EILSEQ with h->why when a thread of holder_io() read other bytes.
+ * Return: 0, or -EILSEQ with h->why when a thread of pin_proc_io() read other bytes.
  */
-int holder_calm(struct holder *h, unsigned long *rounds);
+int pin_proc_stop_threads(struct pin_proc *h, unsigned long *rounds);
 
 /**
- * holder_pin() - open and take a pin
+ * pin_proc_pin() - open and take a pin
  * @h: started
  * @pin: pin slot
  * @method: how
@@ -213,24 +213,24 @@ int holder_calm(struct holder *h, unsigned long *rounds);
  * @tag: a SINK method brings this pattern into the memory; a SOURCE method has
  *	to find it there
  */
-int holder_pin(struct holder *h, unsigned int pin,
-	       const struct pin_method *method, unsigned int map, size_t off,
-	       size_t len, uint64_t hold_ns, uint16_t tag);
+int pin_proc_pin(struct pin_proc *h, unsigned int pin,
+		 const struct pin_method *method, unsigned int map, size_t off,
+		 size_t len, uint64_t hold_ns, uint16_t tag);
 
-/** holder_live() - 1 while the kernel says the pin is out, 0 when not, -errno */
-int holder_live(struct holder *h, unsigned int pin);
+/** pin_proc_live() - 1 while the kernel says the pin is out, 0 when not, -errno */
+int pin_proc_live(struct pin_proc *h, unsigned int pin);
 
 /**
- * holder_release() - let go; marks TL_RELEASING and TL_RELEASED
+ * pin_proc_release() - let go; marks TL_RELEASING and TL_RELEASED
  * @h: started
  * @pin: pin slot
  *
  * Return: 0; -EILSEQ when a SOURCE method got other bytes than the memory's.
  */
-int holder_release(struct holder *h, unsigned int pin);
+int pin_proc_release(struct pin_proc *h, unsigned int pin);
 
 /**
- * holder_reach() - read or write what is pinned, and leave it pinned
+ * pin_proc_reach() - read or write what is pinned, and leave it pinned
  * @h: started
  * @pin: pin slot, of a method that can, of a page at most
  * @tag: of the pattern that is written; 0 to read
@@ -239,23 +239,23 @@ int holder_release(struct holder *h, unsigned int pin);
  * Return: 0; -EILSEQ when there are other bytes than the memory's, with a sentence
  * in @h->why; -EOPNOTSUPP; or another -errno.
  */
-int holder_reach(struct holder *h, unsigned int pin, uint16_t tag, unsigned long *seen);
+int pin_proc_reach(struct pin_proc *h, unsigned int pin, uint16_t tag, unsigned long *seen);
 
-/** holder_heir() - fork; the child keeps the pins, drops the mappings, sleeps */
-int holder_heir(struct holder *h, pid_t *heir);
+/** pin_proc_fork_child() - fork; the child keeps the pins, drops the mappings, sleeps */
+int pin_proc_fork_child(struct pin_proc *h, pid_t *heir);
 
 /**
- * holder_end() - let go of everything and exit
+ * pin_proc_end() - let go of everything and exit
  * @h: started
  *
  * Return: 0, or -ETIMEDOUT when it is stuck.
  */
-int holder_end(struct holder *h);
+int pin_proc_end(struct pin_proc *h);
 
-/** holder_kill() - SIGKILL, without waiting for the end */
-void holder_kill(struct holder *h);
+/** pin_proc_kill() - SIGKILL, without waiting for the end */
+void pin_proc_kill(struct pin_proc *h);
 
-/** holder_reap() - wait for the end after holder_kill(); 0 or -ETIMEDOUT */
-int holder_reap(struct holder *h, uint64_t ns);
+/** pin_proc_reap() - wait for the end after pin_proc_kill(); 0 or -ETIMEDOUT */
+int pin_proc_reap(struct pin_proc *h, uint64_t ns);
 
 #endif

@@ -16,16 +16,16 @@
 #include "lib/timeline.h"
 
 /* Device nodes, and files in a private directory. */
-#define HOLDER_PATH		96
+#define PIN_PROC_PATH		96
 
-enum holder_op {
+enum pin_proc_op {
 	OP_MAP, OP_MOVE, OP_UNMAP, OP_PART, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_STREW,
 	OP_CHECK, OP_ZEROES, OP_SAMPLE, OP_WATCH, OP_HAMMER, OP_CHURN, OP_IO, OP_ROUND, OP_CALM,
 	OP_PIN, OP_LIVE, OP_RELEASE, OP_REACH, OP_HEIR, OP_END,
 };
 
-struct holder_command {
-	enum holder_op op;
+struct pin_proc_command {
+	enum pin_proc_op op;
 	unsigned int map;
 	unsigned int pin;
 	enum daxmap_size size;
@@ -40,36 +40,36 @@ struct holder_command {
 	uint64_t hold_ns;
 	uint16_t tag;
 	const struct pin_method *method;
-	char path[HOLDER_PATH];
+	char path[PIN_PROC_PATH];
 };
 
-struct holder_reply {
+struct pin_proc_reply {
 	int ret;
 	unsigned long value;
 	char why[192];
 };
 
-/* holder_serve.c: the process itself */
+/* pin_proc_serve.c: the process itself */
 
 /* answer commands until there are no more */
-void holder_serve(int sock, struct timeline *tl, struct pin_targets *targets);
+void pin_proc_serve(int sock, struct timeline *tl, struct pin_targets *targets);
 
 /* 0, or -EFAULT when touching raised SIGBUS */
-int holder_touch_word(volatile uint64_t *p, bool write);
+int pin_proc_touch_word(volatile uint64_t *p, bool write);
 
-/* holder_threads.c: what goes on until holder_threads_calm() */
+/* pin_proc_threads.c: what goes on until pin_proc_threads_calm() */
 
 /* start the one that the command asks for, on @map if it is about a mapping */
-int holder_threads_start(const struct holder_command *c, const struct daxmap *map,
-			 struct timeline *tl);
+int pin_proc_threads_start(const struct pin_proc_command *c, const struct daxmap *map,
+			   struct timeline *tl);
 
 /* wait until each has got round once more */
-void holder_threads_round(void);
+void pin_proc_threads_round(void);
 
 /* end all; returns their rounds, and in @wrong the reads that got other bytes */
-unsigned long holder_threads_calm(unsigned long *wrong);
+unsigned long pin_proc_threads_calm(unsigned long *wrong);
 
-static inline void holder_rest(long ns)
+static inline void pin_proc_rest(long ns)
 {
 	struct timespec ts = { .tv_nsec = ns };
 

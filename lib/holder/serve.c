@@ -22,10 +22,10 @@
 static struct {
 	struct timeline *tl;
 	struct pin_targets *targets;
-	struct daxmap map[HOLDER_MAPS];
-	struct pin pin[HOLDER_PINS];
-	uint16_t tag[HOLDER_PINS];
-	size_t off[HOLDER_PINS];
+	struct daxmap map[PIN_PROC_MAPS];
+	struct pin pin[PIN_PROC_PINS];
+	uint16_t tag[PIN_PROC_PINS];
+	size_t off[PIN_PROC_PINS];
 } me;
 
 static __thread sigjmp_buf bus_env;
@@ -44,7 +44,7 @@ static void on_bus(int sig, siginfo_t *info, void *context)
 	raise(sig);
 }
 
-int holder_touch_word(volatile uint64_t *p, bool write)
+int pin_proc_touch_word(volatile uint64_t *p, bool write)
 {
 	if (sigsetjmp(bus_env, 1)) {
 		bus_armed = 0;
@@ -72,12 +72,12 @@ static int check_bytes(const void *buf, size_t len, uint16_t tag, uint64_t off,
 }
 
 /* 0, -EILSEQ with a sentence, -EFAULT when touching raised SIGBUS */
-static int do_check(const struct daxmap *m, const struct holder_command *c, struct holder_reply *r)
+static int do_check(const struct daxmap *m, const struct pin_proc_command *c, struct pin_proc_reply *r)
 {
 	const char *at = (char *)m->addr + c->off;
 
-	if (holder_touch_word((void *)at, false) ||
-	    holder_touch_word((void *)(at + c->len - 8), false)) {
+	if (pin_proc_touch_word((void *)at, false) ||
+	    pin_proc_touch_word((void *)(at + c->len - 8), false)) {
 		snprintf(r->why, sizeof(r->why), "it cannot be read: SIGBUS");
 		return -EFAULT;
 	}
@@ -93,8 +93,8 @@ static int do_check(const struct daxmap *m, const struct holder_command *c, stru
 	return 0;
 }
 
-static int do_sample(const struct daxmap *m, const struct holder_command *c,
-		     struct holder_reply *r)
+static int do_sample(const struct daxmap *m, const struct pin_proc_command *c,
+		     struct pin_proc_reply *r)
 {
 	int ret = 0;
 
@@ -104,14 +104,14 @@ static int do_sample(const struct daxmap *m, const struct holder_command *c,
 	return ret;
 }
 
-static int do_strew(const struct daxmap *m, const struct holder_command *c)
+static int do_strew(const struct daxmap *m, const struct pin_proc_command *c)
 {
 	for (size_t off = c->off; off < c->off + c->len; off += c->stride)
 		pattern_fill((char *)m->addr + off, sizeof(uint64_t), c->tag, m->off + off);
 	return 0;
 }
 
-static int do_pin(const struct holder_command *c, struct holder_reply *r)
+static int do_pin(const struct pin_proc_command *c, struct pin_proc_reply *r)
 {
 	struct pin *pin = &me.pin[c->pin];
 	const struct daxmap *m = &me.map[c->map];
@@ -138,7 +138,7 @@ static int do_pin(const struct holder_command *c, struct holder_reply *r)
 	return 0;
 }
 
-static int do_release(const struct holder_command *c, struct holder_reply *r)
+static int do_release(const struct pin_proc_command *c, struct pin_proc_reply *r)
 {
 	struct pin *pin = &me.pin[c->pin];
 	int ret;
@@ -160,7 +160,7 @@ static int do_release(const struct holder_command *c, struct holder_reply *r)
 	return ret;
 }
 
-static int do_reach(const struct holder_command *c, struct holder_reply *r)
+static int do_reach(const struct pin_proc_command *c, struct pin_proc_reply *r)
 {
 	struct pin *pin = &me.pin[c->pin];
 	uint64_t bytes[REACH_BYTES / sizeof(uint64_t)];
@@ -180,11 +180,11 @@ static int do_reach(const struct holder_command *c, struct holder_reply *r)
 
 static void drop_mappings(void)
 {
-	for (int i = 0; i < HOLDER_MAPS; i++)
+	for (int i = 0; i < PIN_PROC_MAPS; i++)
 		daxmap_close(&me.map[i]);
 }
 
-static int do_heir(struct holder_reply *r)
+static int do_heir(struct pin_proc_reply *r)
 {
 	pid_t pid = fork();
 
@@ -199,7 +199,7 @@ static int do_heir(struct holder_reply *r)
 	return 0;
 }
 
-static int execute(const struct holder_command *c, struct holder_reply *r)
+static int execute(const struct pin_proc_command *c, struct pin_proc_reply *r)
 {
 	struct daxmap *m = &me.map[c->map];
 	char *at = (char *)m->addr + c->off;
@@ -220,7 +220,7 @@ static int execute(const struct holder_command *c, struct holder_reply *r)
 	case OP_TOUCH:
 		if (!m->addr)
 			return -EINVAL;
-		return holder_touch_word((void *)at, false);
+		return pin_proc_touch_word((void *)at, false);
 	case OP_PROVE:
 		return daxmap_prove(m, true, &r->value);
 	case OP_FILL:
@@ -237,12 +237,12 @@ static int execute(const struct holder_command *c, struct holder_reply *r)
 	case OP_HAMMER:
 	case OP_CHURN:
 	case OP_IO:
-		return holder_threads_start(c, m, me.tl);
+		return pin_proc_threads_start(c, m, me.tl);
 	case OP_ROUND:
-		holder_threads_round();
+		pin_proc_threads_round();
 		return 0;
 	case OP_CALM:
-		r->value = holder_threads_calm(&wrong);
+		r->value = pin_proc_threads_calm(&wrong);
 		if (!wrong)
 			return 0;
 		snprintf(r->why, sizeof(r->why), "%lu of %lu reads got other bytes", wrong,
@@ -261,8 +261,8 @@ static int execute(const struct holder_command *c, struct holder_reply *r)
 	case OP_END:
 		break;
 	}
-	holder_threads_calm(&wrong);
-	for (int i = 0; i < HOLDER_PINS; i++)
+	pin_proc_threads_calm(&wrong);
+	for (int i = 0; i < PIN_PROC_PINS; i++)
 		if (me.pin[i].method)
 			pin_close(&me.pin[i]);
 	drop_mappings();
@@ -271,28 +271,28 @@ static int execute(const struct holder_command *c, struct holder_reply *r)
 
 static bool any_pin(void)
 {
-	for (int i = 0; i < HOLDER_PINS; i++)
+	for (int i = 0; i < PIN_PROC_PINS; i++)
 		if (me.pin[i].method)
 			return true;
 	return false;
 }
 
-void holder_serve(int sock, struct timeline *tl, struct pin_targets *targets)
+void pin_proc_serve(int sock, struct timeline *tl, struct pin_targets *targets)
 {
 	struct sigaction sa = {
 		.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO | SA_RESTART,
 	};
 	unsigned long wrong;
-	struct holder_command c;
+	struct pin_proc_command c;
 
 	memset(&me, 0, sizeof(me));
 	me.tl = tl;
 	me.targets = targets;
 	sigaction(SIGBUS, &sa, NULL);
-	for (int i = 0; i < HOLDER_MAPS; i++)
+	for (int i = 0; i < PIN_PROC_MAPS; i++)
 		me.map[i].fd = -1;
 	for (;;) {
-		struct holder_reply r = { 0 };
+		struct pin_proc_reply r = { 0 };
 
 		if (recv(sock, &c, sizeof(c), 0) != sizeof(c)) {
 			/*
@@ -301,7 +301,7 @@ void holder_serve(int sock, struct timeline *tl, struct pin_targets *targets)
 			 * guardian) knows whether letting go of them is safe:
 			 * wait.  Mappings are in the way of a bind.
 			 */
-			holder_threads_calm(&wrong);
+			pin_proc_threads_calm(&wrong);
 			drop_mappings();
 			if (!any_pin())
 				return;

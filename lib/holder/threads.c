@@ -37,13 +37,13 @@ struct worker {
 	int fd;
 	size_t len;
 	uint16_t tag;
-	char path[HOLDER_PATH];
+	char path[PIN_PROC_PATH];
 	atomic_ulong rounds;
 	atomic_ulong wrong;
 };
 
 /* those of this process; they exist in a holder only */
-static struct worker pool[HOLDER_MAPS];
+static struct worker pool[PIN_PROC_MAPS];
 static unsigned int workers;
 static atomic_bool stop;
 
@@ -53,13 +53,13 @@ static void *watch_thread(void *arg)
 	volatile uint64_t *p = (void *)((char *)w->map->addr + w->off);
 
 	while (!atomic_load(&stop)) {
-		if (holder_touch_word(p, false)) {
+		if (pin_proc_touch_word(p, false)) {
 			timeline_mark(w->tl, TL_REVOKED);
 			return NULL;
 		}
 		w->rounds++;
 		if (!w->restless)
-			holder_rest(TOUCH_NS);
+			pin_proc_rest(TOUCH_NS);
 	}
 	return NULL;
 }
@@ -71,9 +71,9 @@ static void *hammer_thread(void *arg)
 
 	while (!atomic_load(&stop)) {
 		for (size_t off = 0; off < w->map->len; off += sysconf(_SC_PAGESIZE)) {
-			if (holder_touch_word((void *)(base + off), true)) {
+			if (pin_proc_touch_word((void *)(base + off), true)) {
 				timeline_mark(w->tl, TL_REVOKED);
-				holder_rest(TOUCH_NS);
+				pin_proc_rest(TOUCH_NS);
 				break;
 			}
 		}
@@ -96,9 +96,9 @@ static void *churn_thread(void *arg)
 		else
 			ret = daxmap_remap(&m, PROT_READ | PROT_WRITE);
 		if (!ret)
-			ret = holder_touch_word(m.addr, true);
+			ret = pin_proc_touch_word(m.addr, true);
 		if (ret)
-			holder_rest(TOUCH_NS);
+			pin_proc_rest(TOUCH_NS);
 		if (w->reopen)
 			daxmap_close(&m);
 		else
@@ -123,15 +123,15 @@ static bool transfer(struct worker *w, void *buf, size_t off)
 		return !w->unsynced;
 	}
 
-	if (w->io & HOLDER_WRITE) {
+	if (w->io & PIN_PROC_WRITE) {
 		pattern_fill(buf, IO_BYTES, w->tag, off);
 		if (pwrite(w->fd, buf, IO_BYTES, off) != IO_BYTES)
 			return false;
-		w->unsynced = w->io & HOLDER_SYNC && fsync(w->fd);
+		w->unsynced = w->io & PIN_PROC_SYNC && fsync(w->fd);
 		return !w->unsynced;
 	}
 	/* what lies in the page cache says nothing of the device */
-	if (!(w->io & HOLDER_DIRECT))
+	if (!(w->io & PIN_PROC_DIRECT))
 		posix_fadvise(w->fd, off, IO_BYTES, POSIX_FADV_DONTNEED);
 	if (pread(w->fd, buf, IO_BYTES, off) != IO_BYTES)
 		return false;
@@ -150,7 +150,7 @@ static void *io_thread(void *arg)
 		size_t off = atomic_load(&w->rounds) * IO_STRIDE % w->len;
 
 		if (!transfer(w, buf, off))
-			holder_rest(TOUCH_NS);
+			pin_proc_rest(TOUCH_NS);
 		atomic_fetch_add(&w->rounds, 1);
 	}
 	free(buf);
@@ -158,7 +158,7 @@ static void *io_thread(void *arg)
 	return NULL;
 }
 
-static void *(*thread_of(enum holder_op op))(void *)
+static void *(*thread_of(enum pin_proc_op op))(void *)
 {
 	switch (op) {
 	case OP_WATCH:
@@ -172,13 +172,13 @@ static void *(*thread_of(enum holder_op op))(void *)
 	}
 }
 
-int holder_threads_start(const struct holder_command *c, const struct daxmap *map,
-			 struct timeline *tl)
+int pin_proc_threads_start(const struct pin_proc_command *c, const struct daxmap *map,
+			   struct timeline *tl)
 {
 	struct worker *w = &pool[workers];
 	int ret;
 
-	if (workers == HOLDER_MAPS)
+	if (workers == PIN_PROC_MAPS)
 		return -ENOSPC;
 	memset(w, 0, sizeof(*w));
 	w->map = map;
@@ -192,8 +192,8 @@ int holder_threads_start(const struct holder_command *c, const struct daxmap *ma
 	w->tag = c->tag;
 	w->fd = -1;
 	if (c->op == OP_IO)
-		w->fd = open(c->path, (c->io & HOLDER_WRITE ? O_RDWR : O_RDONLY) |
-			     (c->io & HOLDER_DIRECT ? O_DIRECT : 0) | O_CLOEXEC);
+		w->fd = open(c->path, (c->io & PIN_PROC_WRITE ? O_RDWR : O_RDONLY) |
+			     (c->io & PIN_PROC_DIRECT ? O_DIRECT : 0) | O_CLOEXEC);
 	if (c->op == OP_IO && w->fd < 0)
 		return -errno;
 	memcpy(w->path, c->path, sizeof(w->path));
@@ -204,7 +204,7 @@ int holder_threads_start(const struct holder_command *c, const struct daxmap *ma
 	return -ret;
 }
 
-void holder_threads_round(void)
+void pin_proc_threads_round(void)
 {
 	for (unsigned int i = 0; i < workers; i++) {
 		struct worker *w = &pool[i];
@@ -212,11 +212,11 @@ void holder_threads_round(void)
 
 		/* the round under way may have begun before the call: one more */
 		while (atomic_load(&w->rounds) < seen + 2)
-			holder_rest(TOUCH_NS);
+			pin_proc_rest(TOUCH_NS);
 	}
 }
 
-unsigned long holder_threads_calm(unsigned long *wrong)
+unsigned long pin_proc_threads_calm(unsigned long *wrong)
 {
 	unsigned long rounds = 0;
 

@@ -13,13 +13,13 @@
 
 #define VECTORS		3
 
-int iopath_call_open(struct iopath *p)
+int io_path_call_open(struct io_path *p)
 {
-	int how = p->method->variant == IOPATH_CALL_DIRECT ? O_DIRECT : 0;
+	int how = p->method->variant == IO_PATH_CALL_DIRECT ? O_DIRECT : 0;
 
 	p->fd = open(p->node, O_RDWR | O_CLOEXEC | how);
 	if (p->fd < 0 && errno == EINVAL && how)
-		return iopath_fail(p, -EOPNOTSUPP, "O_DIRECT is refused");
+		return io_path_fail(p, -EOPNOTSUPP, "O_DIRECT is refused");
 	return p->fd < 0 ? -errno : 0;
 }
 
@@ -38,7 +38,7 @@ static int split(struct iovec iov[VECTORS], char *buf, size_t len)
 	return nr + 1;
 }
 
-static int vectored(struct iopath *p, off_t off, char *buf, size_t len, bool write)
+static int vectored(struct io_path *p, off_t off, char *buf, size_t len, bool write)
 {
 	struct iovec iov[VECTORS];
 
@@ -56,21 +56,21 @@ static int vectored(struct iopath *p, off_t off, char *buf, size_t len, bool wri
 	return 0;
 }
 
-int iopath_call_read(struct iopath *p, off_t off, void *buf, size_t len)
+int io_path_call_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
-	if (p->method->variant == IOPATH_CALL_VECTORED)
+	if (p->method->variant == IO_PATH_CALL_VECTORED)
 		return vectored(p, off, buf, len, false);
-	return iopath_pread(p->fd, off, buf, len);
+	return io_path_pread(p->fd, off, buf, len);
 }
 
-int iopath_call_write(struct iopath *p, off_t off, const void *buf, size_t len)
+int io_path_call_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
-	if (p->method->variant == IOPATH_CALL_VECTORED)
+	if (p->method->variant == IO_PATH_CALL_VECTORED)
 		return vectored(p, off, (char *)buf, len, true);
-	return iopath_pwrite(p->fd, off, buf, len);
+	return io_path_pwrite(p->fd, off, buf, len);
 }
 
-void iopath_call_close(struct iopath *p)
+void io_path_call_close(struct io_path *p)
 {
 	(void)p;
 }

@@ -12,24 +12,24 @@
 
 #include "lib/io/internal.h"
 
-static int how(const struct iopath *p)
+static int how(const struct io_path *p)
 {
-	return p->method->variant == IOPATH_MAP_SYNC ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
+	return p->method->variant == IO_PATH_MAP_SYNC ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
 }
 
 /* what the bytes come from and go to where the mapping is only their buffer */
-static int open_other(struct iopath *p)
+static int open_other(struct io_path *p)
 {
 	switch (p->method->variant) {
-	case IOPATH_MAP_LENT:
+	case IO_PATH_MAP_LENT:
 		p->other = memfd_create("lent", MFD_CLOEXEC);
 		break;
-	case IOPATH_MAP_LENT_DIRECT:
+	case IO_PATH_MAP_LENT_DIRECT:
 		p->other = open(p->beside.file, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
 		break;
-	case IOPATH_MAP_LENT_BLOCK:
+	case IO_PATH_MAP_LENT_BLOCK:
 		if (!p->beside.device)
-			return iopath_fail(p, -EOPNOTSUPP, "no block device to lend it to");
+			return io_path_fail(p, -EOPNOTSUPP, "no block device to lend it to");
 		p->other = open(p->beside.device, O_RDWR | O_DIRECT | O_CLOEXEC);
 		break;
 	default:
@@ -38,7 +38,7 @@ static int open_other(struct iopath *p)
 	return p->other < 0 ? -errno : 0;
 }
 
-int iopath_map_open(struct iopath *p)
+int io_path_map_open(struct io_path *p)
 {
 	struct daxmap *m = calloc(1, sizeof(*m));
 	int ret;
@@ -49,26 +49,26 @@ int iopath_map_open(struct iopath *p)
 	p->priv = m;
 	ret = daxmap_open_as(m, p->node, p->size, 0, p->bytes, PROT_READ | PROT_WRITE, how(p));
 	if (ret == -EOPNOTSUPP)
-		return iopath_fail(p, ret, "MAP_SYNC is refused");
+		return io_path_fail(p, ret, "MAP_SYNC is refused");
 	return ret ?: open_other(p);
 }
 
 /* both are page aligned, and so is a copy of the bytes there */
-static int lend(struct iopath *p, char *at, void *buf, size_t len)
+static int lend(struct io_path *p, char *at, void *buf, size_t len)
 {
-	int ret = iopath_pwrite(p->other, 0, at, len);
+	int ret = io_path_pwrite(p->other, 0, at, len);
 
-	return ret ?: iopath_pread(p->other, 0, buf, len);
+	return ret ?: io_path_pread(p->other, 0, buf, len);
 }
 
-static int borrow(struct iopath *p, char *at, const void *buf, size_t len)
+static int borrow(struct io_path *p, char *at, const void *buf, size_t len)
 {
-	int ret = iopath_pwrite(p->other, 0, buf, len);
+	int ret = io_path_pwrite(p->other, 0, buf, len);
 
-	return ret ?: iopath_pread(p->other, 0, at, len);
+	return ret ?: io_path_pread(p->other, 0, at, len);
 }
 
-int iopath_map_read(struct iopath *p, off_t off, void *buf, size_t len)
+int io_path_map_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
 	struct daxmap *m = p->priv;
 	char *at = (char *)m->addr + off;
@@ -81,7 +81,7 @@ int iopath_map_read(struct iopath *p, off_t off, void *buf, size_t len)
 	return 0;
 }
 
-int iopath_map_write(struct iopath *p, off_t off, const void *buf, size_t len)
+int io_path_map_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
 	struct daxmap *m = p->priv;
 	char *at = (char *)m->addr + off;
@@ -94,7 +94,7 @@ int iopath_map_write(struct iopath *p, off_t off, const void *buf, size_t len)
 	return 0;
 }
 
-void iopath_map_close(struct iopath *p)
+void io_path_map_close(struct io_path *p)
 {
 	if (p->priv)
 		daxmap_close(p->priv);

@@ -19,7 +19,7 @@ struct ends {
 	int in;
 };
 
-static int open_pipe(struct iopath *p)
+static int open_pipe(struct io_path *p)
 {
 	struct ends *e = malloc(sizeof(*e));
 	int fds[2];
@@ -36,15 +36,15 @@ static int open_pipe(struct iopath *p)
 	return 0;
 }
 
-int iopath_pass_open(struct iopath *p)
+int io_path_pass_open(struct io_path *p)
 {
 	p->fd = open(p->node, O_RDWR | O_CLOEXEC);
 	if (p->fd < 0)
 		return -errno;
 	switch (p->method->variant) {
-	case IOPATH_PASS_SPLICE:
+	case IO_PATH_PASS_SPLICE:
 		return open_pipe(p);
-	case IOPATH_PASS_SENDFILE:
+	case IO_PATH_PASS_SENDFILE:
 		p->other = memfd_create("passed", MFD_CLOEXEC);
 		break;
 	default:
@@ -55,7 +55,7 @@ int iopath_pass_open(struct iopath *p)
 }
 
 /* what went into the pipe is all taken out before more goes in */
-static int splice_read(struct iopath *p, off_t off, char *buf, size_t len)
+static int splice_read(struct io_path *p, off_t off, char *buf, size_t len)
 {
 	const struct ends *e = p->priv;
 	loff_t at = off;
@@ -75,7 +75,7 @@ static int splice_read(struct iopath *p, off_t off, char *buf, size_t len)
 	return 0;
 }
 
-static int splice_write(struct iopath *p, off_t off, const char *buf, size_t len)
+static int splice_write(struct io_path *p, off_t off, const char *buf, size_t len)
 {
 	const struct ends *e = p->priv;
 	size_t room = fcntl(e->in, F_GETPIPE_SZ);
@@ -123,33 +123,33 @@ static int copy_all(int out, off_t out_off, int in, off_t in_off, size_t len)
 	return 0;
 }
 
-static int move(const struct iopath *p, int out, off_t out_off, int in, off_t in_off, size_t len)
+static int move(const struct io_path *p, int out, off_t out_off, int in, off_t in_off, size_t len)
 {
-	return p->method->variant == IOPATH_PASS_COPY ? copy_all(out, out_off, in, in_off, len) :
+	return p->method->variant == IO_PATH_PASS_COPY ? copy_all(out, out_off, in, in_off, len) :
 							send_all(out, out_off, in, in_off, len);
 }
 
-int iopath_pass_read(struct iopath *p, off_t off, void *buf, size_t len)
+int io_path_pass_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
 	int ret;
 
-	if (p->method->variant == IOPATH_PASS_SPLICE)
+	if (p->method->variant == IO_PATH_PASS_SPLICE)
 		return splice_read(p, off, buf, len);
 	ret = move(p, p->other, 0, p->fd, off, len);
-	return ret ?: iopath_pread(p->other, 0, buf, len);
+	return ret ?: io_path_pread(p->other, 0, buf, len);
 }
 
-int iopath_pass_write(struct iopath *p, off_t off, const void *buf, size_t len)
+int io_path_pass_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
 	int ret;
 
-	if (p->method->variant == IOPATH_PASS_SPLICE)
+	if (p->method->variant == IO_PATH_PASS_SPLICE)
 		return splice_write(p, off, buf, len);
-	ret = iopath_pwrite(p->other, 0, buf, len);
+	ret = io_path_pwrite(p->other, 0, buf, len);
 	return ret ?: move(p, p->fd, off, p->other, 0, len);
 }
 
-void iopath_pass_close(struct iopath *p)
+void io_path_pass_close(struct io_path *p)
 {
 	struct ends *e = p->priv;
 

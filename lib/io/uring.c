@@ -33,12 +33,12 @@ struct uring {
 	bool files;
 };
 
-static bool is(const struct iopath *p, unsigned int variant)
+static bool is(const struct io_path *p, unsigned int variant)
 {
 	return p->method->variant == variant;
 }
 
-static int register_all(struct iopath *p, struct uring *u)
+static int register_all(struct io_path *p, struct uring *u)
 {
 	struct iovec iov;
 	int ret;
@@ -53,7 +53,7 @@ static int register_all(struct iopath *p, struct uring *u)
 	return ret;
 }
 
-int iopath_uring_open(struct iopath *p)
+int io_path_uring_open(struct io_path *p)
 {
 	struct uring *u = calloc(1, sizeof(*u));
 	int ret;
@@ -61,20 +61,20 @@ int iopath_uring_open(struct iopath *p)
 	if (!u)
 		return -ENOMEM;
 	p->priv = u;
-	p->fd = open(p->node, O_RDWR | O_CLOEXEC | (is(p, IOPATH_URING_DIRECT) ? O_DIRECT : 0));
+	p->fd = open(p->node, O_RDWR | O_CLOEXEC | (is(p, IO_PATH_URING_DIRECT) ? O_DIRECT : 0));
 	if (p->fd < 0)
 		return -errno;
 	ret = io_uring_queue_init(DEPTH, &u->ring, 0);
 	if (ret)
-		return iopath_fail(p, -EOPNOTSUPP, "this kernel has no io_uring to offer");
+		return io_path_fail(p, -EOPNOTSUPP, "this kernel has no io_uring to offer");
 	u->ready = true;
-	return is(p, IOPATH_URING_FIXED) ? register_all(p, u) : 0;
+	return is(p, IO_PATH_URING_FIXED) ? register_all(p, u) : 0;
 }
 
-static void prepare(struct iopath *p, struct io_uring_sqe *sqe, off_t off, char *buf, size_t len,
+static void prepare(struct io_path *p, struct io_uring_sqe *sqe, off_t off, char *buf, size_t len,
 		    bool write)
 {
-	if (is(p, IOPATH_URING_FIXED)) {
+	if (is(p, IO_PATH_URING_FIXED)) {
 		if (write)
 			io_uring_prep_write_fixed(sqe, 0, buf, len, off, 0);
 		else
@@ -110,10 +110,10 @@ static int reap(struct uring *u, bool write)
 }
 
 /* parts of a range, as many in flight as there is room for */
-static int transfer(struct iopath *p, off_t off, char *buf, size_t len, bool write)
+static int transfer(struct io_path *p, off_t off, char *buf, size_t len, bool write)
 {
 	struct uring *u = p->priv;
-	bool deep = is(p, IOPATH_URING_DEEP) || is(p, IOPATH_URING_DIRECT);
+	bool deep = is(p, IO_PATH_URING_DEEP) || is(p, IO_PATH_URING_DIRECT);
 	size_t part = deep ? PART : len, done = 0;
 	unsigned int flying = 0, depth = deep ? DEPTH : 1;
 	int first = 0, ret;
@@ -144,16 +144,16 @@ static int transfer(struct iopath *p, off_t off, char *buf, size_t len, bool wri
 }
 
 /* what came short is done again by plain calls: the bytes are what matters here */
-static int whole(struct iopath *p, off_t off, char *buf, size_t len, bool write)
+static int whole(struct io_path *p, off_t off, char *buf, size_t len, bool write)
 {
 	int ret = transfer(p, off, buf, len, write);
 
 	if (ret != -EAGAIN)
 		return ret;
-	return write ? iopath_pwrite(p->fd, off, buf, len) : iopath_pread(p->fd, off, buf, len);
+	return write ? io_path_pwrite(p->fd, off, buf, len) : io_path_pread(p->fd, off, buf, len);
 }
 
-int iopath_uring_read(struct iopath *p, off_t off, void *buf, size_t len)
+int io_path_uring_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
 	struct uring *u = p->priv;
 	int ret = 0;
@@ -168,7 +168,7 @@ int iopath_uring_read(struct iopath *p, off_t off, void *buf, size_t len)
 	return ret;
 }
 
-int iopath_uring_write(struct iopath *p, off_t off, const void *buf, size_t len)
+int io_path_uring_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
 	struct uring *u = p->priv;
 	int ret = 0;
@@ -183,7 +183,7 @@ int iopath_uring_write(struct iopath *p, off_t off, const void *buf, size_t len)
 	return ret;
 }
 
-void iopath_uring_close(struct iopath *p)
+void io_path_uring_close(struct io_path *p)
 {
 	struct uring *u = p->priv;
 
@@ -200,21 +200,12 @@ void iopath_uring_close(struct iopath *p)
 
 #else
 
-int iopath_uring_open(struct iopath *p)
+int io_path_uring_open(struct io_path *p)
 {
-	return iopath_fail(p, -EOPNOTSUPP, "built without liburing");
+	return io_path_fail(p, -EOPNOTSUPP, "built without liburing");
 }
 
-int iopath_uring_read(struct iopath *p, off_t off, void *buf, size_t len)
-{
-	(void)p;
-	(void)off;
-	(void)buf;
-	(void)len;
-	return -EOPNOTSUPP;
-}
-
-int iopath_uring_write(struct iopath *p, off_t off, const void *buf, size_t len)
+int io_path_uring_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
 	(void)p;
 	(void)off;
@@ -223,7 +214,16 @@ int iopath_uring_write(struct iopath *p, off_t off, const void *buf, size_t len)
 	return -EOPNOTSUPP;
 }
 
-void iopath_uring_close(struct iopath *p)
+int io_path_uring_write(struct io_path *p, off_t off, const void *buf, size_t len)
+{
+	(void)p;
+	(void)off;
+	(void)buf;
+	(void)len;
+	return -EOPNOTSUPP;
+}
+
+void io_path_uring_close(struct io_path *p)
 {
 	(void)p;
 }

@@ -149,9 +149,9 @@ static int mount_made(struct fsdax *f, char *why, size_t len)
 
 	if (!ret)
 		return 0;
-	return victim_say(ret == -ENODEV ? -EOPNOTSUPP : ret, why, len,
-			  "%s on %s cannot be mounted with DAX: %s", f->type, f->v.block,
-			  strerror(-ret));
+	return ns_say(ret == -ENODEV ? -EOPNOTSUPP : ret, why, len,
+		      "%s on %s cannot be mounted with DAX: %s", f->type, f->v.block,
+		      strerror(-ret));
 }
 
 static int make_and_mount(struct fsdax *f, bool reflink, char *why, size_t len)
@@ -167,11 +167,11 @@ static int make_and_mount(struct fsdax *f, bool reflink, char *why, size_t len)
 	else
 		ret = make_xfs(dev, reflink, said, sizeof(said));
 	if (ret)
-		return victim_say(ret == -ENOENT ? -EOPNOTSUPP : ret, why, len, "%s", said);
+		return ns_say(ret == -ENOENT ? -EOPNOTSUPP : ret, why, len, "%s", said);
 	return mount_made(f, why, len);
 }
 
-int fsdax_make(struct fsdax *f, const char *type, const struct victim *v, char *why,
+int fsdax_make(struct fsdax *f, const char *type, const struct test_ns *v, char *why,
 	       size_t len)
 {
 	bool xfs = !strcmp(type, "xfs");
@@ -182,8 +182,8 @@ int fsdax_make(struct fsdax *f, const char *type, const struct victim *v, char *
 	snprintf(f->type, sizeof(f->type), "%s", type);
 	ret = make_dir(f);
 	if (ret)
-		return victim_say(ret, why, len, "no private directory to mount on: %s",
-				  strerror(-ret));
+		return ns_say(ret, why, len, "no private directory to mount on: %s",
+			      strerror(-ret));
 	ret = make_and_mount(f, xfs, why, len);
 	/* kernels before 6.0 have shared extents or DAX, not both */
 	if (ret == -EINVAL && xfs)
@@ -191,8 +191,8 @@ int fsdax_make(struct fsdax *f, const char *type, const struct victim *v, char *
 	if (!ret && xfs) {
 		ret = inherit_extent_size(f->dir);
 		if (ret)
-			victim_say(ret, why, len, "no extent size on %s: %s", f->dir,
-				   strerror(-ret));
+			ns_say(ret, why, len, "no extent size on %s: %s", f->dir,
+			       strerror(-ret));
 	}
 	return ret;
 }
@@ -381,14 +381,14 @@ int fsdax_file(const struct fsdax *f, const char *name, size_t bytes, char *path
 		return -ENAMETOOLONG;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return victim_say(-errno, why, len, "%s cannot be made: %s", path,
-				  strerror(errno));
+		return ns_say(-errno, why, len, "%s cannot be made: %s", path,
+			      strerror(errno));
 	ret = is_dax(fd);
 	if (ret)
-		victim_say(ret, why, len, "%s: files of this %s are not DAX", path, f->type);
+		ns_say(ret, why, len, "%s: files of this %s are not DAX", path, f->type);
 	if (!ret && bytes && fallocate(fd, 0, 0, bytes))
-		ret = victim_say(-errno, why, len, "%s: no room for %zu bytes: %s", path,
-				 bytes, strerror(errno));
+		ret = ns_say(-errno, why, len, "%s: no room for %zu bytes: %s", path,
+			     bytes, strerror(errno));
 	close(fd);
 	return ret;
 }

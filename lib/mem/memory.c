@@ -15,24 +15,24 @@
 /* The only alignment at which files can be mapped by pmd entries. */
 #define FILE_ALIGN		(2u << 20)
 
-static int say_wedged(const struct victim *v, char *why, size_t len)
+static int say_wedged(const struct test_ns *v, char *why, size_t len)
 {
-	snprintf(why, len, "%s is wedged by an earlier cell, see its report", victim_key(v));
+	snprintf(why, len, "%s is wedged by an earlier cell, see its report", ns_key(v));
 	return -EBUSY;
 }
 
-static int get_devdax(struct guard *g, const struct memory_want *want, struct victim *v,
+static int get_devdax(struct guard *g, const struct memory_want *want, struct test_ns *v,
 		      char *why, size_t len)
 {
-	struct victim_want wanted = {
+	struct ns_want wanted = {
 		.mode = "devdax", .align = daxmap_bytes(want->size),
 		.min_size = want->rather, .map_dev = want->map_dev,
 	};
 
-	if (want->rather > want->bytes && !victim_get(&g->set, &wanted, v, why, len))
+	if (want->rather > want->bytes && !ns_get(&g->set, &wanted, v, why, len))
 		return 0;
 	wanted.min_size = want->bytes;
-	return victim_get(&g->set, &wanted, v, why, len);
+	return ns_get(&g->set, &wanted, v, why, len);
 }
 
 /* whoever still has a file of it open will not let go any more: -EBUSY */
@@ -42,25 +42,25 @@ static int drop_fs(struct guard *g, char *why, size_t len)
 
 	if (!ret)
 		return 0;
-	g->victim = g->fs[0].mounted ? g->fs[0].v : g->fs[1].v;
+	g->mem = g->fs[0].mounted ? g->fs[0].v : g->fs[1].v;
 	guard_set_wedged(g);
 	snprintf(why, len, "%s is wedged by an earlier cell: giving its file system back: %s",
-		 victim_key(&g->victim), strerror(-ret));
+		 ns_key(&g->mem), strerror(-ret));
 	return -EBUSY;
 }
 
 static int take_devdax(const struct memory *m, struct guard *g, const struct memory_want *want,
-		       struct victim *v, char *why, size_t len)
+		       struct test_ns *v, char *why, size_t len)
 {
 	unsigned int which = want->size + (want->map_dev ? DAXMAP_NR : 0);
-	struct victim *chosen = &g->chosen[which];
+	struct test_ns *chosen = &g->chosen[which];
 	int ret = -ENODEV;
 
 	(void)m;
 	if (chosen->dax[0] && guard_is_wedged(g, chosen->dax))
 		return say_wedged(chosen, why, len);
 	if (chosen->dax[0])
-		ret = victim_same(chosen, why, len);
+		ret = ns_same(chosen, why, len);
 	if (ret) {
 		/* chosen anew, perhaps reconfigured: nobody knows what it holds */
 		g->filled &= ~(1u << which);
@@ -74,16 +74,16 @@ static int take_devdax(const struct memory *m, struct guard *g, const struct mem
 static int make(struct guard *g, struct fsdax *f, const struct fsdax_type *type, bool map_dev,
 		char *why, size_t len)
 {
-	struct victim_want wanted = {
+	struct ns_want wanted = {
 		.mode = "fsdax", .align = FILE_ALIGN, .map_dev = map_dev,
 		.min_size = type->least > FILE_SYSTEM_BYTES ? type->least : FILE_SYSTEM_BYTES,
 	};
-	struct victim v;
-	int ret = victim_get(&g->set, &wanted, &v, why, len);
+	struct test_ns v;
+	int ret = ns_get(&g->set, &wanted, &v, why, len);
 
 	if (ret)
 		return ret;
-	if (guard_is_wedged(g, victim_key(&v)))
+	if (guard_is_wedged(g, ns_key(&v)))
 		return say_wedged(&v, why, len);
 	return fsdax_make(f, type->name, &v, why, len);
 }
@@ -97,7 +97,7 @@ static int ready(struct guard *g, struct fsdax *f, const struct memory *m, bool 
 
 	if (f->mounted && !strcmp(f->type, type->name) && f->v.map_dev == map_dev &&
 	    !g->fs_spoiled) {
-		if (guard_is_wedged(g, victim_key(&f->v)))
+		if (guard_is_wedged(g, ns_key(&f->v)))
 			return say_wedged(&f->v, why, len);
 		if (!fsdax_empty(f))
 			return 0;
@@ -109,7 +109,7 @@ static int ready(struct guard *g, struct fsdax *f, const struct memory *m, bool 
 	return make(g, f, type, map_dev, why, len);
 }
 
-static int allocate(const struct victim *v)
+static int allocate(const struct test_ns *v)
 {
 	int fd = open(v->node, O_RDWR | O_CLOEXEC);
 	int ret = fd < 0 ? -errno : fsdax_allocate(fd, 0, v->size);
@@ -120,7 +120,7 @@ static int allocate(const struct victim *v)
 }
 
 static int try_file(const struct memory *m, struct guard *g, const struct memory_want *want,
-		    struct victim *v, char *why, size_t len)
+		    struct test_ns *v, char *why, size_t len)
 {
 	struct fsdax *f = &g->fs[0];
 	int ret = ready(g, f, m, want->map_dev, why, len);
@@ -142,7 +142,7 @@ static int try_file(const struct memory *m, struct guard *g, const struct memory
 }
 
 static int take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
-		     struct victim *v, char *why, size_t len)
+		     struct test_ns *v, char *why, size_t len)
 {
 	int ret = try_file(m, g, want, v, why, len);
 
@@ -154,18 +154,18 @@ static int take_file(const struct memory *m, struct guard *g, const struct memor
 }
 
 static int take_block(const struct memory *m, struct guard *g, const struct memory_want *want,
-		      struct victim *v, char *why, size_t len)
+		      struct test_ns *v, char *why, size_t len)
 {
-	struct victim_want wanted = {
+	struct ns_want wanted = {
 		.mode = m->name, .min_size = want->bytes,
 		.align = m->bit == MEMORY_FSDAX ? FILE_ALIGN : 0,
 	};
 	int ret = drop_fs(g, why, len);
 
-	ret = ret ?: victim_get(&g->set, &wanted, v, why, len);
+	ret = ret ?: ns_get(&g->set, &wanted, v, why, len);
 	if (ret)
 		return ret;
-	if (guard_is_wedged(g, victim_key(v)))
+	if (guard_is_wedged(g, ns_key(v)))
 		return say_wedged(v, why, len);
 	snprintf(v->node, sizeof(v->node), "/dev/%s", v->block);
 	v->size = want->bytes;
@@ -175,13 +175,13 @@ static int take_block(const struct memory *m, struct guard *g, const struct memo
 int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, char *why,
 		 size_t len)
 {
-	bool avoid[VICTIM_MAX];
+	bool avoid[NS_MAX];
 	int ret = 0;
 
 	if (!g->fs[1].mounted) {
 		/* any but the first one's */
 		memcpy(avoid, g->set.avoid, sizeof(avoid));
-		victim_avoid(&g->set, &g->fs[0].v);
+		ns_avoid(&g->set, &g->fs[0].v);
 		for (int map_dev = 0; map_dev <= 1; map_dev++) {
 			ret = make(g, &g->fs[1], fsdax_type_find("ext4"), map_dev, why, len);
 			if (!ret)
@@ -195,7 +195,7 @@ int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, cha
 
 /* a new one for each cell, of the region's lowest bytes */
 static int take_dynamic(const struct memory *m, struct guard *g, const struct memory_want *want,
-			struct victim *v, char *why, size_t len)
+			struct test_ns *v, char *why, size_t len)
 {
 	struct dynamic *d = &g->set.dynamic;
 

@@ -44,7 +44,7 @@ struct memory_want {
  * @what: one sentence for -h
  * @bit: MEMORY_*
  * @largest: largest level it can be mapped by
- * @take: gets one ready; fills g->victim's copy @v.  -EBUSY when it is wedged by
+ * @take: gets one ready; fills g->mem's copy @v.  -EBUSY when it is wedged by
  *	an earlier cell, another -errno when there is none, with a sentence in @why
  */
 struct memory {
@@ -53,7 +53,7 @@ struct memory {
 	unsigned int bit;
 	enum daxmap_size largest;
 	int (*take)(const struct memory *m, struct guard *g, const struct memory_want *want,
-		    struct victim *v, char *why, size_t len);
+		    struct test_ns *v, char *why, size_t len);
 };
 
 /* all of them, in the order of the cells; ends with an entry without a name */

@@ -16,42 +16,42 @@
 #define BACK_NS		(10 * NSEC_PER_SEC)
 #define BACK_NAP_NS	(5 * NSEC_PER_MSEC)
 
-static bool has_node(const struct victim *v)
+static bool has_node(const struct test_ns *v)
 {
-	char path[VICTIM_PATH];
+	char path[NODE_LEN];
 	struct stat st;
 
 	if (v->dax[0])
-		return !victim_machine.node(v->node, &st) && S_ISCHR(st.st_mode) &&
+		return !ns_machine.node(v->node, &st) && S_ISCHR(st.st_mode) &&
 		       st.st_rdev == v->rdev;
-	snprintf(path, sizeof(path), "%s/%s", victim_machine.dev, v->block);
-	return !victim_machine.node(path, &st) && S_ISBLK(st.st_mode);
+	snprintf(path, sizeof(path), "%s/%s", ns_machine.dev, v->block);
+	return !ns_machine.node(path, &st) && S_ISBLK(st.st_mode);
 }
 
-static int compare(const struct victim *was, const struct victim *now, const char *mode,
+static int compare(const struct test_ns *was, const struct test_ns *now, const char *mode,
 		   char *why, size_t len)
 {
 	if (!now->dax[0] != !was->dax[0] || !now->block[0] != !was->block[0])
-		return victim_say(-ENODEV, why, len, "%s has come back in mode %s without a device",
-				  now->ndns, mode);
+		return ns_say(-ENODEV, why, len, "%s has come back in mode %s without a device",
+			      now->ndns, mode);
 	if (strcmp(now->driver, was->driver))
-		return victim_say(-ENODEV, why, len, "%s is bound to driver '%s', it was to '%s'",
-				  victim_key(now), now->driver, was->driver);
+		return ns_say(-ENODEV, why, len, "%s is bound to driver '%s', it was to '%s'",
+			      ns_key(now), now->driver, was->driver);
 	if (!has_node(now))
-		return victim_say(-ENODEV, why, len, "%s has no node", victim_key(now));
+		return ns_say(-ENODEV, why, len, "%s has no node", ns_key(now));
 	if (was->dax[0] && (now->size != was->size || now->align != was->align))
-		return victim_say(-ESTALE, why, len,
-				  "%s has %zu bytes aligned to %zu, it had %zu aligned to %zu",
-				  now->dax, now->size, now->align, was->size, was->align);
+		return ns_say(-ESTALE, why, len,
+			      "%s has %zu bytes aligned to %zu, it had %zu aligned to %zu",
+			      now->dax, now->size, now->align, was->size, was->align);
 	if (now->start != was->start || now->capacity != was->capacity)
-		return victim_say(-ESTALE, why, len,
-				  "%s has %llu bytes at %#llx, it had %llu at %#llx",
-				  victim_key(now),
-				  now->capacity, now->start, was->capacity, was->start);
+		return ns_say(-ESTALE, why, len,
+			      "%s has %llu bytes at %#llx, it had %llu at %#llx",
+			      ns_key(now),
+			      now->capacity, now->start, was->capacity, was->start);
 	return 0;
 }
 
-static int present(const struct victim *was, struct victim *now, char *mode, size_t len)
+static int present(const struct test_ns *was, struct test_ns *now, char *mode, size_t len)
 {
 	char name[32];
 	int ret;
@@ -60,27 +60,27 @@ static int present(const struct victim *was, struct victim *now, char *mode, siz
 		snprintf(mode, len, "devdax");
 		return dynamic_read(was->dax, now);
 	}
-	ret = victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
-	ret = ret ?: victim_read_namespace(&victim_machine, name, now, mode, len);
+	ret = ns_name_by_uuid(&ns_machine, was, name, sizeof(name));
+	ret = ret ?: ns_read_namespace(&ns_machine, name, now, mode, len);
 	return ret ? -ENODEV : 0;
 }
 
-int victim_present(const struct victim *was, struct victim *now)
+int ns_present(const struct test_ns *was, struct test_ns *now)
 {
 	char mode[16];
 
 	return present(was, now, mode, sizeof(mode));
 }
 
-int victim_again(const struct victim *was, struct victim *now, char *why, size_t len)
+int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t len)
 {
-	struct victim found = { 0 };
+	struct test_ns found = { 0 };
 	char mode[16];
 	int ret;
 
 	if (present(was, &found, mode, sizeof(mode)))
-		return victim_say(-ENODEV, why, len, "there is no %s any more, nor its uuid",
-				  was->ndns[0] ? was->ndns : was->dax);
+		return ns_say(-ENODEV, why, len, "there is no %s any more, nor its uuid",
+			      was->ndns[0] ? was->ndns : was->dax);
 	ret = compare(was, &found, mode, why, len);
 	if (ret)
 		return ret;
@@ -90,7 +90,7 @@ int victim_again(const struct victim *was, struct victim *now, char *why, size_t
 	return 0;
 }
 
-int victim_set_again(struct victim_set *set, char *why, size_t len)
+int ns_set_again(struct ns_set *set, char *why, size_t len)
 {
 	const struct timespec nap = { .tv_nsec = BACK_NAP_NS };
 	uint64_t end = timeline_now() + BACK_NS;
@@ -100,7 +100,7 @@ int victim_set_again(struct victim_set *set, char *why, size_t len)
 		/* a device without a namespace is below none */
 		if (!set->now[i].ndns[0] || set->avoid[i])
 			continue;
-		while ((ret = victim_again(&set->now[i], &set->now[i], why, len))) {
+		while ((ret = ns_again(&set->now[i], &set->now[i], why, len))) {
 			if (ret != -ENODEV || timeline_now() >= end)
 				return ret;
 			nanosleep(&nap, NULL);

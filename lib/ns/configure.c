@@ -92,7 +92,7 @@ static int new_uuid(const char *text, uuid_t uuid)
  * By uuid, since numbers may be dealt anew when a region comes back.  Where
  * labels do not exist a region is one namespace, and has but one name.
  */
-static bool is_it(struct ndctl_namespace *ndns, const struct victim *to)
+static bool is_it(struct ndctl_namespace *ndns, const struct test_ns *to)
 {
 	uuid_t want, is;
 
@@ -102,7 +102,7 @@ static bool is_it(struct ndctl_namespace *ndns, const struct victim *to)
 	return !memcmp(want, is, UUID_BYTES);
 }
 
-static int find(struct work *w, const struct victim *to)
+static int find(struct work *w, const struct test_ns *to)
 {
 	struct ndctl_region *region;
 	struct ndctl_namespace *ndns;
@@ -144,7 +144,7 @@ static int lock_region(struct work *w, const char *region)
 	return -EBUSY;
 }
 
-static int begin(struct work *w, const struct victim *to)
+static int begin(struct work *w, const struct test_ns *to)
 {
 	int rc;
 
@@ -232,7 +232,7 @@ static int zero_block(const char *name)
 	ssize_t n;
 	int fd, rc = 0;
 
-	if (!victim_name_ok(name))
+	if (!ns_name_ok(name))
 		return -ENODEV;
 	snprintf(path, sizeof(path), "/dev/%s", name);
 	fd = open(path, O_WRONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
@@ -283,7 +283,7 @@ static void set_claim(struct work *w, const char *claim)
 	ndctl_namespace_set_enforce_mode(w->ndns, mode);
 }
 
-static int set_label(struct work *w, const struct victim *to)
+static int set_label(struct work *w, const struct test_ns *to)
 {
 	const char *name = ndctl_namespace_get_alt_name(w->ndns);
 
@@ -293,12 +293,12 @@ static int set_label(struct work *w, const struct victim *to)
 	return ndctl_namespace_set_alt_name(w->ndns, to->label);
 }
 
-static enum ndctl_pfn_loc location(const struct victim *to)
+static enum ndctl_pfn_loc location(const struct test_ns *to)
 {
 	return to->map_dev ? NDCTL_PFN_LOC_PMEM : NDCTL_PFN_LOC_RAM;
 }
 
-static int make_dax(struct work *w, const struct victim *to, uuid_t uuid)
+static int make_dax(struct work *w, const struct test_ns *to, uuid_t uuid)
 {
 	struct ndctl_dax *dax = ndctl_region_get_dax_seed(w->region);
 	int rc;
@@ -322,7 +322,7 @@ static int make_dax(struct work *w, const struct victim *to, uuid_t uuid)
 	return rc;
 }
 
-static int make_pfn(struct work *w, const struct victim *to, uuid_t uuid)
+static int make_pfn(struct work *w, const struct test_ns *to, uuid_t uuid)
 {
 	struct ndctl_pfn *pfn = ndctl_region_get_pfn_seed(w->region);
 	int rc;
@@ -346,7 +346,7 @@ static int make_pfn(struct work *w, const struct victim *to, uuid_t uuid)
 	return rc;
 }
 
-static int make_btt(struct work *w, const struct victim *to, uuid_t uuid)
+static int make_btt(struct work *w, const struct test_ns *to, uuid_t uuid)
 {
 	struct ndctl_btt *btt = ndctl_region_get_btt_seed(w->region);
 	int rc;
@@ -377,7 +377,7 @@ static int make_bare(struct work *w)
 	return rc < 0 ? rc : 0;
 }
 
-static int configure(struct work *w, const struct victim *to, const char *mode)
+static int configure(struct work *w, const struct test_ns *to, const char *mode)
 {
 	bool bare = !to->align && strcmp(mode, "sector");
 	uuid_t uuid;
@@ -409,14 +409,14 @@ static int configure(struct work *w, const struct victim *to, const char *mode)
 static int finish(struct work *w, int rc, char *why, size_t len)
 {
 	if (rc)
-		victim_say(rc, why, len, "%s: %s%s%s%s", w->step, strerror(-rc),
-			   w->said[0] ? " (" : "", w->said, w->said[0] ? ")" : "");
+		ns_say(rc, why, len, "%s: %s%s%s%s", w->step, strerror(-rc),
+		       w->said[0] ? " (" : "", w->said, w->said[0] ? ")" : "");
 	end(w);
 	return rc;
 }
 
-int victim_configure(const struct victim *to, const char *mode, char *why,
-		     size_t len)
+int ns_configure(const struct test_ns *to, const char *mode, char *why,
+		 size_t len)
 {
 	struct work w;
 	int rc;
@@ -438,7 +438,7 @@ static int destroy(struct work *w)
 }
 
 /* the region's seed becomes what the namespace was; it takes the first room there is */
-static int create(struct work *w, const struct victim *to)
+static int create(struct work *w, const struct test_ns *to)
 {
 	uuid_t uuid;
 	int rc;
@@ -456,7 +456,7 @@ static int create(struct work *w, const struct victim *to)
 }
 
 /* whoever destroyed it may not have come to create it */
-static int find_region(struct work *w, const struct victim *to)
+static int find_region(struct work *w, const struct test_ns *to)
 {
 	struct ndctl_region *region;
 	struct ndctl_bus *bus;
@@ -470,9 +470,9 @@ static int find_region(struct work *w, const struct victim *to)
 	return -ENODEV;
 }
 
-int victim_recreate(const struct victim *to, const char *mode, char *why, size_t len)
+int ns_recreate(const struct test_ns *to, const char *mode, char *why, size_t len)
 {
-	struct victim anew = *to;
+	struct test_ns anew = *to;
 	struct work w;
 	int rc;
 
@@ -494,7 +494,7 @@ int victim_recreate(const struct victim *to, const char *mode, char *why, size_t
 	return finish(&w, rc ? rc : configure(&w, &anew, mode), why, len);
 }
 
-int victim_destroy_enabled(const struct victim *v)
+int ns_destroy_enabled(const struct test_ns *v)
 {
 	struct work w;
 	int rc;
@@ -506,7 +506,7 @@ int victim_destroy_enabled(const struct victim *v)
 	return rc;
 }
 
-static int with_region(const struct victim *v, int (*act)(struct ndctl_region *region))
+static int with_region(const struct test_ns *v, int (*act)(struct ndctl_region *region))
 {
 	struct work w = { .lock = -1 };
 	int rc = ndctl_new(&w.ctx);
@@ -521,17 +521,17 @@ static int with_region(const struct victim *v, int (*act)(struct ndctl_region *r
 	return rc;
 }
 
-int victim_disable_region(const struct victim *v)
+int ns_disable_region(const struct test_ns *v)
 {
 	return with_region(v, ndctl_region_disable_preserve);
 }
 
-int victim_enable_region(const struct victim *v)
+int ns_enable_region(const struct test_ns *v)
 {
 	return with_region(v, ndctl_region_enable);
 }
 
-int victim_disable_namespace(const struct victim *v)
+int ns_disable_namespace(const struct test_ns *v)
 {
 	struct work w;
 	int rc = begin(&w, v);
@@ -542,7 +542,7 @@ int victim_disable_namespace(const struct victim *v)
 	return rc < 0 ? rc : 0;
 }
 
-int victim_enable_namespace(const struct victim *v)
+int ns_enable_namespace(const struct test_ns *v)
 {
 	struct work w;
 	int rc = begin(&w, v);
@@ -552,7 +552,7 @@ int victim_enable_namespace(const struct victim *v)
 	return rc < 0 ? rc : 0;
 }
 
-static int with_daxctl(const struct victim *v, int (*act)(struct daxctl_dev *dev))
+static int with_daxctl(const struct test_ns *v, int (*act)(struct daxctl_dev *dev))
 {
 	struct daxctl_region *region;
 	struct daxctl_ctx *ctx;
@@ -572,79 +572,79 @@ static int with_daxctl(const struct victim *v, int (*act)(struct daxctl_dev *dev
 	return rc;
 }
 
-int victim_disable(const struct victim *v)
+int ns_disable(const struct test_ns *v)
 {
 	return with_daxctl(v, daxctl_dev_disable);
 }
 
-int victim_enable(const struct victim *v)
+int ns_enable(const struct test_ns *v)
 {
 	return with_daxctl(v, daxctl_dev_enable_devdax);
 }
 
-int victim_to_ram(const struct victim *v)
+int ns_to_ram(const struct test_ns *v)
 {
 	int rc = with_daxctl(v, daxctl_dev_disable);
 
 	return rc ? rc : with_daxctl(v, daxctl_dev_enable_ram);
 }
 #else
-int victim_configure(const struct victim *to, const char *mode, char *why,
-		     size_t len)
+int ns_configure(const struct test_ns *to, const char *mode, char *why,
+		 size_t len)
 {
 	(void)to;
 	(void)mode;
-	return victim_say(-EOPNOTSUPP, why, len, "built without libndctl and libdaxctl");
+	return ns_say(-EOPNOTSUPP, why, len, "built without libndctl and libdaxctl");
 }
 
-int victim_recreate(const struct victim *to, const char *mode, char *why, size_t len)
+int ns_recreate(const struct test_ns *to, const char *mode, char *why, size_t len)
 {
-	return victim_configure(to, mode, why, len);
+	return ns_configure(to, mode, why, len);
 }
 
-int victim_destroy_enabled(const struct victim *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
-}
-
-int victim_disable_region(const struct victim *v)
+int ns_destroy_enabled(const struct test_ns *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;
 }
 
-int victim_enable_region(const struct victim *v)
+int ns_disable_region(const struct test_ns *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;
 }
 
-int victim_disable_namespace(const struct victim *v)
+int ns_enable_region(const struct test_ns *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;
 }
 
-int victim_enable_namespace(const struct victim *v)
+int ns_disable_namespace(const struct test_ns *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;
 }
 
-int victim_disable(const struct victim *v)
+int ns_enable_namespace(const struct test_ns *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;
 }
 
-int victim_enable(const struct victim *v)
+int ns_disable(const struct test_ns *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;
 }
 
-int victim_to_ram(const struct victim *v)
+int ns_enable(const struct test_ns *v)
+{
+	(void)v;
+	return -EOPNOTSUPP;
+}
+
+int ns_to_ram(const struct test_ns *v)
 {
 	(void)v;
 	return -EOPNOTSUPP;

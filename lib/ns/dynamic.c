@@ -19,7 +19,7 @@ static int write_file(const char *path, const char *text)
 	char full[160];
 	int fd, rc = 0;
 
-	snprintf(full, sizeof(full), "%s/%s", victim_machine.sys, path);
+	snprintf(full, sizeof(full), "%s/%s", ns_machine.sys, path);
 	fd = open(full, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -50,8 +50,8 @@ int dynamic_align(const char *name, size_t bytes)
 
 int dynamic_region_number(const char *first, const char *file, unsigned long long *number)
 {
-	return victim_attr_number(&victim_machine, number, DAX "/%s/../dax_region/%s", first,
-				  file);
+	return ns_attr_number(&ns_machine, number, DAX "/%s/../dax_region/%s", first,
+			      file);
 }
 
 int dynamic_region_write(const char *device, const char *file, const char *text)
@@ -62,13 +62,13 @@ int dynamic_region_write(const char *device, const char *file, const char *text)
 	return write_file(path, text);
 }
 
-static int mapping_in(const struct victim_env *env, const char *name, unsigned int n,
+static int mapping_in(const struct ns_env *env, const char *name, unsigned int n,
 		      unsigned long long *start, unsigned long long *bytes)
 {
 	unsigned long long end;
-	int rc = victim_attr_number(env, start, DAX "/%s/mapping%u/start", name, n);
+	int rc = ns_attr_number(env, start, DAX "/%s/mapping%u/start", name, n);
 
-	rc = rc ? rc : victim_attr_number(env, &end, DAX "/%s/mapping%u/end", name, n);
+	rc = rc ? rc : ns_attr_number(env, &end, DAX "/%s/mapping%u/end", name, n);
 	if (rc)
 		return rc == -ENOENT ? -ENODEV : rc;
 	*bytes = end - *start + 1;
@@ -78,36 +78,36 @@ static int mapping_in(const struct victim_env *env, const char *name, unsigned i
 int dynamic_mapping(const char *name, unsigned int n, unsigned long long *start,
 		    unsigned long long *bytes)
 {
-	return mapping_in(&victim_machine, name, n, start, bytes);
+	return mapping_in(&ns_machine, name, n, start, bytes);
 }
 
-static int read_in(const struct victim_env *env, const char *name, struct victim *v)
+static int read_in(const struct ns_env *env, const char *name, struct test_ns *v)
 {
 	char path[96], real[PATH_MAX];
 	unsigned long long bytes;
 	int rc;
 
 	memset(v, 0, sizeof(*v));
-	rc = victim_read_dax(env, name, v);
+	rc = ns_read_dax(env, name, v);
 	snprintf(path, sizeof(path), "%s/" DAX "/%.31s/..", env->sys, name);
 	if (!rc && realpath(path, real))
-		victim_copy(v->provider, sizeof(v->provider), strrchr(real, '/') + 1);
+		ns_copy(v->provider, sizeof(v->provider), strrchr(real, '/') + 1);
 	/* one without bytes has no ranges */
 	if (!rc && v->size)
 		rc = mapping_in(env, name, 0, &v->start, &bytes);
 	return rc;
 }
 
-int dynamic_read(const char *name, struct victim *v)
+int dynamic_read(const char *name, struct test_ns *v)
 {
-	return read_in(&victim_machine, name, v);
+	return read_in(&ns_machine, name, v);
 }
 
-void dynamic_first(const struct victim *v, char *name, size_t len)
+void dynamic_first(const struct test_ns *v, char *name, size_t len)
 {
 	char *dot;
 
-	victim_copy(name, len, v->dax);
+	ns_copy(name, len, v->dax);
 	dot = strchr(name, '.');
 	if (dot && dot[1])
 		memcpy(dot, ".0", 3);
@@ -121,17 +121,17 @@ static bool is_of_region(const char *name)
 	return !strncmp(name, of_region, strlen(of_region));
 }
 
-static int list(const struct victim_env *env, const char *first, char ***names)
+static int list(const struct ns_env *env, const char *first, char ***names)
 {
-	victim_copy(of_region, sizeof(of_region), first);
+	ns_copy(of_region, sizeof(of_region), first);
 	if (strchr(of_region, '.'))
 		strchr(of_region, '.')[1] = '\0';
-	return victim_list(env, DAX, is_of_region, names);
+	return ns_list(env, DAX, is_of_region, names);
 }
 
-static int check(const struct victim_env *env, const char *first, char *why, size_t len)
+static int check(const struct ns_env *env, const char *first, char *why, size_t len)
 {
-	struct victim v;
+	struct test_ns v;
 	char **names;
 	int nr, rc = 0;
 
@@ -141,16 +141,16 @@ static int check(const struct victim_env *env, const char *first, char *why, siz
 	for (int i = 0; i < nr && !rc; i++) {
 		rc = read_in(env, names[i], &v);
 		if (rc)
-			victim_say(rc, why, len, "%s cannot be read from sysfs: %s", names[i],
-				   strerror(-rc));
+			ns_say(rc, why, len, "%s cannot be read from sysfs: %s", names[i],
+			       strerror(-rc));
 		else if (strcmp(names[i], first) && v.size)
-			rc = victim_say(-EBUSY, why, len,
-					"%s lies in the region that DAX_TEST_REGION names: destroy all but %s there with 'daxctl destroy-device' first",
-					names[i], first);
+			rc = ns_say(-EBUSY, why, len,
+				    "%s lies in the region that DAX_TEST_REGION names: destroy all but %s there with 'daxctl destroy-device' first",
+				    names[i], first);
 		else if (v.size)
-			rc = victim_check_dax(env, &v, why, len);
+			rc = ns_check_dax(env, &v, why, len);
 	}
-	victim_list_free(names, nr);
+	ns_list_free(names, nr);
 	return rc;
 }
 
@@ -162,26 +162,26 @@ static bool is_first(const char *name)
 }
 
 /* the first device of the region that has this id */
-static int find_region(const struct victim_env *env, const char *id, char *first, size_t len)
+static int find_region(const struct ns_env *env, const char *id, char *first, size_t len)
 {
 	char text[32], **names;
 	int nr, rc = -ENODEV;
 
-	nr = victim_list(env, DAX, is_first, &names);
+	nr = ns_list(env, DAX, is_first, &names);
 	if (nr < 0)
 		return -ENODEV;
 	for (int i = 0; i < nr && rc; i++) {
-		if (victim_attr(env, text, sizeof(text), DAX "/%s/../dax_region/id",
-				names[i]) || strcmp(text, id))
+		if (ns_attr(env, text, sizeof(text), DAX "/%s/../dax_region/id",
+			    names[i]) || strcmp(text, id))
 			continue;
-		victim_copy(first, len, names[i]);
+		ns_copy(first, len, names[i]);
 		rc = 0;
 	}
-	victim_list_free(names, nr);
+	ns_list_free(names, nr);
 	return rc;
 }
 
-int dynamic_find_in(const struct victim_env *env, struct victim_set *set, const char *id,
+int dynamic_find_in(const struct ns_env *env, struct ns_set *set, const char *id,
 		    char *why, size_t len)
 {
 	struct dynamic *d = &set->dynamic;
@@ -192,25 +192,25 @@ int dynamic_find_in(const struct victim_env *env, struct victim_set *set, const 
 	if (!id || !id[0])
 		return 0;
 	if (id[strspn(id, "0123456789")] || find_region(env, id, first, sizeof(first)))
-		return victim_say(-EINVAL, why, len,
-				  "DAX_TEST_REGION=%.20s names no dax region: give the id of one of 'daxctl list -R'",
-				  id[strspn(id, "0123456789")] ? "(no number)" : id);
-	if (!victim_exists(env, DAX "/%s/../dax_region/" DYNAMIC_CREATE, first))
-		return victim_say(-EINVAL, why, len,
-				  "DAX_TEST_REGION=%s names the region of %s, which is static: give one of hmem or CXL",
-				  id, first);
+		return ns_say(-EINVAL, why, len,
+			      "DAX_TEST_REGION=%.20s names no dax region: give the id of one of 'daxctl list -R'",
+			      id[strspn(id, "0123456789")] ? "(no number)" : id);
+	if (!ns_exists(env, DAX "/%s/../dax_region/" DYNAMIC_CREATE, first))
+		return ns_say(-EINVAL, why, len,
+			      "DAX_TEST_REGION=%s names the region of %s, which is static: give one of hmem or CXL",
+			      id, first);
 	rc = check(env, first, why, len);
 	if (!rc)
 		rc = read_in(env, first, &d->was);
 	if (rc)
 		return rc;
-	victim_copy(d->first, sizeof(d->first), first);
+	ns_copy(d->first, sizeof(d->first), first);
 	return 0;
 }
 
-int dynamic_find(struct victim_set *set, const char *id, char *why, size_t len)
+int dynamic_find(struct ns_set *set, const char *id, char *why, size_t len)
 {
-	return dynamic_find_in(&victim_machine, set, id, why, len);
+	return dynamic_find_in(&ns_machine, set, id, why, len);
 }
 
 int dynamic_create(const char *first, size_t bytes, char *name, size_t len)
@@ -219,20 +219,20 @@ int dynamic_create(const char *first, size_t bytes, char *name, size_t len)
 
 	if (rc)
 		return rc;
-	rc = victim_attr(&victim_machine, name, len, DAX "/%s/../dax_region/" DYNAMIC_SEED, first);
-	if (!rc && !victim_name_ok(name))
+	rc = ns_attr(&ns_machine, name, len, DAX "/%s/../dax_region/" DYNAMIC_SEED, first);
+	if (!rc && !ns_name_ok(name))
 		rc = -EIO;
 	return rc ? rc : dynamic_resize(name, bytes);
 }
 
 int dynamic_destroy(const char *name)
 {
-	struct victim v = { 0 };
-	int rc = victim_driver_in(&victim_machine, name, v.driver, sizeof(v.driver));
+	struct test_ns v = { 0 };
+	int rc = ns_driver_in(&ns_machine, name, v.driver, sizeof(v.driver));
 
-	victim_copy(v.dax, sizeof(v.dax), name);
+	ns_copy(v.dax, sizeof(v.dax), name);
 	if (!rc && !strcmp(v.driver, "device_dax"))
-		rc = victim_unbind(&v);
+		rc = ns_unbind(&v);
 	if (!rc)
 		rc = dynamic_resize(name, 0);
 	/* the first one stays, without bytes */
@@ -243,15 +243,15 @@ int dynamic_destroy(const char *name)
 
 int dynamic_bind(const char *name)
 {
-	struct victim v = { 0 };
+	struct test_ns v = { 0 };
 	char driver[32];
 	int rc;
 
-	victim_copy(v.dax, sizeof(v.dax), name);
+	ns_copy(v.dax, sizeof(v.dax), name);
 	/* a name that has been written once is refused the second time */
 	rc = write_file(DRIVER "/new_id", name);
-	if (victim_driver(&v, driver, sizeof(driver)) || !driver[0])
-		rc = victim_bind(&v);
+	if (ns_driver(&v, driver, sizeof(driver)) || !driver[0])
+		rc = ns_bind(&v);
 	else
 		rc = strcmp(driver, "device_dax") ? -EBUSY : 0;
 	return rc;
@@ -263,18 +263,18 @@ static int clear(const char *first)
 	char **names;
 	int nr, rc = 0;
 
-	nr = list(&victim_machine, first, &names);
+	nr = list(&ns_machine, first, &names);
 	if (nr < 0)
 		return nr;
 	for (int i = 0; i < nr && !rc; i++) {
 		rc = dynamic_destroy(names[i]);
 		write_file(DRIVER "/remove_id", names[i]);
 	}
-	victim_list_free(names, nr);
+	ns_list_free(names, nr);
 	return rc;
 }
 
-int dynamic_make(struct dynamic *d, size_t bytes, size_t align, struct victim *v, char *why,
+int dynamic_make(struct dynamic *d, size_t bytes, size_t align, struct test_ns *v, char *why,
 		 size_t len)
 {
 	char name[32] = "";
@@ -283,25 +283,25 @@ int dynamic_make(struct dynamic *d, size_t bytes, size_t align, struct victim *v
 	__atomic_store_n(&d->changed, true, __ATOMIC_SEQ_CST);
 	rc = clear(d->first);
 	if (rc)
-		return victim_say(rc, why, len, "%s: clearing its region: %s", d->first,
-				  strerror(-rc));
+		return ns_say(rc, why, len, "%s: clearing its region: %s", d->first,
+			      strerror(-rc));
 	rc = dynamic_create(d->first, bytes, name, sizeof(name));
 	if (rc)
-		return victim_say(rc, why, len, "%s: creating a device of %zu bytes: %s",
-				  d->first, bytes, strerror(-rc));
+		return ns_say(rc, why, len, "%s: creating a device of %zu bytes: %s",
+			      d->first, bytes, strerror(-rc));
 	rc = dynamic_align(name, align);
 	if (rc)
-		return victim_say(rc, why, len, "%s: aligning it to %zu bytes: %s", name, align,
-				  strerror(-rc));
+		return ns_say(rc, why, len, "%s: aligning it to %zu bytes: %s", name, align,
+			      strerror(-rc));
 	rc = dynamic_bind(name);
 	rc = rc ? rc : dynamic_read(name, v);
 	if (rc)
-		return victim_say(rc, why, len, "%s: binding it to device_dax: %s", name,
-				  strerror(-rc));
+		return ns_say(rc, why, len, "%s: binding it to device_dax: %s", name,
+			      strerror(-rc));
 	return 0;
 }
 
-int dynamic_restore(struct victim_set *set)
+int dynamic_restore(struct ns_set *set)
 {
 	struct dynamic *d = &set->dynamic;
 	int rc;

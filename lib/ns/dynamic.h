@@ -5,8 +5,8 @@
  *
  * Documentation/ABI/testing/sysfs-bus-dax; drivers/dax/bus.c.
  */
-#ifndef DAX_LIB_VICTIM_DYNAMIC_H
-#define DAX_LIB_VICTIM_DYNAMIC_H
+#ifndef DAX_LIB_NS_DYNAMIC_H
+#define DAX_LIB_NS_DYNAMIC_H
 
 #include <stddef.h>
 
@@ -35,7 +35,7 @@
  * Return: 0 (also where none is offered), -EINVAL when it is no such region, -EBUSY
  * when it is in use.
  */
-int dynamic_find(struct victim_set *set, const char *id, char *why, size_t len);
+int dynamic_find(struct ns_set *set, const char *id, char *why, size_t len);
 
 /**
  * dynamic_make() - the region's one device with bytes
@@ -50,7 +50,7 @@ int dynamic_find(struct victim_set *set, const char *id, char *why, size_t len);
  *
  * Return: 0 or -errno.
  */
-int dynamic_make(struct dynamic *d, size_t bytes, size_t align, struct victim *v, char *why,
+int dynamic_make(struct dynamic *d, size_t bytes, size_t align, struct test_ns *v, char *why,
 		 size_t len);
 
 /**
@@ -79,10 +79,10 @@ int dynamic_align(const char *name, size_t bytes);
 int dynamic_bind(const char *name);
 
 /** dynamic_read() - a device as it is; 0, -ENODEV or -errno */
-int dynamic_read(const char *name, struct victim *v);
+int dynamic_read(const char *name, struct test_ns *v);
 
 /** dynamic_first() - name of the first device of @v's region, which is always there */
-void dynamic_first(const struct victim *v, char *name, size_t len);
+void dynamic_first(const struct test_ns *v, char *name, size_t len);
 
 /** dynamic_region_number() - a number in a file of a region; 0 or -errno */
 int dynamic_region_number(const char *first, const char *file, unsigned long long *number);
@@ -108,6 +108,6 @@ int dynamic_mapping(const char *name, unsigned int n, unsigned long long *start,
  *
  * Return: 0, -EBUSY when it is to be avoided, or -errno.
  */
-int dynamic_restore(struct victim_set *set);
+int dynamic_restore(struct ns_set *set);
 
 #endif

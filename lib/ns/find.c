@@ -18,7 +18,7 @@
 /* in sector mode, where a namespace was not found in it */
 #define SECTOR_BYTES	4096
 
-int victim_say(int rc, char *why, size_t len, const char *fmt, ...)
+int ns_say(int rc, char *why, size_t len, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -30,7 +30,7 @@ int victim_say(int rc, char *why, size_t len, const char *fmt, ...)
 	return rc;
 }
 
-void victim_copy(char *to, size_t len, const char *from)
+void ns_copy(char *to, size_t len, const char *from)
 {
 	size_t i;
 
@@ -39,7 +39,7 @@ void victim_copy(char *to, size_t len, const char *from)
 	to[i] = 0;
 }
 
-bool victim_name_ok(const char *name)
+bool ns_name_ok(const char *name)
 {
 	const char *c;
 
@@ -53,8 +53,8 @@ bool victim_name_ok(const char *name)
 	return c - name < 32;
 }
 
-int victim_next_name(const char **list, const char *prefix, char *name,
-		     size_t len)
+int ns_next_name(const char **list, const char *prefix, char *name,
+		 size_t len)
 {
 	const char *separators = ", \t\n";
 	const char *start = *list + strspn(*list, separators);
@@ -68,7 +68,7 @@ int victim_next_name(const char **list, const char *prefix, char *name,
 		n -= strlen(prefix);
 	}
 	snprintf(name, len, "%.*s", (int)n, start);
-	if (n < len && victim_name_ok(name))
+	if (n < len && ns_name_ok(name))
 		return 1;
 	/* it is going to be printed */
 	for (i = 0; name[i]; i++)
@@ -88,12 +88,12 @@ static bool is_namespace_name(const char *name)
 }
 
 /* what a sentence calls it: the name that the user knows */
-static const char *name_of(const struct victim *v)
+static const char *name_of(const struct test_ns *v)
 {
 	return v->ndns[0] ? v->ndns : v->dax;
 }
 
-static int check_place(const struct victim_env *env, const struct victim *v,
+static int check_place(const struct ns_env *env, const struct test_ns *v,
 		       char *why, size_t len)
 {
 	unsigned long long read_only = 0;
@@ -103,91 +103,91 @@ static int check_place(const struct victim_env *env, const struct victim *v,
 	 * teardown.
 	 */
 	if (!strncmp(v->provider, "nfit_test", 9))
-		return victim_say(-EINVAL, why, len,
-				  "%s belongs to nfit_test's mock, whose teardown is not the kernel's: use an emulated NVDIMM or memmap= instead",
-				  name_of(v));
+		return ns_say(-EINVAL, why, len,
+			      "%s belongs to nfit_test's mock, whose teardown is not the kernel's: use an emulated NVDIMM or memmap= instead",
+			      name_of(v));
 	if (v->region[0])
-		victim_attr_number(env, &read_only, "bus/nd/devices/%s/read_only", v->region);
+		ns_attr_number(env, &read_only, "bus/nd/devices/%s/read_only", v->region);
 	if (read_only)
-		return victim_say(-EINVAL, why, len,
-				  "%s lies in %s, which is read-only: write 0 to /sys/bus/nd/devices/%s/read_only first",
-				  name_of(v), v->region, v->region);
+		return ns_say(-EINVAL, why, len,
+			      "%s lies in %s, which is read-only: write 0 to /sys/bus/nd/devices/%s/read_only first",
+			      name_of(v), v->region, v->region);
 	return 0;
 }
 
-static int check_size(const struct victim *v, char *why, size_t len)
+static int check_size(const struct test_ns *v, char *why, size_t len)
 {
 	unsigned long long size = v->ndns[0] ? v->capacity : v->size;
 
-	if (size >= VICTIM_MIN_SIZE)
+	if (size >= NS_MIN_SIZE)
 		return 0;
-	return victim_say(-EINVAL, why, len,
-			  "%s has %llu bytes, which is too small: offer one of at least 16 MiB",
-			  name_of(v), size);
+	return ns_say(-EINVAL, why, len,
+		      "%s has %llu bytes, which is too small: offer one of at least 16 MiB",
+		      name_of(v), size);
 }
 
-int victim_check_dax(const struct victim_env *env, const struct victim *v, char *why,
-		     size_t len)
+int ns_check_dax(const struct ns_env *env, const struct test_ns *v, char *why,
+		 size_t len)
 {
 	struct stat st;
 	char who[64];
 	int rc;
 
 	if (v->driver[0] && strcmp(v->driver, "device_dax"))
-		return victim_say(-EBUSY, why, len,
-				  "%s is bound to driver %s: give it back with 'daxctl reconfigure-device -m devdax %s' first",
-				  v->dax, v->driver, v->dax);
+		return ns_say(-EBUSY, why, len,
+			      "%s is bound to driver %s: give it back with 'daxctl reconfigure-device -m devdax %s' first",
+			      v->dax, v->driver, v->dax);
 	rc = env->node(v->node, &st);
 	if (rc)
-		return victim_say(-EINVAL, why, len,
-				  "%s cannot be looked at (%s): is udev or devtmpfs at work?",
-				  v->node, strerror(-rc));
+		return ns_say(-EINVAL, why, len,
+			      "%s cannot be looked at (%s): is udev or devtmpfs at work?",
+			      v->node, strerror(-rc));
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != v->rdev)
-		return victim_say(-EINVAL, why, len,
-				  "%s is not the node of device %s: remove it and let udev make it anew",
-				  v->node, v->dax);
-	rc = victim_node_user(env, v->rdev, S_IFCHR, v->dax, who, sizeof(who));
+		return ns_say(-EINVAL, why, len,
+			      "%s is not the node of device %s: remove it and let udev make it anew",
+			      v->node, v->dax);
+	rc = ns_node_user(env, v->rdev, S_IFCHR, v->dax, who, sizeof(who));
 	if (rc < 0)
-		return victim_say(rc, why, len, "cannot see who uses %s, %s is not readable: %s",
-				  v->dax, env->proc, strerror(-rc));
+		return ns_say(rc, why, len, "cannot see who uses %s, %s is not readable: %s",
+			      v->dax, env->proc, strerror(-rc));
 	if (rc)
-		return victim_say(-EBUSY, why, len, "%s is open in %s: end that program first",
-				  v->dax, who);
+		return ns_say(-EBUSY, why, len, "%s is open in %s: end that program first",
+			      v->dax, who);
 	return 0;
 }
 
-static int check_block(const struct victim_env *env, const struct victim *v,
+static int check_block(const struct ns_env *env, const struct test_ns *v,
 		       const char *mode, bool named, char *why, size_t len)
 {
 	char text[320];
 	int rc;
 
-	rc = victim_block_user(env, v->block, text, sizeof(text));
+	rc = ns_block_user(env, v->block, text, sizeof(text));
 	if (rc < 0)
-		return victim_say(rc, why, len, "cannot see who uses %s of %s: %s", v->block,
-				  v->ndns, strerror(-rc));
+		return ns_say(rc, why, len, "cannot see who uses %s of %s: %s", v->block,
+			      v->ndns, strerror(-rc));
 	if (rc)
-		return victim_say(-EBUSY, why, len,
-				  "%s of %s %s: stop using it first, or offer another namespace",
-				  v->block, v->ndns, text);
+		return ns_say(-EBUSY, why, len,
+			      "%s of %s %s: stop using it first, or offer another namespace",
+			      v->block, v->ndns, text);
 	if (named)
 		return 0;
-	rc = victim_block_holds(env, v->block, text, sizeof(text));
+	rc = ns_block_holds(env, v->block, text, sizeof(text));
 	if (rc == -EOPNOTSUPP)
-		return victim_say(-EBUSY, why, len,
-				  "%s is in %s mode and this program was built without libblkid to see what it holds: if that may be lost, name it in DAX_TEST_NAMESPACE=%s",
-				  v->ndns, mode, v->ndns);
+		return ns_say(-EBUSY, why, len,
+			      "%s is in %s mode and this program was built without libblkid to see what it holds: if that may be lost, name it in DAX_TEST_NAMESPACE=%s",
+			      v->ndns, mode, v->ndns);
 	if (rc < 0)
-		return victim_say(rc, why, len, "cannot see what %s of %s holds: %s", v->block,
-				  v->ndns, strerror(-rc));
+		return ns_say(rc, why, len, "cannot see what %s of %s holds: %s", v->block,
+			      v->ndns, strerror(-rc));
 	if (rc)
-		return victim_say(-EBUSY, why, len,
-				  "%s of %s holds something (%s): if that may be lost, name it in DAX_TEST_NAMESPACE=%s",
-				  v->block, v->ndns, text, v->ndns);
+		return ns_say(-EBUSY, why, len,
+			      "%s of %s holds something (%s): if that may be lost, name it in DAX_TEST_NAMESPACE=%s",
+			      v->block, v->ndns, text, v->ndns);
 	return 0;
 }
 
-static int check(const struct victim_env *env, const struct victim *v,
+static int check(const struct ns_env *env, const struct test_ns *v,
 		 const char *mode, bool named, char *why, size_t len)
 {
 	int rc = check_place(env, v, why, len);
@@ -198,15 +198,15 @@ static int check(const struct victim_env *env, const struct victim *v,
 	if (rc)
 		return rc;
 	if (v->dax[0])
-		return victim_check_dax(env, v, why, len);
+		return ns_check_dax(env, v, why, len);
 	if (v->block[0])
 		return check_block(env, v, mode, named, why, len);
-	return victim_say(-EINVAL, why, len,
-			  "%s is disabled, so nobody can see what it holds: 'ndctl enable-namespace %s' first",
-			  v->ndns, v->ndns);
+	return ns_say(-EINVAL, why, len,
+		      "%s is disabled, so nobody can see what it holds: 'ndctl enable-namespace %s' first",
+		      v->ndns, v->ndns);
 }
 
-static int add(struct victim_set *set, const struct victim *v, const char *mode,
+static int add(struct ns_set *set, const struct test_ns *v, const char *mode,
 	       char *why, size_t len)
 {
 	unsigned int i;
@@ -214,9 +214,9 @@ static int add(struct victim_set *set, const struct victim *v, const char *mode,
 	for (i = 0; i < set->nr; i++)
 		if (!strcmp(set->now[i].ndns, v->ndns) && !strcmp(set->now[i].dax, v->dax))
 			return 0;
-	if (set->nr == VICTIM_MAX)
-		return victim_say(-EINVAL, why, len,
-				  "more than %d devices are offered: offer fewer", VICTIM_MAX);
+	if (set->nr == NS_MAX)
+		return ns_say(-EINVAL, why, len,
+			      "more than %d devices are offered: offer fewer", NS_MAX);
 	set->was[set->nr] = *v;
 	set->now[set->nr] = *v;
 	snprintf(set->mode[set->nr], sizeof(set->mode[0]), "%s", mode);
@@ -224,99 +224,99 @@ static int add(struct victim_set *set, const struct victim *v, const char *mode,
 	return 0;
 }
 
-static int add_namespace(const struct victim_env *env, const char *name,
-			 struct victim_set *set, char *why, size_t len)
+static int add_namespace(const struct ns_env *env, const char *name,
+			 struct ns_set *set, char *why, size_t len)
 {
-	struct victim v;
+	struct test_ns v;
 	char mode[16];
 	int rc;
 
 	if (!is_namespace_name(name))
-		return victim_say(-EINVAL, why, len,
-				  "DAX_TEST_NAMESPACE names %s, which is no namespace: give one of 'ndctl list -N', such as namespace0.0",
-				  name);
-	rc = victim_read_namespace(env, name, &v, mode, sizeof(mode));
+		return ns_say(-EINVAL, why, len,
+			      "DAX_TEST_NAMESPACE names %s, which is no namespace: give one of 'ndctl list -N', such as namespace0.0",
+			      name);
+	rc = ns_read_namespace(env, name, &v, mode, sizeof(mode));
 	if (rc == -ENODEV)
-		return victim_say(-EINVAL, why, len,
-				  "DAX_TEST_NAMESPACE names %s, which does not exist: give one of 'ndctl list -N'",
-				  name);
+		return ns_say(-EINVAL, why, len,
+			      "DAX_TEST_NAMESPACE names %s, which does not exist: give one of 'ndctl list -N'",
+			      name);
 	if (rc)
-		return victim_say(rc, why, len, "%s cannot be read from sysfs: %s", name,
-				  strerror(-rc));
+		return ns_say(rc, why, len, "%s cannot be read from sysfs: %s", name,
+			      strerror(-rc));
 	rc = check(env, &v, mode, true, why, len);
 	return rc ? rc : add(set, &v, mode, why, len);
 }
 
-static int add_dax(const struct victim_env *env, const char *name,
-		   struct victim_set *set, char *why, size_t len)
+static int add_dax(const struct ns_env *env, const char *name,
+		   struct ns_set *set, char *why, size_t len)
 {
-	struct victim v = { 0 };
+	struct test_ns v = { 0 };
 	char path[64], mode[16] = "devdax";
 	struct stat st;
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/%s", env->dev, name);
 	if (!env->node(path, &st) && S_ISBLK(st.st_mode))
-		return victim_say(-EINVAL, why, len,
-				  "DAX_TEST_DEV names %s, a block device: give a device-dax device such as /dev/dax0.0, or its namespace in DAX_TEST_NAMESPACE=",
-				  path);
-	rc = is_dax_name(name) ? victim_read_dax(env, name, &v) : -ENODEV;
+		return ns_say(-EINVAL, why, len,
+			      "DAX_TEST_DEV names %s, a block device: give a device-dax device such as /dev/dax0.0, or its namespace in DAX_TEST_NAMESPACE=",
+			      path);
+	rc = is_dax_name(name) ? ns_read_dax(env, name, &v) : -ENODEV;
 	if (rc == -ENODEV)
-		return victim_say(-EINVAL, why, len,
-				  "DAX_TEST_DEV names %s, and there is no such device-dax device: give one of 'daxctl list'",
-				  name);
+		return ns_say(-EINVAL, why, len,
+			      "DAX_TEST_DEV names %s, and there is no such device-dax device: give one of 'daxctl list'",
+			      name);
 	if (!rc && v.ndns[0])
-		rc = victim_read_namespace(env, v.ndns, &v, mode, sizeof(mode));
+		rc = ns_read_namespace(env, v.ndns, &v, mode, sizeof(mode));
 	if (rc)
-		return victim_say(rc, why, len, "%s cannot be read from sysfs: %s", name,
-				  strerror(-rc));
+		return ns_say(rc, why, len, "%s cannot be read from sysfs: %s", name,
+			      strerror(-rc));
 	rc = check(env, &v, mode, true, why, len);
 	return rc ? rc : add(set, &v, mode, why, len);
 }
 
-static int add_named(const struct victim_env *env, const char *variable,
+static int add_named(const struct ns_env *env, const char *variable,
 		     const char *list, const char *prefix,
-		     int (*add_one)(const struct victim_env *env, const char *name,
-				    struct victim_set *set, char *why, size_t len),
-		     struct victim_set *set, char *why, size_t len)
+		     int (*add_one)(const struct ns_env *env, const char *name,
+				    struct ns_set *set, char *why, size_t len),
+		     struct ns_set *set, char *why, size_t len)
 {
 	char name[33];
 	int rc;
 
-	while ((rc = victim_next_name(&list, prefix, name, sizeof(name))) > 0) {
+	while ((rc = ns_next_name(&list, prefix, name, sizeof(name))) > 0) {
 		rc = add_one(env, name, set, why, len);
 		if (rc)
 			return rc;
 	}
 	if (rc)
-		return victim_say(rc, why, len,
-				  "%s holds '%s', which is no device name: only letters, digits, '.', '_' and '-' are",
-				  variable, name);
+		return ns_say(rc, why, len,
+			      "%s holds '%s', which is no device name: only letters, digits, '.', '_' and '-' are",
+			      variable, name);
 	return 0;
 }
 
 /* the first refusal is told; whatever else was offered still serves */
-static int add_labelled(const struct victim_env *env, struct victim_set *set,
+static int add_labelled(const struct ns_env *env, struct ns_set *set,
 			char *why, size_t len)
 {
 	char **names, mode[16], refusal[256];
 	int nr, i, rc, first = 0;
-	struct victim v;
+	struct test_ns v;
 
-	nr = victim_list(env, "bus/nd/devices", is_namespace_name, &names);
+	nr = ns_list(env, "bus/nd/devices", is_namespace_name, &names);
 	if (nr < 0)
 		return 0;
 	for (i = 0; i < nr; i++) {
-		if (victim_read_namespace(env, names[i], &v, mode, sizeof(mode)) ||
+		if (ns_read_namespace(env, names[i], &v, mode, sizeof(mode)) ||
 		    strncmp(v.label, LABEL, strlen(LABEL)))
 			continue;
 		rc = check(env, &v, mode, false, refusal, sizeof(refusal));
 		if (!rc)
 			rc = add(set, &v, mode, refusal, sizeof(refusal));
 		if (rc && !first)
-			first = victim_say(rc, why, len, "%s", refusal);
+			first = ns_say(rc, why, len, "%s", refusal);
 	}
-	victim_list_free(names, nr);
+	ns_list_free(names, nr);
 	return set->nr ? 0 : first;
 }
 
@@ -325,9 +325,9 @@ static const char *value_of(const char *variable)
 	return variable && variable[strspn(variable, ", \t\n")] ? variable : NULL;
 }
 
-int victim_find_in(const struct victim_env *env, const char *ndns,
-		   const char *dev, struct victim_set *set, char *why,
-		   size_t len)
+int ns_find_in(const struct ns_env *env, const char *ndns,
+	       const char *dev, struct ns_set *set, char *why,
+	       size_t len)
 {
 	int rc = 0;
 
@@ -347,23 +347,23 @@ int victim_find_in(const struct victim_env *env, const char *ndns,
 		return rc;
 	}
 	if (!set->nr)
-		return victim_say(-ENODEV, why, len,
-				  "no persistent memory is offered for tests: 'ndctl create-namespace -m devdax -M mem -s 256M -n %s' makes a namespace that is, 'export DAX_TEST_NAMESPACE=namespaceX.Y' offers one that exists (its data will be lost)",
-				  LABEL);
+		return ns_say(-ENODEV, why, len,
+			      "no persistent memory is offered for tests: 'ndctl create-namespace -m devdax -M mem -s 256M -n %s' makes a namespace that is, 'export DAX_TEST_NAMESPACE=namespaceX.Y' offers one that exists (its data will be lost)",
+			      LABEL);
 	return 0;
 }
 
-int victim_set_find(struct victim_set *set, char *why, size_t len)
+int ns_set_find(struct ns_set *set, char *why, size_t len)
 {
 	int rc, region;
 
 	if (geteuid()) {
 		memset(set, 0, sizeof(*set));
-		return victim_say(-EPERM, why, len,
-				  "only root may take drivers off devices: run it as root");
+		return ns_say(-EPERM, why, len,
+			      "only root may take drivers off devices: run it as root");
 	}
-	rc = victim_find_in(&victim_machine, getenv("DAX_TEST_NAMESPACE"),
-			    getenv("DAX_TEST_DEV"), set, why, len);
+	rc = ns_find_in(&ns_machine, getenv("DAX_TEST_NAMESPACE"),
+			getenv("DAX_TEST_DEV"), set, why, len);
 	if (rc && rc != -ENODEV)
 		return rc;
 	region = dynamic_find(set, getenv("DAX_TEST_REGION"), why, len);
@@ -373,7 +373,7 @@ int victim_set_find(struct victim_set *set, char *why, size_t len)
 	return set->dynamic.first[0] ? 0 : rc;
 }
 
-unsigned long long victim_usable(const struct victim *v, size_t align, bool map_dev)
+unsigned long long ns_usable(const struct test_ns *v, size_t align, bool map_dev)
 {
 	const size_t info = 8192, min_align = 2UL << 20, page_struct = 64;
 	unsigned long long first, end;
@@ -392,23 +392,23 @@ unsigned long long victim_usable(const struct victim *v, size_t align, bool map_
 	return end > first ? end - first : 0;
 }
 
-const char *victim_key(const struct victim *v)
+const char *ns_key(const struct test_ns *v)
 {
 	return v->dax[0] ? v->dax : v->ndns;
 }
 
-static bool wants_dax(const struct victim_want *want)
+static bool wants_dax(const struct ns_want *want)
 {
 	return !strcmp(want->mode, "devdax");
 }
 
-static bool wants_sectors(const struct victim_want *want)
+static bool wants_sectors(const struct ns_want *want)
 {
 	return !strcmp(want->mode, "sector");
 }
 
 /* what a label that insists on a mode calls it */
-static const char *claim_of(const struct victim_want *want)
+static const char *claim_of(const struct ns_want *want)
 {
 	if (wants_dax(want))
 		return "dax";
@@ -417,18 +417,18 @@ static const char *claim_of(const struct victim_want *want)
 	return want->align ? "pfn" : "";
 }
 
-static bool is_as_wanted(const struct victim *v, const struct victim_want *want)
+static bool is_as_wanted(const struct test_ns *v, const struct ns_want *want)
 {
 	if (v->align != want->align || v->map_dev != want->map_dev)
 		return false;
 	if (wants_dax(want))
 		return v->dax[0] && v->size >= want->min_size;
 	return v->block[0] && !v->sector == !wants_sectors(want) &&
-	       victim_usable(v, v->align, v->map_dev) >= want->min_size;
+	       ns_usable(v, v->align, v->map_dev) >= want->min_size;
 }
 
 /* one that already is as wanted: the smallest, so that large ones are left to others */
-static int find_ready(const struct victim_set *set, const struct victim_want *want)
+static int find_ready(const struct ns_set *set, const struct ns_want *want)
 {
 	int best = -1;
 
@@ -442,16 +442,16 @@ static int find_ready(const struct victim_set *set, const struct victim_want *wa
 }
 
 /* smallest that is large enough; of equals the first */
-static int choose(const struct victim_set *set, const struct victim_want *want)
+static int choose(const struct ns_set *set, const struct ns_want *want)
 {
-	const struct victim *v;
+	const struct test_ns *v;
 	int best = -1;
 	unsigned int i;
 
 	for (i = 0; i < set->nr; i++) {
 		v = &set->now[i];
 		if (set->avoid[i] || !v->ndns[0] ||
-		    victim_usable(v, want->align, want->map_dev) < want->min_size)
+		    ns_usable(v, want->align, want->map_dev) < want->min_size)
 			continue;
 		if (best < 0 || v->capacity < set->now[best].capacity)
 			best = i;
@@ -459,74 +459,74 @@ static int choose(const struct victim_set *set, const struct victim_want *want)
 	return best;
 }
 
-static int reconfigure(struct victim_set *set, int i, const struct victim_want *want,
+static int reconfigure(struct ns_set *set, int i, const struct ns_want *want,
 		       char *why, size_t len)
 {
-	struct victim to = set->was[i];
+	struct test_ns to = set->was[i];
 	char mode[16], failed[256];
-	struct victim found;
+	struct test_ns found;
 	int rc;
 
-	if (want->align && !victim_offers_align(&victim_machine, to.region, want->align, failed,
-						sizeof(failed)))
-		return victim_say(-EOPNOTSUPP, why, len,
-				  "this kernel aligns device-dax to %s, not to %zu: is it built with transparent huge pages, and without PREEMPT_RT?",
-				  failed, want->align);
+	if (want->align && !ns_offers_align(&ns_machine, to.region, want->align, failed,
+					    sizeof(failed)))
+		return ns_say(-EOPNOTSUPP, why, len,
+			      "this kernel aligns device-dax to %s, not to %zu: is it built with transparent huge pages, and without PREEMPT_RT?",
+			      failed, want->align);
 	if (set->now[i].dax[0]) {
-		rc = victim_check_dax(&victim_machine, &set->now[i], why, len);
+		rc = ns_check_dax(&ns_machine, &set->now[i], why, len);
 		if (rc)
 			return rc;
 	}
-	victim_copy(to.ndns, sizeof(to.ndns), set->now[i].ndns);
+	ns_copy(to.ndns, sizeof(to.ndns), set->now[i].ndns);
 	to.align = want->align;
 	to.map_dev = want->map_dev;
 	to.sector = wants_sectors(want) ? SECTOR_BYTES : 0;
 	to.info_uuid[0] = 0;
-	victim_copy(to.claim, sizeof(to.claim), claim_of(want));
+	ns_copy(to.claim, sizeof(to.claim), claim_of(want));
 	/* the guardian must know before anything changes */
 	__atomic_store_n(&set->reconfigured[i], true, __ATOMIC_SEQ_CST);
-	rc = victim_configure(&to, want->mode, failed, sizeof(failed));
+	rc = ns_configure(&to, want->mode, failed, sizeof(failed));
 	if (rc) {
-		victim_restore_one(set, i);
-		return victim_say(rc, why, len, "%s cannot be made %s aligned to %zu: %s",
-				  to.ndns, want->mode, want->align, failed);
+		ns_restore_one(set, i);
+		return ns_say(rc, why, len, "%s cannot be made %s aligned to %zu: %s",
+			      to.ndns, want->mode, want->align, failed);
 	}
-	rc = victim_read_namespace(&victim_machine, to.ndns, &found, mode, sizeof(mode));
+	rc = ns_read_namespace(&ns_machine, to.ndns, &found, mode, sizeof(mode));
 	if (!rc && !found.dax[0] && !found.block[0])
 		rc = -ENODEV;
 	if (rc)
-		return victim_say(rc, why, len,
-				  "%s was made %s, and no device appeared: is module %s there?",
-				  to.ndns, want->mode, wants_dax(want) ? "dax_pmem" : "nd_pmem");
+		return ns_say(rc, why, len,
+			      "%s was made %s, and no device appeared: is module %s there?",
+			      to.ndns, want->mode, wants_dax(want) ? "dax_pmem" : "nd_pmem");
 	set->now[i] = found;
 	return 0;
 }
 
 /* why none of them serves */
-static int nothing_fits(const struct victim_set *set, const struct victim_want *want,
+static int nothing_fits(const struct ns_set *set, const struct ns_want *want,
 			char *why, size_t len)
 {
-	const struct victim *v = &set->now[0];
+	const struct test_ns *v = &set->now[0];
 	size_t align = want->align, min_size = want->min_size, size = min_size + align;
 	bool map_dev = want->map_dev;
 
 	/* the memory map is a 64th of what it describes, regions are cut by 16 MiB */
 	if (map_dev)
 		size += size / 64;
-	size = (size + VICTIM_MIN_SIZE - 1) / VICTIM_MIN_SIZE * VICTIM_MIN_SIZE;
+	size = (size + NS_MIN_SIZE - 1) / NS_MIN_SIZE * NS_MIN_SIZE;
 	if (set->nr == 1 && !v->ndns[0])
-		return victim_say(v->size < min_size ? -ENOSPC : -EINVAL, why, len,
-				  "%s has %zu bytes aligned to %zu, wanted are %zu aligned to %zu%s, and a device without namespace cannot be changed: offer another as well",
-				  v->dax, v->size, v->align, min_size, align,
-				  map_dev ? " with the memory map on the device" : "");
-	return victim_say(-ENOSPC, why, len,
-			  "no namespace is offered that has %zu bytes when aligned to %zu: make one with 'ndctl create-namespace -m %s -M %s -a %zu -s %zu -n %s'",
-			  min_size, align, want->mode, map_dev ? "dev" : "mem", align, size,
-			  LABEL);
+		return ns_say(v->size < min_size ? -ENOSPC : -EINVAL, why, len,
+			      "%s has %zu bytes aligned to %zu, wanted are %zu aligned to %zu%s, and a device without namespace cannot be changed: offer another as well",
+			      v->dax, v->size, v->align, min_size, align,
+			      map_dev ? " with the memory map on the device" : "");
+	return ns_say(-ENOSPC, why, len,
+		      "no namespace is offered that has %zu bytes when aligned to %zu: make one with 'ndctl create-namespace -m %s -M %s -a %zu -s %zu -n %s'",
+		      min_size, align, want->mode, map_dev ? "dev" : "mem", align, size,
+		      LABEL);
 }
 
-int victim_get(struct victim_set *set, const struct victim_want *want, struct victim *v,
-	       char *why, size_t len)
+int ns_get(struct ns_set *set, const struct ns_want *want, struct test_ns *v,
+	   char *why, size_t len)
 {
 	int rc, n = find_ready(set, want);
 
@@ -538,31 +538,31 @@ int victim_get(struct victim_set *set, const struct victim_want *want, struct vi
 		if (rc)
 			return rc;
 		if (!is_as_wanted(&set->now[n], want))
-			return victim_say(-ENOSPC, why, len,
-					  "%s has %zu bytes when aligned to %zu, wanted are %zu: offer a larger one",
-					  set->now[n].ndns, set->now[n].size, set->now[n].align,
-					  want->min_size);
+			return ns_say(-ENOSPC, why, len,
+				      "%s has %zu bytes when aligned to %zu, wanted are %zu: offer a larger one",
+				      set->now[n].ndns, set->now[n].size, set->now[n].align,
+				      want->min_size);
 	}
 	if (!wants_dax(want)) {
 		*v = set->now[n];
 		return 0;
 	}
-	rc = victim_bind(&set->now[n]);
+	rc = ns_bind(&set->now[n]);
 	if (rc)
-		return victim_say(rc, why, len, "%s cannot be bound to device_dax: %s",
-				  set->now[n].dax, strerror(-rc));
-	victim_copy(set->now[n].driver, sizeof(set->now[n].driver), "device_dax");
+		return ns_say(rc, why, len, "%s cannot be bound to device_dax: %s",
+			      set->now[n].dax, strerror(-rc));
+	ns_copy(set->now[n].driver, sizeof(set->now[n].driver), "device_dax");
 	*v = set->now[n];
 	return 0;
 }
 
-void victim_avoid(struct victim_set *set, const struct victim *v)
+void ns_avoid(struct ns_set *set, const struct test_ns *v)
 {
 	char first[32];
 	unsigned int i;
 
 	for (i = 0; i < set->nr; i++)
-		if (!strcmp(victim_key(&set->now[i]), victim_key(v)))
+		if (!strcmp(ns_key(&set->now[i]), ns_key(v)))
 			set->avoid[i] = true;
 	dynamic_first(v, first, sizeof(first));
 	if (set->dynamic.first[0] && !strcmp(first, set->dynamic.first))

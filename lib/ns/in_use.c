@@ -116,8 +116,8 @@ static void describe_process(int pid_fd, const char *pid, char *who, size_t len)
 	snprintf(who, len, "%s (pid %s)", comm, pid);
 }
 
-int victim_node_user(const struct victim_env *env, dev_t rdev, mode_t type,
-		     const char *name, char *who, size_t len)
+int ns_node_user(const struct ns_env *env, dev_t rdev, mode_t type,
+		 const char *name, char *who, size_t len)
 {
 	const struct wanted w = { .rdev = rdev, .type = type, .name = name };
 	struct dirent *entry;
@@ -146,7 +146,7 @@ int victim_node_user(const struct victim_env *env, dev_t rdev, mode_t type,
 }
 
 /* where a file system lives that is on a device; octal escapes stay as they are */
-static int mounted_on(const struct victim_env *env, dev_t rdev, char *where, size_t len)
+static int mounted_on(const struct ns_env *env, dev_t rdev, char *where, size_t len)
 {
 	char path[PATH_MAX], point[256], *line = NULL;
 	unsigned int maj, min;
@@ -169,7 +169,7 @@ static int mounted_on(const struct victim_env *env, dev_t rdev, char *where, siz
 	return found;
 }
 
-static int is_swap(const struct victim_env *env, const char *block)
+static int is_swap(const struct ns_env *env, const char *block)
 {
 	char path[PATH_MAX], area[256], *line = NULL;
 	size_t room = 0;
@@ -193,83 +193,83 @@ static int is_swap(const struct victim_env *env, const char *block)
 }
 
 /* a loop device is neither a holder nor a process */
-static bool is_loop(const struct victim_env *env, const char *block, char *who, size_t len)
+static bool is_loop(const struct ns_env *env, const char *block, char *who, size_t len)
 {
 	char file[PATH_MAX], *slash, **names;
 	bool found = false;
 	int nr, i;
 
-	nr = victim_list(env, "class/block", NULL, &names);
+	nr = ns_list(env, "class/block", NULL, &names);
 	if (nr < 0)
 		return false;
 	for (i = 0; i < nr && !found; i++) {
 		if (strncmp(names[i], "loop", 4) ||
-		    victim_attr(env, file, sizeof(file), "class/block/%s/loop/backing_file",
-				names[i]))
+		    ns_attr(env, file, sizeof(file), "class/block/%s/loop/backing_file",
+			    names[i]))
 			continue;
 		slash = strrchr(file, '/');
 		found = slash && !strcmp(slash + 1, block);
 		if (found)
 			snprintf(who, len, "is the backing file of %s", names[i]);
 	}
-	victim_list_free(names, nr);
+	ns_list_free(names, nr);
 	return found;
 }
 
-static int part_user(const struct victim_env *env, const char *block, char *who, size_t len)
+static int part_user(const struct ns_env *env, const char *block, char *who, size_t len)
 {
 	char dir[128], text[256], **names;
 	dev_t rdev;
 	int rc;
 
-	rc = victim_attr_dev(env, &rdev, "class/block/%s/dev", block);
+	rc = ns_attr_dev(env, &rdev, "class/block/%s/dev", block);
 	if (rc)
 		return rc;
 	rc = mounted_on(env, rdev, text, sizeof(text));
 	if (rc < 0)
 		return rc;
 	if (rc)
-		return victim_say(1, who, len, "is mounted on %s", text);
+		return ns_say(1, who, len, "is mounted on %s", text);
 	if (is_swap(env, block))
-		return victim_say(1, who, len, "is used as swap");
+		return ns_say(1, who, len, "is used as swap");
 	snprintf(dir, sizeof(dir), "class/block/%s/holders", block);
-	rc = victim_list(env, dir, NULL, &names);
+	rc = ns_list(env, dir, NULL, &names);
 	if (rc > 0) {
-		victim_say(1, who, len, "is held by %s", names[0]);
-		victim_list_free(names, rc);
+		ns_say(1, who, len, "is held by %s", names[0]);
+		ns_list_free(names, rc);
 		return 1;
 	}
 	if (!rc)
-		victim_list_free(names, rc);
+		ns_list_free(names, rc);
 	if (is_loop(env, block, who, len))
 		return 1;
-	rc = victim_node_user(env, rdev, S_IFBLK, block, text, sizeof(text));
+	rc = ns_node_user(env, rdev, S_IFBLK, block, text, sizeof(text));
 	if (rc < 0)
 		return rc;
 	if (rc)
-		return victim_say(1, who, len, "is open in %s", text);
+		return ns_say(1, who, len, "is open in %s", text);
 	return 0;
 }
 
-int victim_block_user(const struct victim_env *env, const char *block,
-		      char *who, size_t len)
+int ns_block_user(const struct ns_env *env, const char *block,
+		  char *who, size_t len)
 {
 	char dir[128], path[PATH_MAX], **parts;
 	int nr, i, fd, rc;
 
-	if (!victim_name_ok(block))
+	if (!ns_name_ok(block))
 		return -EINVAL;
 	rc = part_user(env, block, who, len);
 	if (rc)
 		return rc;
 	snprintf(dir, sizeof(dir), "class/block/%s", block);
-	nr = victim_list(env, dir, NULL, &parts);
+	nr = ns_list(env, dir, NULL, &parts);
 	if (nr < 0)
 		return nr;
 	for (i = 0; i < nr && !rc; i++)
-		if (victim_exists(env, "%s/%s/partition", dir, parts[i]))
+		if (ns_exists(env, "%s/%s/partition", dir, parts[i]))
 			rc = part_user(env, parts[i], who, len);
-	victim_list_free(parts, nr);
+	ns_list_free(parts, nr);
 	if (rc)
 		return rc;
 	/*
@@ -279,7 +279,7 @@ int victim_block_user(const struct victim_env *env, const char *block,
 	snprintf(path, sizeof(path), "%s/%s", env->dev, block);
 	fd = open(path, O_RDONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == EBUSY)
-		return victim_say(1, who, len, "is in use");
+		return ns_say(1, who, len, "is in use");
 	if (fd < 0)
 		return -errno;
 	close(fd);
@@ -299,23 +299,23 @@ static int probe(blkid_probe pr, char *what, size_t len)
 	if (rc == 1)
 		return 0;
 	if (rc == -2)
-		return victim_say(1, what, len, "several file systems or partition tables");
+		return ns_say(1, what, len, "several file systems or partition tables");
 	if (rc)
 		return -EIO;
 	if (blkid_probe_lookup_value(pr, "TYPE", &type, NULL) &&
 	    blkid_probe_lookup_value(pr, "PTTYPE", &type, NULL))
 		type = "unknown";
-	return victim_say(1, what, len, "%s", type);
+	return ns_say(1, what, len, "%s", type);
 }
 
-int victim_block_holds(const struct victim_env *env, const char *block,
-		       char *what, size_t len)
+int ns_block_holds(const struct ns_env *env, const char *block,
+		   char *what, size_t len)
 {
 	char path[PATH_MAX];
 	blkid_probe pr;
 	int fd, rc;
 
-	if (!victim_name_ok(block))
+	if (!ns_name_ok(block))
 		return -EINVAL;
 	snprintf(path, sizeof(path), "%s/%s", env->dev, block);
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -332,11 +332,11 @@ int victim_block_holds(const struct victim_env *env, const char *block,
 	return rc;
 }
 #else
-int victim_block_holds(const struct victim_env *env, const char *block,
-		       char *what, size_t len)
+int ns_block_holds(const struct ns_env *env, const char *block,
+		   char *what, size_t len)
 {
 	(void)env;
 	(void)block;
-	return victim_say(-EOPNOTSUPP, what, len, "built without libblkid");
+	return ns_say(-EOPNOTSUPP, what, len, "built without libblkid");
 }
 #endif

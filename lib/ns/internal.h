@@ -3,8 +3,8 @@
  * What the files of lib/victim share.  Where the kernel's file systems are
  * mounted is a parameter, so that unit tests can show them an invented machine.
  */
-#ifndef DAX_LIB_VICTIM_INTERNAL_H
-#define DAX_LIB_VICTIM_INTERNAL_H
+#ifndef DAX_LIB_NS_INTERNAL_H
+#define DAX_LIB_NS_INTERNAL_H
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -19,16 +19,16 @@
 #endif
 
 /* the kernel makes no pfn or dax namespace of less */
-#define VICTIM_MIN_SIZE	(16UL << 20)
+#define NS_MIN_SIZE	(16UL << 20)
 
 /**
- * struct victim_env - where to look
+ * struct ns_env - where to look
  * @sys: "/sys"
  * @proc: "/proc"
  * @dev: "/dev"
  * @node: tells what a device node is, lstat(2)
  */
-struct victim_env {
+struct ns_env {
 	const char *sys;
 	const char *proc;
 	const char *dev;
@@ -36,22 +36,22 @@ struct victim_env {
 };
 
 /* the machine we run on */
-extern const struct victim_env victim_machine;
+extern const struct ns_env ns_machine;
 
-/** victim_say() - format a sentence; returns @rc, so that it ends a function */
-int __printf(4, 5) victim_say(int rc, char *why, size_t len, const char *fmt, ...);
+/** ns_say() - format a sentence; returns @rc, so that it ends a function */
+int __printf(4, 5) ns_say(int rc, char *why, size_t len, const char *fmt, ...);
 
-/** victim_copy() - copy a name, cut off where it does not fit */
-void victim_copy(char *to, size_t len, const char *from);
+/** ns_copy() - copy a name, cut off where it does not fit */
+void ns_copy(char *to, size_t len, const char *from);
 
 /**
- * victim_name_ok() - may this become a component of a path?
+ * ns_name_ok() - may this become a component of a path?
  * @name: from an environment variable
  */
-bool victim_name_ok(const char *name);
+bool ns_name_ok(const char *name);
 
 /**
- * victim_next_name() - take one name off a list
+ * ns_next_name() - take one name off a list
  * @list: names separated by blanks or commas; moved on
  * @prefix: what a name may begin with and loses ("/dev/"); may be NULL
  * @name: the name; quoted as far as it fits when it is not a valid one
@@ -59,44 +59,44 @@ bool victim_name_ok(const char *name);
  *
  * Return: 1, 0 at the end of the list, or -EINVAL for a name not valid.
  */
-int victim_next_name(const char **list, const char *prefix, char *name,
-		     size_t len);
+int ns_next_name(const char **list, const char *prefix, char *name,
+		 size_t len);
 
-/* victim_sysfs.c: attributes by a path below @env->sys, one line without its end */
-int __printf(4, 5) victim_attr(const struct victim_env *env, char *buf, size_t len,
+/* ns_sysfs.c: attributes by a path below @env->sys, one line without its end */
+int __printf(4, 5) ns_attr(const struct ns_env *env, char *buf, size_t len,
+			   const char *fmt, ...);
+int __printf(3, 4) ns_attr_number(const struct ns_env *env,
+				  unsigned long long *value, const char *fmt, ...);
+int __printf(3, 4) ns_attr_dev(const struct ns_env *env, dev_t *rdev,
 			       const char *fmt, ...);
-int __printf(3, 4) victim_attr_number(const struct victim_env *env,
-				      unsigned long long *value, const char *fmt, ...);
-int __printf(3, 4) victim_attr_dev(const struct victim_env *env, dev_t *rdev,
-				   const char *fmt, ...);
-bool __printf(2, 3) victim_exists(const struct victim_env *env, const char *fmt, ...);
+bool __printf(2, 3) ns_exists(const struct ns_env *env, const char *fmt, ...);
 
 /**
- * victim_list() - the entries of a directory below @env->sys, sorted by number
+ * ns_list() - the entries of a directory below @env->sys, sorted by number
  * @env: where
  * @dir: path below @env->sys
  * @keep: which entries; NULL for all
- * @names: set; freed by victim_list_free()
+ * @names: set; freed by ns_list_free()
  *
  * Return: how many, or -errno.
  */
-int victim_list(const struct victim_env *env, const char *dir,
-		bool (*keep)(const char *name), char ***names);
-void victim_list_free(char **names, int nr);
+int ns_list(const struct ns_env *env, const char *dir,
+	    bool (*keep)(const char *name), char ***names);
+void ns_list_free(char **names, int nr);
 
 /**
- * victim_read_dax() - what sysfs says of a dax device
+ * ns_read_dax() - what sysfs says of a dax device
  * @env: where
  * @dax: its name
  * @v: the device's fields are filled, and @ndns where it has a namespace
  *
  * Return: 0, -ENODEV when there is no such device, or -errno.
  */
-int victim_read_dax(const struct victim_env *env, const char *dax,
-		    struct victim *v);
+int ns_read_dax(const struct ns_env *env, const char *dax,
+		struct test_ns *v);
 
 /**
- * victim_read_namespace() - what sysfs says of a namespace
+ * ns_read_namespace() - what sysfs says of a namespace
  * @env: where
  * @ndns: its name
  * @v: all is filled; @dax and @block are empty while it is disabled
@@ -105,11 +105,11 @@ int victim_read_dax(const struct victim_env *env, const char *dax,
  *
  * Return: 0, -ENODEV when there is no such namespace, or -errno.
  */
-int victim_read_namespace(const struct victim_env *env, const char *ndns,
-			  struct victim *v, char *mode, size_t len);
+int ns_read_namespace(const struct ns_env *env, const char *ndns,
+		      struct test_ns *v, char *mode, size_t len);
 
 /**
- * victim_name_by_uuid() - the name a namespace has now
+ * ns_name_by_uuid() - the name a namespace has now
  * @env: where
  * @v: remembered; by its @ndns where its label has no uuid
  * @name: set
@@ -117,16 +117,16 @@ int victim_read_namespace(const struct victim_env *env, const char *ndns,
  *
  * Return: 0, or -ENODEV.
  */
-int victim_name_by_uuid(const struct victim_env *env, const struct victim *v,
-			char *name, size_t len);
+int ns_name_by_uuid(const struct ns_env *env, const struct test_ns *v,
+		    char *name, size_t len);
 
-int victim_driver_in(const struct victim_env *env, const char *dax, char *name,
-		     size_t len);
-int victim_same_in(const struct victim_env *env, const struct victim *v,
-		   char *why, size_t len);
+int ns_driver_in(const struct ns_env *env, const char *dax, char *name,
+		 size_t len);
+int ns_same_in(const struct ns_env *env, const struct test_ns *v,
+	       char *why, size_t len);
 
 /**
- * victim_node_user() - has a program the device open or mapped?
+ * ns_node_user() - has a program the device open or mapped?
  * @env: where
  * @rdev: device number
  * @type: S_IFCHR or S_IFBLK
@@ -138,11 +138,11 @@ int victim_same_in(const struct victim_env *env, const struct victim *v,
  *
  * Return: 1, 0, or -errno.
  */
-int victim_node_user(const struct victim_env *env, dev_t rdev, mode_t type,
-		     const char *name, char *who, size_t len);
+int ns_node_user(const struct ns_env *env, dev_t rdev, mode_t type,
+		 const char *name, char *who, size_t len);
 
 /**
- * victim_block_user() - is a block device or a partition of it in use?
+ * ns_block_user() - is a block device or a partition of it in use?
  * @env: where
  * @block: "pmem0"
  * @who: a phrase, "is mounted on /mnt"
@@ -150,11 +150,11 @@ int victim_node_user(const struct victim_env *env, dev_t rdev, mode_t type,
  *
  * Return: 1, 0, or -errno.
  */
-int victim_block_user(const struct victim_env *env, const char *block,
-		      char *who, size_t len);
+int ns_block_user(const struct ns_env *env, const char *block,
+		  char *who, size_t len);
 
 /**
- * victim_block_holds() - does a block device hold something?
+ * ns_block_holds() - does a block device hold something?
  * @env: where
  * @block: "pmem0"
  * @what: what libblkid calls it
@@ -162,11 +162,11 @@ int victim_block_user(const struct victim_env *env, const char *block,
  *
  * Return: 1, 0, -EOPNOTSUPP when built without libblkid, or -errno.
  */
-int victim_block_holds(const struct victim_env *env, const char *block,
-		       char *what, size_t len);
+int ns_block_holds(const struct ns_env *env, const char *block,
+		   char *what, size_t len);
 
 /**
- * victim_find_in() - victim_set_find() on a given machine
+ * ns_find_in() - ns_set_find() on a given machine
  * @env: where
  * @ndns: value of DAX_TEST_NAMESPACE; may be NULL
  * @dev: value of DAX_TEST_DEV; may be NULL
@@ -174,20 +174,20 @@ int victim_block_holds(const struct victim_env *env, const char *block,
  * @why: a sentence
  * @len: bytes in @why
  */
-int victim_find_in(const struct victim_env *env, const char *ndns,
-		   const char *dev, struct victim_set *set, char *why,
-		   size_t len);
+int ns_find_in(const struct ns_env *env, const char *ndns,
+	       const char *dev, struct ns_set *set, char *why,
+	       size_t len);
 
 /**
- * victim_usable() - bytes a namespace will offer once it is device-dax
+ * ns_usable() - bytes a namespace will offer once it is device-dax
  * @v: the namespace
  * @align: bytes
  * @map_dev: memory map on the device
  */
-unsigned long long victim_usable(const struct victim *v, size_t align, bool map_dev);
+unsigned long long ns_usable(const struct test_ns *v, size_t align, bool map_dev);
 
 /**
- * victim_offers_align() - can namespaces of a region have an alignment?
+ * ns_offers_align() - can namespaces of a region have an alignment?
  * @env: where
  * @region: "region0"
  * @align: bytes
@@ -196,18 +196,18 @@ unsigned long long victim_usable(const struct victim *v, size_t align, bool map_
  *
  * Return: true also when the kernel does not tell.
  */
-bool victim_offers_align(const struct victim_env *env, const char *region,
-			 size_t align, char *offered, size_t len);
+bool ns_offers_align(const struct ns_env *env, const char *region,
+		     size_t align, char *offered, size_t len);
 
-/** victim_check_dax() - may a dax device be used: 0; -EBUSY, -EINVAL with a sentence */
-int victim_check_dax(const struct victim_env *env, const struct victim *v, char *why,
-		     size_t len);
+/** ns_check_dax() - may a dax device be used: 0; -EBUSY, -EINVAL with a sentence */
+int ns_check_dax(const struct ns_env *env, const struct test_ns *v, char *why,
+		 size_t len);
 
-/** victim_restore_one() - victim_set_restore() of entry @i; 0 or -errno */
-int victim_restore_one(struct victim_set *set, unsigned int i);
+/** ns_restore_one() - ns_set_restore() of entry @i; 0 or -errno */
+int ns_restore_one(struct ns_set *set, unsigned int i);
 
 /**
- * victim_configure() - bring a namespace into a mode, from whatever it is in
+ * ns_configure() - bring a namespace into a mode, from whatever it is in
  * @to: the namespace by @uuid (or @ndns where labels have none), and what is
  *	wanted: @label, @claim, @align, @map_dev, @sector, @info_uuid (a new one
  *	if that is empty)
@@ -219,26 +219,26 @@ int victim_restore_one(struct victim_set *set, unsigned int i);
  *
  * Return: 0, -EOPNOTSUPP without the libraries, or -errno.
  */
-int victim_configure(const struct victim *to, const char *mode, char *why,
-		     size_t len);
+int ns_configure(const struct test_ns *to, const char *mode, char *why,
+		 size_t len);
 
 /**
- * victim_recreate() - destroy a namespace and create it again
- * @to: as for victim_configure(), and @capacity, bytes; @region where there is none
+ * ns_recreate() - destroy a namespace and create it again
+ * @to: as for ns_configure(), and @capacity, bytes; @region where there is none
  *	of this @uuid any more
  * @mode: mode wanted
- * @why: as for victim_configure()
+ * @why: as for ns_configure()
  * @len: bytes in @why
  *
  * It has the same uuid and label name afterwards, and a new number.  Where labels
- * have no uuid it is victim_configure().
+ * have no uuid it is ns_configure().
  *
- * Return: as victim_configure().
+ * Return: as ns_configure().
  */
-int victim_recreate(const struct victim *to, const char *mode, char *why, size_t len);
+int ns_recreate(const struct test_ns *to, const char *mode, char *why, size_t len);
 
-/** dynamic_find_in() - dynamic_find() on another machine, see victim_dynamic.h */
-int dynamic_find_in(const struct victim_env *env, struct victim_set *set, const char *id,
+/** dynamic_find_in() - dynamic_find() on another machine, see ns_dynamic.h */
+int dynamic_find_in(const struct ns_env *env, struct ns_set *set, const char *id,
 		    char *why, size_t len);
 
 #endif

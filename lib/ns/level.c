@@ -24,7 +24,7 @@
 #define BACK_NAP_NS	(2 * NSEC_PER_MSEC)
 
 /* the directory of a level's device, without symbolic links */
-static int directory(const struct victim *v, enum level which, char *path)
+static int directory(const struct test_ns *v, enum level which, char *path)
 {
 	char name[128] = "";
 
@@ -33,32 +33,32 @@ static int directory(const struct victim *v, enum level which, char *path)
 	else if (which == LEVEL_DAX_REGION)
 		snprintf(name, sizeof(name), DAX_DEVICES "/%s/..", v->dax);
 	else if (which == LEVEL_DAX_PMEM)
-		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->holder);
+		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->claim_dev);
 	else if (which == LEVEL_ND_REGION)
 		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->region);
 	else if (which == LEVEL_ND_BUS)
 		/* below it ndbus0, and below that the region */
 		snprintf(name, sizeof(name), ND_DEVICES "/%s/../..", v->region);
-	if (which != LEVEL_DAX_REGION && (!v->holder[0] || !v->region[0]))
+	if (which != LEVEL_DAX_REGION && (!v->claim_dev[0] || !v->region[0]))
 		return -ENODEV;
 	if (!realpath(name, path))
 		return -ENODEV;
 	return 0;
 }
 
-int level_find(struct victim *v, enum level which, char *why, size_t len)
+int level_find(struct test_ns *v, enum level which, char *why, size_t len)
 {
 	char path[PATH_MAX], driver[PATH_MAX + 8], real[PATH_MAX];
 
 	memset(&v->above, 0, sizeof(v->above));
 	if (directory(v, which, path))
-		return victim_say(-ENODEV, why, len, "%s is not below a region",
-				  victim_key(v));
+		return ns_say(-ENODEV, why, len, "%s is not below a region",
+			      ns_key(v));
 	snprintf(driver, sizeof(driver), "%s/driver", path);
 	if (!realpath(driver, real))
-		return victim_say(-ENODEV, why, len, "%s is not bound to a driver", path);
-	victim_copy(v->above.name, sizeof(v->above.name), strrchr(path, '/') + 1);
-	victim_copy(v->above.driver, sizeof(v->above.driver), real);
+		return ns_say(-ENODEV, why, len, "%s is not bound to a driver", path);
+	ns_copy(v->above.name, sizeof(v->above.name), strrchr(path, '/') + 1);
+	ns_copy(v->above.driver, sizeof(v->above.driver), real);
 	snprintf(driver, sizeof(driver), "%.*s/module", PATH_MAX - 8, v->above.driver);
 	/* struct acpi_driver of old has no owner; nfit's module has its driver's name */
 	if (!realpath(driver, real)) {
@@ -67,11 +67,11 @@ int level_find(struct victim *v, enum level which, char *why, size_t len)
 		if (access(path, F_OK) || !realpath(driver, real))
 			return 0;
 	}
-	victim_copy(v->above.module, sizeof(v->above.module), strrchr(real, '/') + 1);
+	ns_copy(v->above.module, sizeof(v->above.module), strrchr(real, '/') + 1);
 	return 0;
 }
 
-static bool is_offered(const struct victim_set *set, const char *ndns)
+static bool is_offered(const struct ns_set *set, const char *ndns)
 {
 	for (unsigned int i = 0; i < set->nr; i++)
 		if (!strcmp(set->now[i].ndns, ndns) && !set->avoid[i])
@@ -80,16 +80,16 @@ static bool is_offered(const struct victim_set *set, const char *ndns)
 }
 
 /* by the name a driver of dax devices knows it by */
-static bool is_offered_dax(const struct victim_set *set, const char *name)
+static bool is_offered_dax(const struct ns_set *set, const char *name)
 {
 	for (unsigned int i = 0; i < set->nr; i++)
-		if ((!strcmp(set->now[i].dax, name) || !strcmp(set->now[i].holder, name)) &&
+		if ((!strcmp(set->now[i].dax, name) || !strcmp(set->now[i].claim_dev, name)) &&
 		    !set->avoid[i])
 			return true;
 	return false;
 }
 
-int level_module_offered(const struct victim_set *set, const struct victim *v,
+int level_module_offered(const struct ns_set *set, const struct test_ns *v,
 			 enum level which, char *why, size_t len)
 {
 	struct dirent *d;
@@ -97,8 +97,8 @@ int level_module_offered(const struct victim_set *set, const struct victim *v,
 	DIR *dir;
 
 	if (!v->above.module[0])
-		return victim_say(-EOPNOTSUPP, why, len, "%s is built into this kernel",
-				  strrchr(v->above.driver, '/') + 1);
+		return ns_say(-EOPNOTSUPP, why, len, "%s is built into this kernel",
+			      strrchr(v->above.driver, '/') + 1);
 	dir = opendir(v->above.driver);
 	if (!dir)
 		return -errno;
@@ -107,9 +107,9 @@ int level_module_offered(const struct victim_set *set, const struct victim *v,
 						      !strcmp(d->d_name, v->above.name);
 
 		if (d->d_type == DT_LNK && strcmp(d->d_name, "module") && !ours)
-			ret = victim_say(-EPERM, why, len,
-					 "%s is bound to %s, too, and is not offered: offer all, or none",
-					 d->d_name, v->above.module);
+			ret = ns_say(-EPERM, why, len,
+				     "%s is bound to %s, too, and is not offered: offer all, or none",
+				     d->d_name, v->above.module);
 	}
 	closedir(dir);
 	return ret;
@@ -120,7 +120,7 @@ static bool is_namespace(const char *name)
 	return !strncmp(name, "namespace", 9);
 }
 
-int level_offered(const struct victim_set *set, const struct victim *v, enum level which,
+int level_offered(const struct ns_set *set, const struct test_ns *v, enum level which,
 		  char *why, size_t len)
 {
 	char above[PATH_MAX], path[PATH_MAX], link[64], **names;
@@ -129,7 +129,7 @@ int level_offered(const struct victim_set *set, const struct victim *v, enum lev
 	/* one namespace only, which is ours */
 	if (ret || which <= LEVEL_DAX_PMEM)
 		return ret;
-	nr = victim_list(&victim_machine, "bus/nd/devices", is_namespace, &names);
+	nr = ns_list(&ns_machine, "bus/nd/devices", is_namespace, &names);
 	if (nr < 0)
 		return nr;
 	for (int i = 0; i < nr && !ret; i++) {
@@ -139,13 +139,13 @@ int level_offered(const struct victim_set *set, const struct victim *v, enum lev
 		snprintf(link, sizeof(link), ND_DEVICES "/%.40s", names[i]);
 		if (!realpath(link, path) || strncmp(path, above, n) || path[n] != '/')
 			continue;
-		victim_attr_number(&victim_machine, &size, "bus/nd/devices/%s/size", names[i]);
+		ns_attr_number(&ns_machine, &size, "bus/nd/devices/%s/size", names[i]);
 		if (size && !is_offered(set, names[i]))
-			ret = victim_say(-EPERM, why, len,
-					 "%s, below %s, is not offered, and would go with it: offer all that is below, or none",
-					 names[i], v->above.name);
+			ret = ns_say(-EPERM, why, len,
+				     "%s, below %s, is not offered, and would go with it: offer all that is below, or none",
+				     names[i], v->above.name);
 	}
-	victim_list_free(names, nr);
+	ns_list_free(names, nr);
 	return ret;
 }
 
@@ -165,11 +165,11 @@ static bool owns_memory(FILE *iomem, const char *name)
 	return false;
 }
 
-int level_left(const struct victim *v, enum level which, char *what, size_t len)
+int level_left(const struct test_ns *v, enum level which, char *what, size_t len)
 {
 	const struct { const char *dir, *name; enum level from; } device[] = {
 		{ DAX_DEVICES, v->dax, LEVEL_DAX_REGION },
-		{ ND_DEVICES, v->holder, LEVEL_ND_REGION },
+		{ ND_DEVICES, v->claim_dev, LEVEL_ND_REGION },
 		{ ND_DEVICES, v->ndns, LEVEL_ND_REGION },
 		{ ND_DEVICES, v->region, LEVEL_ND_BUS },
 	};
@@ -193,11 +193,11 @@ int level_left(const struct victim *v, enum level which, char *what, size_t len)
 	return 0;
 }
 
-unsigned long long level_data(const struct victim *v)
+unsigned long long level_data(const struct test_ns *v)
 {
 	unsigned long long start = 0;
 
-	victim_attr_number(&victim_machine, &start, "bus/nd/devices/%s/resource", v->holder);
+	ns_attr_number(&ns_machine, &start, "bus/nd/devices/%s/resource", v->claim_dev);
 	return start;
 }
 
@@ -213,7 +213,7 @@ static int write_name(const char *path, const char *name)
 	return ret;
 }
 
-static int write_driver(const struct victim *v, const char *file)
+static int write_driver(const struct test_ns *v, const char *file)
 {
 	char path[sizeof(v->above.driver) + 16];
 
@@ -223,12 +223,12 @@ static int write_driver(const struct victim *v, const char *file)
 	return write_name(path, v->above.name);
 }
 
-int level_unbind(const struct victim *v)
+int level_unbind(const struct test_ns *v)
 {
 	return write_driver(v, "unbind");
 }
 
-static bool is_bound(const struct victim *v)
+static bool is_bound(const struct test_ns *v)
 {
 	char path[sizeof(v->above.driver) + sizeof(v->above.name) + 2];
 
@@ -236,14 +236,14 @@ static bool is_bound(const struct victim *v)
 	return !access(path, F_OK);
 }
 
-static int await_back(const struct victim *v)
+static int await_back(const struct test_ns *v)
 {
 	const struct timespec nap = { .tv_nsec = BACK_NAP_NS };
 	uint64_t end = timeline_now() + BACK_NS;
-	struct victim now;
-	char why[VICTIM_WHY];
+	struct test_ns now;
+	char why[WHY_LEN];
 
-	while (victim_again(v, &now, why, sizeof(why))) {
+	while (ns_again(v, &now, why, sizeof(why))) {
 		if (timeline_now() >= end)
 			return -ENXIO;
 		nanosleep(&nap, NULL);
@@ -251,40 +251,40 @@ static int await_back(const struct victim *v)
 	return 0;
 }
 
-int level_rebind(const struct victim *v)
+int level_rebind(const struct test_ns *v)
 {
 	return is_bound(v) ? 0 : write_driver(v, "bind");
 }
 
-int level_bind(const struct victim *v)
+int level_bind(const struct test_ns *v)
 {
 	return level_rebind(v) ?: await_back(v);
 }
 
-int level_enable_namespace(const struct victim *v)
+int level_enable_namespace(const struct test_ns *v)
 {
-	return victim_enable_namespace(v) ?: await_back(v);
+	return ns_enable_namespace(v) ?: await_back(v);
 }
 
-int level_enable_region(const struct victim *v)
+int level_enable_region(const struct test_ns *v)
 {
-	return victim_enable_region(v) ?: await_back(v);
+	return ns_enable_region(v) ?: await_back(v);
 }
 
-int level_rmmod(const struct victim *v)
+int level_rmmod(const struct test_ns *v)
 {
 	if (!v->above.module[0])
 		return -EOPNOTSUPP;
 	return syscall(SYS_delete_module, v->above.module, O_NONBLOCK) ? -errno : 0;
 }
 
-int level_rmmod_in_order(const struct victim *v)
+int level_rmmod_in_order(const struct test_ns *v)
 {
 	char bus[64], path[160], **names;
 	int ret = 0, nr;
 
 	snprintf(bus, sizeof(bus), "bus/nd/devices/%s/..", v->region);
-	nr = victim_list(&victim_machine, bus, NULL, &names);
+	nr = ns_list(&ns_machine, bus, NULL, &names);
 	if (nr < 0)
 		return nr;
 	for (int i = 0; i < nr && !ret; i++) {
@@ -292,14 +292,14 @@ int level_rmmod_in_order(const struct victim *v)
 		if (!access(path, F_OK))
 			ret = write_name(path, names[i]);
 	}
-	victim_list_free(names, nr);
+	ns_list_free(names, nr);
 	return ret ?: level_rmmod(v);
 }
 
-int level_modprobe(const struct victim *v)
+int level_modprobe(const struct test_ns *v)
 {
 	const char *const argv[] = { "modprobe", v->above.module, NULL };
-	char why[VICTIM_WHY];
+	char why[WHY_LEN];
 	int ret = command_run(argv, NULL, why, sizeof(why));
 
 	return ret ?: await_back(v);

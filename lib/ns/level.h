@@ -3,8 +3,8 @@
  * The drivers above device_dax, each on a device that is the parent of the one
  * below: whoever unbinds one takes all that is below with it.
  */
-#ifndef DAX_LIB_VICTIM_LEVEL_H
-#define DAX_LIB_VICTIM_LEVEL_H
+#ifndef DAX_LIB_NS_LEVEL_H
+#define DAX_LIB_NS_LEVEL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ enum level {
  *
  * Return: 0, or -ENODEV where there is none or it is not bound.
  */
-int level_find(struct victim *v, enum level which, char *why, size_t len);
+int level_find(struct test_ns *v, enum level which, char *why, size_t len);
 
 /**
  * level_offered() - does everything below a level belong to what was offered?
@@ -54,7 +54,7 @@ int level_find(struct victim *v, enum level which, char *why, size_t len);
  *
  * Return: 0, -EPERM when something does not belong to it, or -errno.
  */
-int level_offered(const struct victim_set *set, const struct victim *v, enum level which,
+int level_offered(const struct ns_set *set, const struct test_ns *v, enum level which,
 		  char *why, size_t len);
 
 /**
@@ -68,7 +68,7 @@ int level_offered(const struct victim_set *set, const struct victim *v, enum lev
  * Return: 0, -EPERM when something is not, -EOPNOTSUPP when the driver is built into
  * the kernel, or -errno.
  */
-int level_module_offered(const struct victim_set *set, const struct victim *v,
+int level_module_offered(const struct ns_set *set, const struct test_ns *v,
 			 enum level which, char *why, size_t len);
 
 /**
@@ -80,33 +80,33 @@ int level_module_offered(const struct victim_set *set, const struct victim *v,
  *
  * Return: 0, or -errno.
  */
-int level_left(const struct victim *v, enum level which, char *what, size_t len);
+int level_left(const struct test_ns *v, enum level which, char *what, size_t len);
 
 /** level_data() - physical address at which a device-dax namespace's memory starts; 0 */
-unsigned long long level_data(const struct victim *v);
+unsigned long long level_data(const struct test_ns *v);
 
 /** level_unbind() - unbind @v->above; 0 or -errno; blocks as long as the kernel does */
-int level_unbind(const struct victim *v);
+int level_unbind(const struct test_ns *v);
 
 /** level_rebind() - bind @v->above unless it is bound, and wait for nothing; 0 or -errno */
-int level_rebind(const struct victim *v);
+int level_rebind(const struct test_ns *v);
 
 /**
  * level_bind() - bind @v->above, and wait until the dax device is back
- * @v: as it was before; its names may have changed afterwards, see victim_again()
+ * @v: as it was before; its names may have changed afterwards, see ns_again()
  *
  * libnvdimm probes in work items of its own: the device comes some time after the
  * write(2) has returned.
  *
  * Return: 0, -ENXIO when no device comes within ten seconds, or another -errno.
  */
-int level_bind(const struct victim *v);
+int level_bind(const struct test_ns *v);
 
-/** level_enable_namespace() - victim_enable_namespace(), and wait as level_bind() does */
-int level_enable_namespace(const struct victim *v);
+/** level_enable_namespace() - ns_enable_namespace(), and wait as level_bind() does */
+int level_enable_namespace(const struct test_ns *v);
 
-/** level_enable_region() - victim_enable_region(), and wait as level_bind() does */
-int level_enable_region(const struct victim *v);
+/** level_enable_region() - ns_enable_region(), and wait as level_bind() does */
+int level_enable_region(const struct test_ns *v);
 
 /**
  * level_rmmod() - remove the module of @v->above's driver, delete_module(2)
@@ -117,7 +117,7 @@ int level_enable_region(const struct victim *v);
  * Return: 0; -EAGAIN while somebody uses the module; -EWOULDBLOCK likewise while
  * another module needs it; or another -errno.
  */
-int level_rmmod(const struct victim *v);
+int level_rmmod(const struct test_ns *v);
 
 /**
  * level_rmmod_in_order() - first unbind all that is on the bus, then level_rmmod()
@@ -128,9 +128,9 @@ int level_rmmod(const struct victim *v);
  *
  * Return: 0 or -errno; blocks as long as the kernel does.
  */
-int level_rmmod_in_order(const struct victim *v);
+int level_rmmod_in_order(const struct test_ns *v);
 
 /** level_modprobe() - load it again and wait, as level_bind() does */
-int level_modprobe(const struct victim *v);
+int level_modprobe(const struct test_ns *v);
 
 #endif

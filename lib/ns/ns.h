@@ -2,37 +2,37 @@
 /*
  * Whose memory may be touched.  The only user of libndctl and libdaxctl.
  */
-#ifndef DAX_LIB_VICTIM_H
-#define DAX_LIB_VICTIM_H
+#ifndef DAX_LIB_NS_NS_H
+#define DAX_LIB_NS_NS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define VICTIM_MAX	16
+#define NS_MAX	16
 
 /* room for the longest sentence, in bytes */
-#define VICTIM_WHY	352
+#define WHY_LEN	352
 
 /* room for a mount point of ours, and for a file below it, in bytes */
-#define VICTIM_DIR	64
-#define VICTIM_PATH	96
+#define MOUNT_LEN	64
+#define NODE_LEN	96
 
 /**
- * struct victim_above - a device that others are below of
+ * struct ns_above - a device that others are below of
  * @name: "region0"
  * @driver: directory of the driver it is bound to
  * @module: the driver's; "" when it is built into the kernel
  */
-struct victim_above {
+struct ns_above {
 	char name[48];
 	char driver[112];
 	char module[32];
 };
 
 /**
- * struct victim - one device-dax device, or namespace that can become one, or file
+ * struct test_ns - one device-dax device, or namespace that can become one, or file
  * @ndns: namespace, "namespace0.1"; "" for a device without one
  * @region: "region0"
  * @provider: provider of the nvdimm bus
@@ -45,7 +45,7 @@ struct victim_above {
  * @align: bytes; 0 without info block
  * @map_dev: the memory map lies on the device (altmap)
  * @sector: bytes of a sector in sector mode; else 0
- * @holder: libnvdimm's device that gives the namespace its mode: "pfn0.1"; "" if none
+ * @claim_dev: libnvdimm's device that gives the namespace its mode: "pfn0.1"; "" if none
  * @dax: "dax0.1"; "" in other modes than devdax
  * @node: what is opened and mapped: "/dev/dax0.1", or a file below @mount
  * @driver: driver of @dax: "device_dax", or "" when unbound
@@ -53,11 +53,11 @@ struct victim_above {
  * @rdev: device number of @dax's node
  * @block: "pmem0.1" in other modes than devdax
  * @mount: where a file system of ours lies that @node is a file of; else ""
- * @above: a device that it is below of, see level_find() in victim_level.h
+ * @above: a device that it is below of, see level_find() in ns_level.h
  *
  * Plain data, so that it can lie in shared memory.
  */
-struct victim {
+struct test_ns {
 	char ndns[32];
 	char region[32];
 	char provider[64];
@@ -70,25 +70,25 @@ struct victim {
 	size_t align;
 	bool map_dev;
 	unsigned int sector;
-	char holder[32];
+	char claim_dev[32];
 	char dax[32];
-	char node[VICTIM_PATH];
+	char node[NODE_LEN];
 	char driver[32];
 	size_t size;
 	dev_t rdev;
 	char block[32];
-	char mount[VICTIM_DIR];
-	struct victim_above above;
+	char mount[MOUNT_LEN];
+	struct ns_above above;
 };
 
 /**
- * struct victim_want - what a cell needs
+ * struct ns_want - what a cell needs
  * @mode: "devdax", "fsdax", "raw" or "sector"
  * @align: bytes: 4 KiB, 2 MiB, 1 GiB; 0 for modes without
  * @min_size: usable bytes
  * @map_dev: memory map on the device instead of in memory
  */
-struct victim_want {
+struct ns_want {
 	const char *mode;
 	size_t align;
 	size_t min_size;
@@ -104,35 +104,35 @@ struct victim_want {
  */
 struct dynamic {
 	char first[32];
-	struct victim was;
+	struct test_ns was;
 	bool changed;
 	bool avoid;
 };
 
 /**
- * struct victim_set - everything that was offered, and what it was like
+ * struct ns_set - everything that was offered, and what it was like
  * @nr: number of entries
  * @now: as they are
- * @was: as they were found, for victim_set_restore()
+ * @was: as they were found, for ns_set_restore()
  * @mode: the mode each namespace was found in: "devdax", "fsdax", "sector", "raw"
- * @reconfigured: victim_get() has changed the namespace, or was about to
- * @avoid: touch it no more, see victim_avoid()
- * @dynamic: the region that was offered, see victim_dynamic.h
+ * @reconfigured: ns_get() has changed the namespace, or was about to
+ * @avoid: touch it no more, see ns_avoid()
+ * @dynamic: the region that was offered, see ns_dynamic.h
  *
  * Plain data: a copy in shared memory serves the guardian.
  */
-struct victim_set {
+struct ns_set {
 	unsigned int nr;
-	struct victim now[VICTIM_MAX];
-	struct victim was[VICTIM_MAX];
-	char mode[VICTIM_MAX][16];
-	bool reconfigured[VICTIM_MAX];
-	bool avoid[VICTIM_MAX];
+	struct test_ns now[NS_MAX];
+	struct test_ns was[NS_MAX];
+	char mode[NS_MAX][16];
+	bool reconfigured[NS_MAX];
+	bool avoid[NS_MAX];
 	struct dynamic dynamic;
 };
 
 /**
- * victim_set_find() - find what was offered
+ * ns_set_find() - find what was offered
  * @set: filled
  * @why: a sentence: what is wrong and what to do
  * @len: bytes in @why
@@ -153,10 +153,10 @@ struct victim_set {
  * it is in use or holds something, -EINVAL when it is not usable, -EPERM
  * without root.
  */
-int victim_set_find(struct victim_set *set, char *why, size_t len);
+int ns_set_find(struct ns_set *set, char *why, size_t len);
 
 /**
- * victim_get() - a device-dax device, or a pmem block device, as wanted
+ * ns_get() - a device-dax device, or a pmem block device, as wanted
  * @set: found; changed when a namespace has to be reconfigured
  * @want: what is wanted
  * @v: filled
@@ -171,30 +171,30 @@ int victim_set_find(struct victim_set *set, char *why, size_t len);
  * Return: 0, -ENOSPC when none is large enough, -EOPNOTSUPP when one has to be
  * reconfigured and the libraries or the alignment are not there, else -errno.
  */
-int victim_get(struct victim_set *set, const struct victim_want *want, struct victim *v,
-	       char *why, size_t len);
+int ns_get(struct ns_set *set, const struct ns_want *want, struct test_ns *v,
+	   char *why, size_t len);
 
-/** victim_key() - the name a device is remembered by: that of @dax, or @ndns */
-const char *victim_key(const struct victim *v);
+/** ns_key() - the name a device is remembered by: that of @dax, or @ndns */
+const char *ns_key(const struct test_ns *v);
 
 /**
- * victim_avoid() - touch a device no more
+ * ns_avoid() - touch a device no more
  * @set: found
- * @v: from victim_get()
+ * @v: from ns_get()
  *
  * For a device whose unbind hangs, or whose holder is parked with pins out:
  * every attempt to configure it would hang as well, or take the memory map
- * from under the pins once more.  victim_get() passes it over and
- * victim_set_restore() leaves it as it is.
+ * from under the pins once more.  ns_get() passes it over and
+ * ns_set_restore() leaves it as it is.
  */
-void victim_avoid(struct victim_set *set, const struct victim *v);
+void ns_avoid(struct ns_set *set, const struct test_ns *v);
 
 /**
- * victim_set_restore() - mode, alignment, label name and driver as found
- * @set: as left by victim_get(), or as a killed program left it
+ * ns_set_restore() - mode, alignment, label name and driver as found
+ * @set: as left by ns_get(), or as a killed program left it
  *
  * Looks at what each namespace is now, so it serves after a SIGKILL at any
- * point of victim_get(); the data is not brought back.  The calling process
+ * point of ns_get(); the data is not brought back.  The calling process
  * has no descriptor or mapping of the devices any more.  Waits two to
  * three seconds for those of other processes to go away.
  *
@@ -202,50 +202,50 @@ void victim_avoid(struct victim_set *set, const struct victim *v);
  * the kernel made something else of it; or the first -errno.  Goes on after an
  * error.
  */
-int victim_set_restore(struct victim_set *set);
+int ns_set_restore(struct ns_set *set);
 
-/** victim_driver() - name of the bound driver; "" when unbound; or -errno */
-int victim_driver(const struct victim *v, char *name, size_t len);
+/** ns_driver() - name of the bound driver; "" when unbound; or -errno */
+int ns_driver(const struct test_ns *v, char *name, size_t len);
 
-/** victim_bind() - bind device_dax through sysfs; 0 when bound, or -errno */
-int victim_bind(const struct victim *v);
+/** ns_bind() - bind device_dax through sysfs; 0 when bound, or -errno */
+int ns_bind(const struct test_ns *v);
 
 /**
- * victim_unbind() - unbind device_dax through sysfs, in the calling task
+ * ns_unbind() - unbind device_dax through sysfs, in the calling task
  * @v: the device
  *
  * Blocks as long as the kernel waits for references.
  *
  * Return: 0 or -errno.
  */
-int victim_unbind(const struct victim *v);
+int ns_unbind(const struct test_ns *v);
 
-/** victim_disable() - the same through libdaxctl: daxctl_dev_disable() */
-int victim_disable(const struct victim *v);
+/** ns_disable() - the same through libdaxctl: daxctl_dev_disable() */
+int ns_disable(const struct test_ns *v);
 
-/** victim_disable_namespace() - ndctl_namespace_disable_safe(); may block; 0 or -errno */
-int victim_disable_namespace(const struct victim *v);
+/** ns_disable_namespace() - ndctl_namespace_disable_safe(); may block; 0 or -errno */
+int ns_disable_namespace(const struct test_ns *v);
 
-/** victim_enable_namespace() - ndctl_namespace_enable(); 0 or -errno */
-int victim_enable_namespace(const struct victim *v);
+/** ns_enable_namespace() - ndctl_namespace_enable(); 0 or -errno */
+int ns_enable_namespace(const struct test_ns *v);
 
-/** victim_disable_region() - ndctl_region_disable_preserve(); may block; 0 or -errno */
-int victim_disable_region(const struct victim *v);
+/** ns_disable_region() - ndctl_region_disable_preserve(); may block; 0 or -errno */
+int ns_disable_region(const struct test_ns *v);
 
-/** victim_enable_region() - ndctl_region_enable(); its devices come some time later */
-int victim_enable_region(const struct victim *v);
+/** ns_enable_region() - ndctl_region_enable(); its devices come some time later */
+int ns_enable_region(const struct test_ns *v);
 
-/** victim_destroy_enabled() - ndctl_namespace_delete() without disabling it first */
-int victim_destroy_enabled(const struct victim *v);
+/** ns_destroy_enabled() - ndctl_namespace_delete() without disabling it first */
+int ns_destroy_enabled(const struct test_ns *v);
 
-/** victim_enable() - bind device_dax through libdaxctl */
-int victim_enable(const struct victim *v);
+/** ns_enable() - bind device_dax through libdaxctl */
+int ns_enable(const struct test_ns *v);
 
-/** victim_to_ram() - unbind device_dax, which may block, and bind kmem; 0 or -errno */
-int victim_to_ram(const struct victim *v);
+/** ns_to_ram() - unbind device_dax, which may block, and bind kmem; 0 or -errno */
+int ns_to_ram(const struct test_ns *v);
 
 /**
- * victim_again() - the same device, by whatever name it has now
+ * ns_again() - the same device, by whatever name it has now
  * @was: as remembered
  * @now: filled when it is there; @was is fine
  * @why: says what is missing, or differs
@@ -258,31 +258,31 @@ int victim_to_ram(const struct victim *v);
  *
  * Return: 0, -ENODEV while something is missing, -ESTALE when something differs.
  */
-int victim_again(const struct victim *was, struct victim *now, char *why, size_t len);
+int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t len);
 
-/** victim_present() - the namespace by its uuid, whatever it is now; 0 or -ENODEV */
-int victim_present(const struct victim *was, struct victim *now);
+/** ns_present() - the namespace by its uuid, whatever it is now; 0 or -ENODEV */
+int ns_present(const struct test_ns *was, struct test_ns *now);
 
 /**
- * victim_set_again() - victim_again() for all that was offered
+ * ns_set_again() - ns_again() for all that was offered
  * @set: @now of each is as it is afterwards
  * @why: the first that is not as it was
  * @len: bytes in @why
  *
  * Waits up to ten seconds for those that are still to come.
  *
- * Return: as victim_again(), for the first that is not there.
+ * Return: as ns_again(), for the first that is not there.
  */
-int victim_set_again(struct victim_set *set, char *why, size_t len);
+int ns_set_again(struct ns_set *set, char *why, size_t len);
 
 /**
- * victim_same() - is it still the device it was?
+ * ns_same() - is it still the device it was?
  * @v: as remembered
  * @why: says what differs: node, device number, size or alignment
  * @len: bytes in @why
  *
  * Return: 0, -ESTALE when something differs, or -errno.
  */
-int victim_same(const struct victim *v, char *why, size_t len);
+int ns_same(const struct test_ns *v, char *why, size_t len);
 
 #endif

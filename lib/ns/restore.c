@@ -10,8 +10,8 @@
 #include "lib/ns/dynamic.h"
 #include "lib/ns/internal.h"
 
-static bool is_as_found(const struct victim *now, const char *now_mode,
-			const struct victim *was, const char *was_mode)
+static bool is_as_found(const struct test_ns *now, const char *now_mode,
+			const struct test_ns *was, const char *was_mode)
 {
 	return !strcmp(now_mode, was_mode) &&
 	       !strcmp(now->label, was->label) &&
@@ -28,7 +28,7 @@ static bool is_as_found(const struct victim *now, const char *now_mode,
  * A killed holder takes a moment to die.  One that is parked stays, and must
  * not have the memory map taken from under its pins a second time.
  */
-static int wait_unused(const struct victim *v)
+static int wait_unused(const struct test_ns *v)
 {
 	const struct timespec nap = { .tv_nsec = 20000000 };
 	struct timespec begin, now;
@@ -37,8 +37,8 @@ static int wait_unused(const struct victim *v)
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (;;) {
-		rc = victim_node_user(&victim_machine, v->rdev, S_IFCHR, v->dax, who,
-				      sizeof(who));
+		rc = ns_node_user(&ns_machine, v->rdev, S_IFCHR, v->dax, who,
+				  sizeof(who));
 		if (rc <= 0)
 			return rc;
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -48,56 +48,56 @@ static int wait_unused(const struct victim *v)
 	}
 }
 
-static int restore_driver(const struct victim *was, struct victim *now)
+static int restore_driver(const struct test_ns *was, struct test_ns *now)
 {
 	int rc;
 
 	if (!strcmp(was->driver, now->driver))
 		return 0;
-	rc = was->driver[0] ? victim_bind(now) : victim_unbind(now);
+	rc = was->driver[0] ? ns_bind(now) : ns_unbind(now);
 	if (!rc)
-		victim_copy(now->driver, sizeof(now->driver), was->driver);
+		ns_copy(now->driver, sizeof(now->driver), was->driver);
 	return rc;
 }
 
-static int restore_device(const struct victim *was, struct victim *now)
+static int restore_device(const struct test_ns *was, struct test_ns *now)
 {
-	struct victim found = { 0 };
+	struct test_ns found = { 0 };
 	int rc;
 
-	rc = victim_read_dax(&victim_machine, was->dax, &found);
+	rc = ns_read_dax(&ns_machine, was->dax, &found);
 	if (rc)
 		return rc;
 	*now = found;
 	return restore_driver(was, now);
 }
 
-static int restore_namespace(const struct victim *was, const char *mode,
-			     struct victim *now)
+static int restore_namespace(const struct test_ns *was, const char *mode,
+			     struct test_ns *now)
 {
 	char name[32], now_mode[16], why[256];
-	struct victim found;
+	struct test_ns found;
 	int rc;
 
-	rc = victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
+	rc = ns_name_by_uuid(&ns_machine, was, name, sizeof(name));
 	if (rc == -ENODEV && was->uuid[0]) {
 		/* destroyed, and its destroyer killed before it was created again */
-		rc = victim_recreate(was, mode, why, sizeof(why));
-		rc = rc ?: victim_name_by_uuid(&victim_machine, was, name, sizeof(name));
+		rc = ns_recreate(was, mode, why, sizeof(why));
+		rc = rc ?: ns_name_by_uuid(&ns_machine, was, name, sizeof(name));
 	}
 	if (!rc)
-		rc = victim_read_namespace(&victim_machine, name, &found, now_mode,
-					   sizeof(now_mode));
+		rc = ns_read_namespace(&ns_machine, name, &found, now_mode,
+				       sizeof(now_mode));
 	if (rc)
 		return rc;
 	if (!is_as_found(&found, now_mode, was, mode)) {
 		if (found.dax[0])
 			rc = wait_unused(&found);
 		if (!rc)
-			rc = victim_configure(was, mode, why, sizeof(why));
+			rc = ns_configure(was, mode, why, sizeof(why));
 		if (!rc)
-			rc = victim_read_namespace(&victim_machine, name, &found, now_mode,
-						   sizeof(now_mode));
+			rc = ns_read_namespace(&ns_machine, name, &found, now_mode,
+					       sizeof(now_mode));
 		if (rc)
 			return rc;
 		if (!is_as_found(&found, now_mode, was, mode))
@@ -107,7 +107,7 @@ static int restore_namespace(const struct victim *was, const char *mode,
 	return restore_driver(was, now);
 }
 
-int victim_restore_one(struct victim_set *set, unsigned int i)
+int ns_restore_one(struct ns_set *set, unsigned int i)
 {
 	int rc;
 
@@ -122,13 +122,13 @@ int victim_restore_one(struct victim_set *set, unsigned int i)
 	return rc;
 }
 
-int victim_set_restore(struct victim_set *set)
+int ns_set_restore(struct ns_set *set)
 {
 	unsigned int i;
 	int rc, first = 0;
 
 	for (i = 0; i < set->nr; i++) {
-		rc = victim_restore_one(set, i);
+		rc = ns_restore_one(set, i);
 		if (!first)
 			first = rc;
 	}

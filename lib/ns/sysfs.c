@@ -24,14 +24,14 @@ static int machine_node(const char *path, struct stat *st)
 	return lstat(path, st) ? -errno : 0;
 }
 
-const struct victim_env victim_machine = {
+const struct ns_env ns_machine = {
 	.sys = "/sys",
 	.proc = "/proc",
 	.dev = "/dev",
 	.node = machine_node,
 };
 
-static int path_of(const struct victim_env *env, char *path, size_t len,
+static int path_of(const struct ns_env *env, char *path, size_t len,
 		   const char *fmt, va_list ap)
 {
 	int n = snprintf(path, len, "%s/", env->sys);
@@ -66,8 +66,8 @@ static int read_line(const char *path, char *buf, size_t len)
 	return 0;
 }
 
-int victim_attr(const struct victim_env *env, char *buf, size_t len,
-		const char *fmt, ...)
+int ns_attr(const struct ns_env *env, char *buf, size_t len,
+	    const char *fmt, ...)
 {
 	char path[PATH_MAX];
 	va_list ap;
@@ -80,8 +80,8 @@ int victim_attr(const struct victim_env *env, char *buf, size_t len,
 	return rc ? rc : read_line(path, buf, len);
 }
 
-int victim_attr_number(const struct victim_env *env, unsigned long long *value,
-		       const char *fmt, ...)
+int ns_attr_number(const struct ns_env *env, unsigned long long *value,
+		   const char *fmt, ...)
 {
 	char path[PATH_MAX], buf[64], *end;
 	va_list ap;
@@ -102,8 +102,8 @@ int victim_attr_number(const struct victim_env *env, unsigned long long *value,
 	return 0;
 }
 
-int victim_attr_dev(const struct victim_env *env, dev_t *rdev,
-		    const char *fmt, ...)
+int ns_attr_dev(const struct ns_env *env, dev_t *rdev,
+		const char *fmt, ...)
 {
 	char path[PATH_MAX], buf[64];
 	unsigned int maj, min;
@@ -124,7 +124,7 @@ int victim_attr_dev(const struct victim_env *env, dev_t *rdev,
 	return 0;
 }
 
-bool victim_exists(const struct victim_env *env, const char *fmt, ...)
+bool ns_exists(const struct ns_env *env, const char *fmt, ...)
 {
 	char path[PATH_MAX];
 	va_list ap;
@@ -137,7 +137,7 @@ bool victim_exists(const struct victim_env *env, const char *fmt, ...)
 }
 
 /* the last component of a link's target, or the one before it */
-static int link_part(const struct victim_env *env, bool parent, char *name,
+static int link_part(const struct ns_env *env, bool parent, char *name,
 		     size_t len, const char *fmt, ...)
 {
 	char path[PATH_MAX], target[PATH_MAX], *slash;
@@ -163,7 +163,7 @@ static int link_part(const struct victim_env *env, bool parent, char *name,
 	slash = slash ? slash + 1 : target;
 	if (strlen(slash) >= len)
 		return -ENAMETOOLONG;
-	victim_copy(name, len, slash);
+	ns_copy(name, len, slash);
 	return 0;
 }
 
@@ -172,15 +172,15 @@ static int by_number(const void *a, const void *b)
 	return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
-void victim_list_free(char **names, int nr)
+void ns_list_free(char **names, int nr)
 {
 	while (nr-- > 0)
 		free(names[nr]);
 	free(names);
 }
 
-int victim_list(const struct victim_env *env, const char *dir,
-		bool (*keep)(const char *name), char ***names)
+int ns_list(const struct ns_env *env, const char *dir,
+	    bool (*keep)(const char *name), char ***names)
 {
 	char path[PATH_MAX], **list = NULL, **more;
 	struct dirent *entry;
@@ -213,92 +213,92 @@ int victim_list(const struct victim_env *env, const char *dir,
 
 nomem:
 	closedir(d);
-	victim_list_free(list, nr);
+	ns_list_free(list, nr);
 	return -ENOMEM;
 }
 
-int victim_driver_in(const struct victim_env *env, const char *dax, char *name,
-		     size_t len)
+int ns_driver_in(const struct ns_env *env, const char *dax, char *name,
+		 size_t len)
 {
 	int rc = link_part(env, false, name, len, DAX "/%s/driver", dax);
 
 	if (rc == -ENOENT)
-		return victim_exists(env, DAX "/%s", dax) ? 0 : -ENODEV;
+		return ns_exists(env, DAX "/%s", dax) ? 0 : -ENODEV;
 	return rc;
 }
 
-int victim_read_dax(const struct victim_env *env, const char *dax,
-		    struct victim *v)
+int ns_read_dax(const struct ns_env *env, const char *dax,
+		struct test_ns *v)
 {
 	char mode[16];
 	unsigned long long val;
 	int rc;
 
-	if (!victim_name_ok(dax) || strlen(dax) >= sizeof(v->dax))
+	if (!ns_name_ok(dax) || strlen(dax) >= sizeof(v->dax))
 		return -EINVAL;
-	rc = victim_driver_in(env, dax, v->driver, sizeof(v->driver));
+	rc = ns_driver_in(env, dax, v->driver, sizeof(v->driver));
 	if (rc)
 		return rc;
-	victim_copy(v->dax, sizeof(v->dax), dax);
+	ns_copy(v->dax, sizeof(v->dax), dax);
 	if (snprintf(v->node, sizeof(v->node), "%s/%s", env->dev, dax) >= (int)sizeof(v->node))
 		return -ENAMETOOLONG;
-	rc = victim_attr_number(env, &val, DAX "/%s/size", dax);
+	rc = ns_attr_number(env, &val, DAX "/%s/size", dax);
 	if (rc)
 		return rc;
 	v->size = val;
-	rc = victim_attr_number(env, &val, DAX "/%s/align", dax);
+	rc = ns_attr_number(env, &val, DAX "/%s/align", dax);
 	if (rc == -ENOENT)
-		rc = victim_attr_number(env, &val, DAX "/%s/../dax_region/align", dax);
+		rc = ns_attr_number(env, &val, DAX "/%s/../dax_region/align", dax);
 	if (rc)
 		return rc;
 	v->align = val;
-	rc = victim_attr_dev(env, &v->rdev, DAX "/%s/dev", dax);
+	rc = ns_attr_dev(env, &v->rdev, DAX "/%s/dev", dax);
 	if (rc)
 		return rc;
 	/*
 	 * The parent is libnvdimm's half of the device, which knows the
 	 * namespace and where the memory map lies.  hmem and CXL have none.
 	 */
-	if (!victim_attr(env, v->ndns, sizeof(v->ndns), DAX "/%s/../namespace", dax) &&
-	    !victim_name_ok(v->ndns))
+	if (!ns_attr(env, v->ndns, sizeof(v->ndns), DAX "/%s/../namespace", dax) &&
+	    !ns_name_ok(v->ndns))
 		v->ndns[0] = 0;
-	if (!victim_attr(env, mode, sizeof(mode), DAX "/%s/../mode", dax))
+	if (!ns_attr(env, mode, sizeof(mode), DAX "/%s/../mode", dax))
 		v->map_dev = !strcmp(mode, "pmem");
 	return 0;
 }
 
 /* the dax device that a namespace appears as; -ENODEV while it is disabled */
-static int find_dax(const struct victim_env *env, const char *ndns,
-		    struct victim *v)
+static int find_dax(const struct ns_env *env, const char *ndns,
+		    struct test_ns *v)
 {
 	char owner[32], **names;
 	int nr, i, rc = -ENODEV;
 
-	nr = victim_list(env, DAX, NULL, &names);
+	nr = ns_list(env, DAX, NULL, &names);
 	if (nr < 0)
 		return -ENODEV;
 	for (i = 0; i < nr && rc == -ENODEV; i++)
-		if (!victim_attr(env, owner, sizeof(owner), DAX "/%s/../namespace", names[i]) &&
+		if (!ns_attr(env, owner, sizeof(owner), DAX "/%s/../namespace", names[i]) &&
 		    !strcmp(owner, ndns))
-			rc = victim_read_dax(env, names[i], v);
-	victim_list_free(names, nr);
+			rc = ns_read_dax(env, names[i], v);
+	ns_list_free(names, nr);
 	return rc;
 }
 
 /* the block device that a libnvdimm device appears as */
-static void find_block(const struct victim_env *env, const char *nd_dev,
-		       struct victim *v)
+static void find_block(const struct ns_env *env, const char *nd_dev,
+		       struct test_ns *v)
 {
 	char dir[128], **names;
 	int nr;
 
 	snprintf(dir, sizeof(dir), ND "/%s/block", nd_dev);
-	nr = victim_list(env, dir, NULL, &names);
+	nr = ns_list(env, dir, NULL, &names);
 	if (nr < 0)
 		return;
 	if (nr && strlen(names[0]) < sizeof(v->block))
-		victim_copy(v->block, sizeof(v->block), names[0]);
-	victim_list_free(names, nr);
+		ns_copy(v->block, sizeof(v->block), names[0]);
+	ns_list_free(names, nr);
 }
 
 static const char *mode_word(const char *kernel)
@@ -312,46 +312,46 @@ static const char *mode_word(const char *kernel)
 	return "raw";
 }
 
-int victim_read_namespace(const struct victim_env *env, const char *ndns,
-			  struct victim *v, char *mode, size_t len)
+int ns_read_namespace(const struct ns_env *env, const char *ndns,
+		      struct test_ns *v, char *mode, size_t len)
 {
 	char word[16], holder[32], name[32];
 	unsigned long long val;
 	int rc;
 
-	if (!victim_name_ok(ndns) || strlen(ndns) >= sizeof(name))
+	if (!ns_name_ok(ndns) || strlen(ndns) >= sizeof(name))
 		return -EINVAL;
 	/* it may be a part of *v */
-	victim_copy(name, sizeof(name), ndns);
+	ns_copy(name, sizeof(name), ndns);
 	ndns = name;
 	memset(v, 0, sizeof(*v));
-	rc = victim_attr_number(env, &v->capacity, ND "/%s/size", ndns);
+	rc = ns_attr_number(env, &v->capacity, ND "/%s/size", ndns);
 	if (rc)
 		return rc == -ENOENT ? -ENODEV : rc;
-	rc = victim_attr(env, word, sizeof(word), ND "/%s/mode", ndns);
+	rc = ns_attr(env, word, sizeof(word), ND "/%s/mode", ndns);
 	if (rc)
 		return rc;
-	victim_copy(v->ndns, sizeof(v->ndns), ndns);
+	ns_copy(v->ndns, sizeof(v->ndns), ndns);
 	snprintf(mode, len, "%s", mode_word(word));
 
 	/* not every kind of namespace has all of these */
-	victim_attr(env, v->label, sizeof(v->label), ND "/%s/alt_name", ndns);
-	victim_attr(env, v->uuid, sizeof(v->uuid), ND "/%s/uuid", ndns);
-	victim_attr(env, v->claim, sizeof(v->claim), ND "/%s/holder_class", ndns);
-	victim_attr_number(env, &v->start, ND "/%s/resource", ndns);
-	victim_attr(env, v->provider, sizeof(v->provider), ND "/%s/../../provider", ndns);
+	ns_attr(env, v->label, sizeof(v->label), ND "/%s/alt_name", ndns);
+	ns_attr(env, v->uuid, sizeof(v->uuid), ND "/%s/uuid", ndns);
+	ns_attr(env, v->claim, sizeof(v->claim), ND "/%s/claim_class", ndns);
+	ns_attr_number(env, &v->start, ND "/%s/resource", ndns);
+	ns_attr(env, v->provider, sizeof(v->provider), ND "/%s/../../provider", ndns);
 	link_part(env, true, v->region, sizeof(v->region), ND "/%s", ndns);
 
-	victim_attr(env, holder, sizeof(holder), ND "/%s/holder", ndns);
-	if (!victim_name_ok(holder)) {
+	ns_attr(env, holder, sizeof(holder), ND "/%s/holder", ndns);
+	if (!ns_name_ok(holder)) {
 		find_block(env, ndns, v);
 		return 0;
 	}
-	victim_copy(v->holder, sizeof(v->holder), holder);
-	victim_attr(env, v->info_uuid, sizeof(v->info_uuid), ND "/%s/uuid", holder);
-	if (!victim_attr_number(env, &val, ND "/%s/align", holder))
+	ns_copy(v->claim_dev, sizeof(v->claim_dev), holder);
+	ns_attr(env, v->info_uuid, sizeof(v->info_uuid), ND "/%s/uuid", holder);
+	if (!ns_attr_number(env, &val, ND "/%s/align", holder))
 		v->align = val;
-	if (!victim_attr(env, word, sizeof(word), ND "/%s/mode", holder))
+	if (!ns_attr(env, word, sizeof(word), ND "/%s/mode", holder))
 		v->map_dev = !strcmp(word, "pmem");
 	if (!strcmp(mode, "devdax")) {
 		rc = find_dax(env, ndns, v);
@@ -362,7 +362,7 @@ int victim_read_namespace(const struct victim_env *env, const char *ndns,
 		/* all sizes are shown, the chosen one in brackets */
 		char sizes[64], *chosen;
 
-		victim_attr(env, sizes, sizeof(sizes), ND "/%s/sector_size", holder);
+		ns_attr(env, sizes, sizeof(sizes), ND "/%s/sector_size", holder);
 		chosen = strchr(sizes, '[');
 		v->sector = atoi(chosen ? chosen + 1 : sizes);
 	}
@@ -374,8 +374,8 @@ static bool is_namespace_name(const char *name)
 	return !strncmp(name, "namespace", 9);
 }
 
-int victim_name_by_uuid(const struct victim_env *env, const struct victim *v,
-			char *name, size_t len)
+int ns_name_by_uuid(const struct ns_env *env, const struct test_ns *v,
+		    char *name, size_t len)
 {
 	char uuid[40], **names;
 	int nr, i, rc = -ENODEV;
@@ -384,29 +384,29 @@ int victim_name_by_uuid(const struct victim_env *env, const struct victim *v,
 		snprintf(name, len, "%s", v->ndns);
 		return 0;
 	}
-	nr = victim_list(env, ND, is_namespace_name, &names);
+	nr = ns_list(env, ND, is_namespace_name, &names);
 	if (nr < 0)
 		return -ENODEV;
 	for (i = 0; i < nr && rc; i++)
-		if (!victim_attr(env, uuid, sizeof(uuid), ND "/%s/uuid", names[i]) &&
+		if (!ns_attr(env, uuid, sizeof(uuid), ND "/%s/uuid", names[i]) &&
 		    !strcmp(uuid, v->uuid)) {
 			snprintf(name, len, "%s", names[i]);
 			rc = 0;
 		}
-	victim_list_free(names, nr);
+	ns_list_free(names, nr);
 	return rc;
 }
 
-bool victim_offers_align(const struct victim_env *env, const char *region,
-			 size_t align, char *offered, size_t len)
+bool ns_offers_align(const struct ns_env *env, const char *region,
+		     size_t align, char *offered, size_t len)
 {
 	char seed[32], *end;
 	const char *c;
 	size_t n;
 
-	if (victim_attr(env, seed, sizeof(seed), ND "/%s/dax_seed", region) ||
-	    !victim_name_ok(seed) ||
-	    victim_attr(env, offered, len, ND "/%s/supported_alignments", seed))
+	if (ns_attr(env, seed, sizeof(seed), ND "/%s/dax_seed", region) ||
+	    !ns_name_ok(seed) ||
+	    ns_attr(env, offered, len, ND "/%s/supported_alignments", seed))
 		return true;
 	/* the kernel ends the list with a blank */
 	for (n = strlen(offered); n && offered[n - 1] == ' '; n--)
@@ -421,16 +421,16 @@ bool victim_offers_align(const struct victim_env *env, const char *region,
 }
 
 /* writes a device's name into a file of the driver device_dax */
-static int write_driver(const struct victim *v, const char *file)
+static int write_driver(const struct test_ns *v, const char *file)
 {
 	char path[PATH_MAX];
 	ssize_t n;
 	int fd, rc = 0;
 
-	if (!victim_name_ok(v->dax))
+	if (!ns_name_ok(v->dax))
 		return -EINVAL;
 	snprintf(path, sizeof(path), "%s/bus/dax/drivers/device_dax/%s",
-		 victim_machine.sys, file);
+		 ns_machine.sys, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -441,17 +441,17 @@ static int write_driver(const struct victim *v, const char *file)
 	return rc;
 }
 
-int victim_driver(const struct victim *v, char *name, size_t len)
+int ns_driver(const struct test_ns *v, char *name, size_t len)
 {
-	return victim_driver_in(&victim_machine, v->dax, name, len);
+	return ns_driver_in(&ns_machine, v->dax, name, len);
 }
 
-int victim_bind(const struct victim *v)
+int ns_bind(const struct test_ns *v)
 {
 	char driver[32];
 	int rc, seen;
 
-	rc = victim_driver(v, driver, sizeof(driver));
+	rc = ns_driver(v, driver, sizeof(driver));
 	if (rc)
 		return rc;
 	if (!strcmp(driver, "device_dax"))
@@ -459,7 +459,7 @@ int victim_bind(const struct victim *v)
 	if (driver[0])
 		return -EBUSY;
 	rc = write_driver(v, "bind");
-	seen = victim_driver(v, driver, sizeof(driver));
+	seen = ns_driver(v, driver, sizeof(driver));
 	if (seen)
 		return seen;
 	if (!strcmp(driver, "device_dax"))
@@ -468,45 +468,45 @@ int victim_bind(const struct victim *v)
 	return rc ? rc : -ENXIO;
 }
 
-int victim_unbind(const struct victim *v)
+int ns_unbind(const struct test_ns *v)
 {
 	return write_driver(v, "unbind");
 }
 
-int victim_same_in(const struct victim_env *env, const struct victim *v,
-		   char *why, size_t len)
+int ns_same_in(const struct ns_env *env, const struct test_ns *v,
+	       char *why, size_t len)
 {
-	struct victim now = { 0 };
+	struct test_ns now = { 0 };
 	struct stat st;
 	int rc;
 
 	if (len)
 		why[0] = 0;
-	rc = victim_read_dax(env, v->dax, &now);
+	rc = ns_read_dax(env, v->dax, &now);
 	if (rc == -ENODEV)
-		return victim_say(-ESTALE, why, len, "%s is gone", v->dax);
+		return ns_say(-ESTALE, why, len, "%s is gone", v->dax);
 	if (rc)
-		return victim_say(rc, why, len, "%s cannot be read from sysfs: %s", v->dax,
-				  strerror(-rc));
+		return ns_say(rc, why, len, "%s cannot be read from sysfs: %s", v->dax,
+			      strerror(-rc));
 	if (now.rdev != v->rdev)
-		return victim_say(-ESTALE, why, len, "%s has device number %u:%u, it had %u:%u",
-				  v->dax, major(now.rdev), minor(now.rdev), major(v->rdev),
-				  minor(v->rdev));
+		return ns_say(-ESTALE, why, len, "%s has device number %u:%u, it had %u:%u",
+			      v->dax, major(now.rdev), minor(now.rdev), major(v->rdev),
+			      minor(v->rdev));
 	if (now.size != v->size)
-		return victim_say(-ESTALE, why, len, "%s has %zu bytes, it had %zu", v->dax,
-				  now.size, v->size);
+		return ns_say(-ESTALE, why, len, "%s has %zu bytes, it had %zu", v->dax,
+			      now.size, v->size);
 	if (now.align != v->align)
-		return victim_say(-ESTALE, why, len, "%s is aligned to %zu bytes, it was to %zu",
-				  v->dax, now.align, v->align);
+		return ns_say(-ESTALE, why, len, "%s is aligned to %zu bytes, it was to %zu",
+			      v->dax, now.align, v->align);
 	rc = env->node(v->node, &st);
 	if (rc)
-		return victim_say(-ESTALE, why, len, "%s is gone: %s", v->node, strerror(-rc));
+		return ns_say(-ESTALE, why, len, "%s is gone: %s", v->node, strerror(-rc));
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != v->rdev)
-		return victim_say(-ESTALE, why, len, "%s is another device than it was", v->node);
+		return ns_say(-ESTALE, why, len, "%s is another device than it was", v->node);
 	return 0;
 }
 
-int victim_same(const struct victim *v, char *why, size_t len)
+int ns_same(const struct test_ns *v, char *why, size_t len)
 {
-	return victim_same_in(&victim_machine, v, why, len);
+	return ns_same_in(&ns_machine, v, why, len);
 }
