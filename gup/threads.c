@@ -187,15 +187,16 @@ static void *unmapper(void *arg)
  */
 static bool by_command(const struct pin_method *m)
 {
-	return (m->flags & (PIN_HELD | PIN_TIMED | PIN_LONGTERM | PIN_OUTLIVES)) == PIN_HELD;
+	return m->flags & PIN_DM_DELAY;
 }
 
 /* methods that this kernel and machine let pin this memory */
 static void find_methods(struct crowd *crowd)
 {
 	struct test_map *g = &crowd->g;
+	const struct pin_method *m;
 
-	for (const struct pin_method *m = pin_methods; m->name; m++) {
+	for_each_pin_method(m) {
 		struct pin pin;
 		int ret;
 

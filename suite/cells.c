@@ -68,12 +68,13 @@ static int add_actions(const struct scenario *sc, const struct memory *mem,
 
 static int add_pins(const struct scenario *sc, const struct memory *mem, enum daxmap_size size)
 {
+	const struct pin_method *m;
 	int ret = 0;
 
 	if (!sc->wants)
 		return add_actions(sc, mem, size, NULL);
-	for (const struct pin_method *m = pin_methods; m->name && !ret; m++)
-		if (sc->wants(m) && (sc->destructive || !(m->flags & PIN_LOST)))
+	for_each_pin_method(m)
+		if (!ret && sc->wants(m) && (sc->destructive || !(m->flags & PIN_LOST)))
 			ret = add_actions(sc, mem, size, m);
 	return ret;
 }

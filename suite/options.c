@@ -16,6 +16,8 @@
 
 static void usage(FILE *f)
 {
+	const struct pin_method *m;
+
 	fprintf(f, "%s: %s\n\n", suite->name, suite->what);
 	fprintf(f,
 		"usage: %s [-h] [-l] [-t GLOB]... [-f FILE]\n"
@@ -61,7 +63,7 @@ static void usage(FILE *f)
 	for (const struct action *a = actions; a->name; a++)
 		fprintf(f, "  %-26s %s\n", a->name, a->what);
 	fprintf(f, "\npins:\n");
-	for (const struct pin_method *m = pin_methods; m->name; m++)
+	for_each_pin_method(m)
 		fprintf(f, "  %-26s %s\n", m->name, m->what);
 }
 

@@ -297,11 +297,14 @@ static bool random_round(struct cell *c, uint64_t *rnd)
 		unsigned int nr = 0, pick;
 		const struct pin_method *m;
 
-		for (m = pin_methods; m->name; m++)
+		for_each_pin_method(m)
 			nr += can_hold_on(m);
+		if (!nr)
+			break;
 		pick = random_next(rnd) % nr;
-		for (m = pin_methods; !can_hold_on(m) || pick--; m++)
-			;
+		for_each_pin_method(m)
+			if (can_hold_on(m) && !pick--)
+				break;
 		teardown_pin(&s, m, 0);
 		c->skipped = false;
 		want--;

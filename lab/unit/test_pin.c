@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lib/pin.c: the table, and what is the same for all methods. */
+/* lib/pin/: the methods that are registered, and pin.c, the steps common to all. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "lib/pattern.h"
 #include "lib/pin/pin.h"
 #include "lib/pin/targets.h"
 
@@ -91,23 +92,31 @@ FIXTURE_TEARDOWN(pin)
 
 TEST(table_is_whole)
 {
-	const struct pin_method *m, *other;
+	const struct pin_method *m;
 	const char *p;
 	int n = 0;
 
-	for (m = pin_methods; m->name; m++, n++) {
+	for_each_pin_method(m) {
+		n++;
 		for (p = m->name; *p; p++)
 			EXPECT_NE(strchr("abcdefghijklmnopqrstuvwxyz_0123456789", *p), NULL);
 		ASSERT_NE(m->what, NULL);
 		EXPECT_GT(strlen(m->what), 10);
-		ASSERT_TRUE(m->open && m->take && m->live && m->release && m->close);
-		/* one direction; a clock lets go only of what is held */
+		if (m->lacks) {
+			EXPECT_GT(strlen(m->lacks), 10);
+			continue;
+		}
+		ASSERT_TRUE(m->open && m->take);
+		/* only what is held can be asked for and released */
+		EXPECT_EQ(!!(m->flags & PIN_HELD), m->live && m->release);
+		EXPECT_EQ(!!(m->flags & PIN_REACH), !!m->reach);
+		/* one direction; only what is held can be timed, or wait for a command */
 		EXPECT_NE(m->flags & (PIN_SOURCE | PIN_SINK), PIN_SOURCE | PIN_SINK);
-		EXPECT_TRUE(!(m->flags & PIN_TIMED) || m->flags & PIN_HELD);
+		EXPECT_TRUE(!(m->flags & (PIN_TIMED | PIN_DM_DELAY)) || m->flags & PIN_HELD);
+		EXPECT_NE(m->flags & (PIN_TIMED | PIN_DM_DELAY), PIN_TIMED | PIN_DM_DELAY);
 		/* what moves bytes has a limit, for the sake of memory */
 		EXPECT_TRUE(!(m->flags & (PIN_SOURCE | PIN_SINK)) || m->max_len);
-		for (other = pin_methods; other < m; other++)
-			EXPECT_STRNE(other->name, m->name);
+		/* also: no other one of that name comes before it */
 		EXPECT_EQ(pin_method_find(m->name), m);
 	}
 	EXPECT_GE(n, 20);
@@ -284,13 +293,23 @@ TEST_F(pin, what_is_not_held_is_not_asked)
 	EXPECT_EQ(fake.asked + fake.released, 0);
 }
 
-TEST_F(pin, abandoned_is_not_let_go)
+/* what a build cannot carry out says so, and none of its functions is called */
+TEST_F(pin, lacking_is_not_opened)
 {
-	ASSERT_EQ(pin_open(&self->pin, &transient, NULL, 512), 0);
-	ASSERT_EQ(pin_take(&self->pin, self->range, 512), 0);
-	pin_abandon(&self->pin);
+	static const struct pin_method lacking = { .name = "lacking", .lacks = "built without" };
+
+	EXPECT_EQ(pin_open(&self->pin, &lacking, NULL, 512), -EOPNOTSUPP);
+	EXPECT_STREQ(self->pin.why, "built without");
+}
+
+TEST_F(pin, a_sink_is_opened_filled)
+{
+	ASSERT_EQ(pin_open_filled(&self->pin, &held, NULL, 512, 7, 4096), 0);
+	ASSERT_NE(self->pin.peer, NULL);
+	EXPECT_EQ(pattern_check(self->pin.peer, 512, 7, 4096, NULL), 0);
 	pin_close(&self->pin);
-	EXPECT_EQ(fake.released + fake.closed, 0);
+	ASSERT_EQ(pin_open_filled(&self->pin, &transient, NULL, 512, 7, 4096), 0);
+	EXPECT_EQ(self->pin.peer, NULL);
 }
 
 TEST_F(pin, hold_survives_open)

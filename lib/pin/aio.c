@@ -77,7 +77,7 @@ static void put_context(aio_context_t ctx, bool busy)
 		syscall(SYS_io_destroy, ctx);
 }
 
-int pin_aio_open(struct pin *pin)
+static int aio_open(struct pin *pin)
 {
 	struct aio *a = calloc(1, sizeof(*a));
 	int err;
@@ -186,7 +186,7 @@ static int reap(struct pin *pin, struct aio *a)
 	return 0;
 }
 
-int pin_aio_take(struct pin *pin)
+static int aio_take(struct pin *pin)
 {
 	struct aio *a = pin->priv;
 	int err, ret;
@@ -211,7 +211,7 @@ int pin_aio_take(struct pin *pin)
 	return pin_fail(pin, err, "the I/O was not seen in flight");
 }
 
-int pin_aio_live(struct pin *pin)
+static int aio_live(struct pin *pin)
 {
 	struct aio *a = pin->priv;
 	int n;
@@ -222,7 +222,7 @@ int pin_aio_live(struct pin *pin)
 	return n < 0 ? n : n > 0;
 }
 
-int pin_aio_release(struct pin *pin)
+static int aio_release(struct pin *pin)
 {
 	struct aio *a = pin->priv;
 	int ret;
@@ -231,7 +231,7 @@ int pin_aio_release(struct pin *pin)
 	return pin_io_finish(pin, &a->io, ret, pin_now_ns());
 }
 
-void pin_aio_close(struct pin *pin)
+static void aio_close(struct pin *pin)
 {
 	struct aio *a = pin->priv;
 
@@ -242,3 +242,30 @@ void pin_aio_close(struct pin *pin)
 	free(a);
 	pin->priv = NULL;
 }
+
+static const struct pin_method aio_methods[] = {
+	{
+		.name = "aio_write_dmdelay",
+		.what = "io_submit() of a direct write held in flight by dm-delay",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_DM_DELAY,
+		.max_len = PIN_COPY_MAX,
+		.open = aio_open,
+		.take = aio_take,
+		.live = aio_live,
+		.release = aio_release,
+		.close = aio_close,
+	}, {
+		.name = "aio_read_dmdelay",
+		.what = "io_submit() of a direct read held in flight by dm-delay",
+		.flags = PIN_SINK | PIN_HELD | PIN_DM_DELAY,
+		.max_len = PIN_COPY_MAX,
+		.open = aio_open,
+		.take = aio_take,
+		.live = aio_live,
+		.release = aio_release,
+		.close = aio_close,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, aio_methods);

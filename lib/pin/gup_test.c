@@ -40,8 +40,11 @@ struct gup_hold {
 	__u32 flags;
 };
 
+/* @variant is the number of the ioctl; this one holds the pin */
+#define GUP_HOLD	7
+
 #define GUP_CALL(nr)	_IOWR('g', nr, struct gup_call)
-#define GUP_HOLD_START	_IOW('g', PIN_GUP_TEST_HOLD, struct gup_hold)
+#define GUP_HOLD_START	_IOW('g', GUP_HOLD, struct gup_hold)
 #define GUP_HOLD_STOP	_IO('g', 8)
 #define GUP_HOLD_READ	_IOW('g', 9, __u64)
 
@@ -61,7 +64,7 @@ struct gup_test {
 
 static bool is_hold(const struct pin *pin)
 {
-	return pin->method->variant == PIN_GUP_TEST_HOLD;
+	return pin->method->variant == GUP_HOLD;
 }
 
 /*
@@ -75,7 +78,7 @@ static bool has_hold(int fd)
 	       (ioctl(fd, GUP_HOLD_READ, NULL) < 0 && errno == EFAULT);
 }
 
-int pin_gup_test_open(struct pin *pin)
+static int gup_test_open(struct pin *pin)
 {
 	struct gup_test *g;
 	int fd;
@@ -116,7 +119,7 @@ static int call(int fd, unsigned int nr, uintptr_t addr, size_t size)
 	return gup.size == size ? 0 : -EFAULT;
 }
 
-int pin_gup_test_take(struct pin *pin)
+static int gup_test_take(struct pin *pin)
 {
 	struct gup_test *g = pin->priv;
 	size_t size, page = sysconf(_SC_PAGESIZE);
@@ -144,7 +147,7 @@ int pin_gup_test_take(struct pin *pin)
  * READ copies to the address it is given: nothing can be copied to page 0, and
  * it gets that far only while pages are held.
  */
-int pin_gup_test_live(struct pin *pin)
+static int gup_test_live(struct pin *pin)
 {
 	struct gup_test *g = pin->priv;
 	__u64 nowhere = 0;
@@ -154,7 +157,7 @@ int pin_gup_test_live(struct pin *pin)
 	return errno == EFAULT ? 1 : errno == EINVAL ? 0 : -errno;
 }
 
-int pin_gup_test_release(struct pin *pin)
+static int gup_test_release(struct pin *pin)
 {
 	struct gup_test *g = pin->priv;
 	uintptr_t addr;
@@ -173,7 +176,7 @@ int pin_gup_test_release(struct pin *pin)
 	return err;
 }
 
-void pin_gup_test_close(struct pin *pin)
+static void gup_test_close(struct pin *pin)
 {
 	struct gup_test *g = pin->priv;
 
@@ -184,3 +187,55 @@ void pin_gup_test_close(struct pin *pin)
 	free(g);
 	pin->priv = NULL;
 }
+
+#define GUP_TEST_FUNCTIONS			\
+	.open = gup_test_open,			\
+	.take = gup_test_take,			\
+	.live = gup_test_live,			\
+	.release = gup_test_release,		\
+	.close = gup_test_close
+
+static const struct pin_method gup_test_methods[] = {
+	{
+		.name = "gup_fast",
+		.what = "get_user_pages_fast() by GUP_TEST",
+		.variant = 1,
+		GUP_TEST_FUNCTIONS,
+	}, {
+		.name = "pin_fast",
+		.what = "pin_user_pages_fast() by GUP_TEST",
+		.variant = 2,
+		GUP_TEST_FUNCTIONS,
+	}, {
+		.name = "pin_longterm",
+		.what = "pin_user_pages(FOLL_LONGTERM) by GUP_TEST",
+		.flags = PIN_LONGTERM,
+		.variant = 3,
+		GUP_TEST_FUNCTIONS,
+	}, {
+		.name = "gup_basic",
+		.what = "get_user_pages() by GUP_TEST",
+		.variant = 4,
+		GUP_TEST_FUNCTIONS,
+	}, {
+		.name = "pin_basic",
+		.what = "pin_user_pages() by GUP_TEST",
+		.variant = 5,
+		GUP_TEST_FUNCTIONS,
+	}, {
+		.name = "gup_dump",
+		.what = "get_user_pages() and dump_page() of the first page by GUP_TEST",
+		.variant = 6,
+		GUP_TEST_FUNCTIONS,
+	}, {
+		.name = "gup_longterm_hold",
+		.what = "pin_user_pages_fast(FOLL_LONGTERM) held by GUP_TEST",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_LONGTERM,
+		.variant = GUP_HOLD,
+		.max_len = PIN_COPY_MAX,
+		GUP_TEST_FUNCTIONS,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, gup_test_methods);

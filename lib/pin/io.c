@@ -372,7 +372,7 @@ static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 	const struct pin_targets *t = pin->targets;
 	int err;
 
-	io->delay = pin->method->variant & PIN_IO_DELAY ||
+	io->delay = pin->method->flags & PIN_DM_DELAY ||
 		    (pin->method->variant & PIN_IO_EITHER && pin->hold_ns && t && *t->delay);
 	io->held = io->delay || pin->hold_ns;
 	if (io->held && !io->delay && pin->max_len > PIN_TIMED_MAX)

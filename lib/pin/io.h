@@ -14,6 +14,9 @@
 
 #include "lib/pin/pin.h"
 
+/* bit of @variant: on dm-delay if there is one, else on null_blk with a delay */
+#define PIN_IO_EITHER	0x1u
+
 /**
  * struct pin_job - one blocking transfer, made by a thread of its own
  * @thread: the thread

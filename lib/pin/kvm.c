@@ -113,7 +113,27 @@ static int make(struct kvm *k)
 	return set_slot(k, SLOT_CODE, GUEST_CODE, (uintptr_t)k->code, page()) ?: set_mode(k);
 }
 
-int pin_kvm_open(struct pin *pin)
+static void kvm_close(struct pin *pin)
+{
+	struct kvm *k = pin->priv;
+
+	if (!k)
+		return;
+	if (k->run != MAP_FAILED)
+		munmap(k->run, k->run_len);
+	if (k->cpu >= 0)
+		close(k->cpu);
+	if (k->vm >= 0)
+		close(k->vm);
+	if (k->code != MAP_FAILED)
+		munmap(k->code, page());
+	if (k->dev >= 0)
+		close(k->dev);
+	free(k);
+	pin->priv = NULL;
+}
+
+static int kvm_open(struct pin *pin)
 {
 	struct kvm *k = calloc(1, sizeof(*k));
 	int err;
@@ -129,7 +149,7 @@ int pin_kvm_open(struct pin *pin)
 	err = k->dev < 0 ? -errno : make(k);
 	if (!err)
 		return 0;
-	pin_kvm_close(pin);
+	kvm_close(pin);
 	return pin_fail(pin, -EOPNOTSUPP, "no virtual machine by /dev/kvm: %s", strerror(-err));
 }
 
@@ -164,7 +184,7 @@ static int run(struct pin *pin, bool write)
 			k->run->exit_reason);
 }
 
-int pin_kvm_take(struct pin *pin)
+static int kvm_take(struct pin *pin)
 {
 	struct kvm *k = pin->priv;
 	uintptr_t at, peer = (uintptr_t)pin->peer / page() * page();
@@ -177,7 +197,7 @@ int pin_kvm_take(struct pin *pin)
 	return err ?: run(pin, pin->method->flags & PIN_SINK);
 }
 
-int pin_kvm_reach(struct pin *pin, void *buf, bool write)
+static int kvm_reach(struct pin *pin, void *buf, bool write)
 {
 	int err;
 
@@ -189,59 +209,30 @@ int pin_kvm_reach(struct pin *pin, void *buf, bool write)
 	return err;
 }
 
-void pin_kvm_close(struct pin *pin)
-{
-	struct kvm *k = pin->priv;
-
-	if (!k)
-		return;
-	if (k->run != MAP_FAILED)
-		munmap(k->run, k->run_len);
-	if (k->cpu >= 0)
-		close(k->cpu);
-	if (k->vm >= 0)
-		close(k->vm);
-	if (k->code != MAP_FAILED)
-		munmap(k->code, page());
-	if (k->dev >= 0)
-		close(k->dev);
-	free(k);
-	pin->priv = NULL;
-}
+#define KVM_FUNCTIONS				\
+	.open = kvm_open,			\
+	.take = kvm_take,			\
+	.close = kvm_close,			\
+	.reach = kvm_reach
 #else
-int pin_kvm_open(struct pin *pin)
-{
-	return pin_fail(pin, -EOPNOTSUPP, "what the guest runs is written for x86-64");
-}
-
-int pin_kvm_take(struct pin *pin)
-{
-	(void)pin;
-	return -EOPNOTSUPP;
-}
-
-int pin_kvm_reach(struct pin *pin, void *buf, bool write)
-{
-	(void)buf;
-	(void)write;
-	return pin_kvm_take(pin);
-}
-
-void pin_kvm_close(struct pin *pin)
-{
-	(void)pin;
-}
+#define KVM_FUNCTIONS	.lacks = "the code of the guest is written for x86-64"
 #endif
 
-/* nothing is held */
-int pin_kvm_live(struct pin *pin)
-{
-	(void)pin;
-	return 0;
-}
+static const struct pin_method kvm_methods[] = {
+	{
+		.name = "kvm_read",
+		.what = "the memory is a virtual machine's, whose CPU reads it",
+		.flags = PIN_SOURCE | PIN_REACH,
+		.max_len = PIN_COPY_MAX,
+		KVM_FUNCTIONS,
+	}, {
+		.name = "kvm_write",
+		.what = "the memory is a virtual machine's, whose CPU writes it",
+		.flags = PIN_SINK | PIN_REACH,
+		.max_len = PIN_COPY_MAX,
+		KVM_FUNCTIONS,
+	},
+	{ }
+};
 
-int pin_kvm_release(struct pin *pin)
-{
-	(void)pin;
-	return 0;
-}
+REGISTER(pin_methods, kvm_methods);

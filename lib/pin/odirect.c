@@ -20,7 +20,7 @@ struct odirect {
 	struct pin_job job;
 };
 
-int pin_odirect_open(struct pin *pin)
+static int odirect_open(struct pin *pin)
 {
 	struct odirect *o = calloc(1, sizeof(*o));
 	int err;
@@ -77,7 +77,7 @@ static int run_read(struct pin_job *job)
 	return transfer(job, step_read);
 }
 
-int pin_odirect_take(struct pin *pin)
+static int odirect_take(struct pin *pin)
 {
 	struct odirect *o = pin->priv;
 	struct pin_job *job = &o->job;
@@ -112,7 +112,7 @@ int pin_odirect_take(struct pin *pin)
 	return pin_fail(pin, err, "the I/O was not seen in flight");
 }
 
-int pin_odirect_live(struct pin *pin)
+static int odirect_live(struct pin *pin)
 {
 	struct odirect *o = pin->priv;
 	int n;
@@ -123,7 +123,7 @@ int pin_odirect_live(struct pin *pin)
 	return n < 0 ? n : n > 0;
 }
 
-int pin_odirect_release(struct pin *pin)
+static int odirect_release(struct pin *pin)
 {
 	const struct timespec pause = { .tv_nsec = LET_GO_NS };
 	struct odirect *o = pin->priv;
@@ -147,7 +147,7 @@ int pin_odirect_release(struct pin *pin)
 	return ret ? ret : err;
 }
 
-void pin_odirect_close(struct pin *pin)
+static void odirect_close(struct pin *pin)
 {
 	struct odirect *o = pin->priv;
 
@@ -157,3 +157,41 @@ void pin_odirect_close(struct pin *pin)
 	free(o);
 	pin->priv = NULL;
 }
+
+#define ODIRECT_FUNCTIONS			\
+	.open = odirect_open,			\
+	.take = odirect_take,			\
+	.live = odirect_live,			\
+	.release = odirect_release,		\
+	.close = odirect_close
+
+static const struct pin_method odirect_methods[] = {
+	{
+		.name = "odirect_write",
+		.what = "O_DIRECT pwrite() held in flight by null_blk's completion delay",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_TIMED | PIN_DIRECT,
+		.max_len = PIN_COPY_MAX,
+		ODIRECT_FUNCTIONS,
+	}, {
+		.name = "odirect_read",
+		.what = "O_DIRECT pread() held in flight by null_blk's completion delay",
+		.flags = PIN_SINK | PIN_HELD | PIN_TIMED | PIN_DIRECT,
+		.max_len = PIN_COPY_MAX,
+		ODIRECT_FUNCTIONS,
+	}, {
+		.name = "odirect_write_dmdelay",
+		.what = "O_DIRECT pwrite() held in flight by dm-delay",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_DM_DELAY | PIN_DIRECT,
+		.max_len = PIN_COPY_MAX,
+		ODIRECT_FUNCTIONS,
+	}, {
+		.name = "odirect_read_dmdelay",
+		.what = "O_DIRECT pread() held in flight by dm-delay",
+		.flags = PIN_SINK | PIN_HELD | PIN_DM_DELAY | PIN_DIRECT,
+		.max_len = PIN_COPY_MAX,
+		ODIRECT_FUNCTIONS,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, odirect_methods);

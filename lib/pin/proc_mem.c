@@ -11,7 +11,7 @@
 
 #include "lib/pin/internal.h"
 
-int pin_proc_mem_open(struct pin *pin)
+static int proc_mem_open(struct pin *pin)
 {
 	if (access("/proc/self/mem", R_OK | W_OK))
 		return pin_fail(pin, -EOPNOTSUPP, "/proc/self/mem cannot be written");
@@ -40,7 +40,7 @@ static int move(const struct pin *pin, int fd)
 	return 0;
 }
 
-int pin_proc_mem_take(struct pin *pin)
+static int proc_mem_take(struct pin *pin)
 {
 	int fd, err;
 
@@ -54,19 +54,23 @@ int pin_proc_mem_take(struct pin *pin)
 	return err;
 }
 
-int pin_proc_mem_live(struct pin *pin)
-{
-	(void)pin;
-	return 0;
-}
+static const struct pin_method proc_mem_methods[] = {
+	{
+		.name = "proc_mem_read",
+		.what = "read of /proc/self/mem",
+		.flags = PIN_SOURCE,
+		.max_len = PIN_COPY_MAX,
+		.open = proc_mem_open,
+		.take = proc_mem_take,
+	}, {
+		.name = "proc_mem_write",
+		.what = "write of /proc/self/mem",
+		.flags = PIN_SINK,
+		.max_len = PIN_COPY_MAX,
+		.open = proc_mem_open,
+		.take = proc_mem_take,
+	},
+	{ }
+};
 
-int pin_proc_mem_release(struct pin *pin)
-{
-	(void)pin;
-	return 0;
-}
-
-void pin_proc_mem_close(struct pin *pin)
-{
-	(void)pin;
-}
+REGISTER(pin_methods, proc_mem_methods);

@@ -11,7 +11,7 @@
 
 #include "lib/pin/internal.h"
 
-int pin_process_vm_open(struct pin *pin)
+static int process_vm_open(struct pin *pin)
 {
 	/* nothing to move: only whether the kernel has the call */
 	if (process_vm_readv(getpid(), NULL, 0, NULL, 0, 0) < 0)
@@ -19,7 +19,7 @@ int pin_process_vm_open(struct pin *pin)
 	return 0;
 }
 
-int pin_process_vm_take(struct pin *pin)
+static int process_vm_take(struct pin *pin)
 {
 	struct iovec local, remote;
 	size_t done = 0;
@@ -41,19 +41,23 @@ int pin_process_vm_take(struct pin *pin)
 	return 0;
 }
 
-int pin_process_vm_live(struct pin *pin)
-{
-	(void)pin;
-	return 0;
-}
+static const struct pin_method process_vm_methods[] = {
+	{
+		.name = "process_vm_readv",
+		.what = "process_vm_readv() from the memory",
+		.flags = PIN_SOURCE,
+		.max_len = PIN_COPY_MAX,
+		.open = process_vm_open,
+		.take = process_vm_take,
+	}, {
+		.name = "process_vm_writev",
+		.what = "process_vm_writev() into the memory",
+		.flags = PIN_SINK,
+		.max_len = PIN_COPY_MAX,
+		.open = process_vm_open,
+		.take = process_vm_take,
+	},
+	{ }
+};
 
-int pin_process_vm_release(struct pin *pin)
-{
-	(void)pin;
-	return 0;
-}
-
-void pin_process_vm_close(struct pin *pin)
-{
-	(void)pin;
-}
+REGISTER(pin_methods, process_vm_methods);

@@ -172,7 +172,7 @@ static int drop_domain(struct rdma *r)
 	return err;
 }
 
-int pin_rdma_open(struct pin *pin)
+static int rdma_open(struct pin *pin)
 {
 	struct rdma *r;
 
@@ -192,7 +192,7 @@ int pin_rdma_open(struct pin *pin)
 	return 0;
 }
 
-int pin_rdma_take(struct pin *pin)
+static int rdma_take(struct pin *pin)
 {
 	struct ib_uverbs_reg_mr_resp answer = { 0 };
 	struct ib_uverbs_reg_mr ask = {
@@ -205,7 +205,7 @@ int pin_rdma_take(struct pin *pin)
 	struct rdma *r = pin->priv;
 	int err = 0;
 
-	/* each has a domain of its own: see pin_rdma_live() */
+	/* each has a domain of its own: see rdma_live() */
 	if (!r->has_domain)
 		err = make_domain(r);
 	if (err)
@@ -219,14 +219,14 @@ int pin_rdma_take(struct pin *pin)
 }
 
 /* a domain cannot be given back while anything belongs to it */
-int pin_rdma_live(struct pin *pin)
+static int rdma_live(struct pin *pin)
 {
 	int err = drop_domain(pin->priv);
 
 	return err == -EBUSY ? 1 : err;
 }
 
-int pin_rdma_release(struct pin *pin)
+static int rdma_release(struct pin *pin)
 {
 	struct rdma *r = pin->priv;
 	const struct ib_uverbs_dereg_mr ask = { .mr_handle = r->region };
@@ -234,7 +234,7 @@ int pin_rdma_release(struct pin *pin)
 	return command(r->fd, IB_USER_VERBS_CMD_DEREG_MR, &ask, sizeof(ask), 0);
 }
 
-void pin_rdma_close(struct pin *pin)
+static void rdma_close(struct pin *pin)
 {
 	struct rdma *r = pin->priv;
 
@@ -245,3 +245,20 @@ void pin_rdma_close(struct pin *pin)
 	free(r);
 	pin->priv = NULL;
 }
+
+static const struct pin_method rdma_methods[] = {
+	{
+		.name = "rdma_mr",
+		.what = "RDMA memory region, by soft RoCE over the loopback device",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
+		.max_len = PIN_ARRAY_MAX,
+		.open = rdma_open,
+		.take = rdma_take,
+		.live = rdma_live,
+		.release = rdma_release,
+		.close = rdma_close,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, rdma_methods);

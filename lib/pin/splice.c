@@ -13,11 +13,14 @@
 
 #include "lib/pin/internal.h"
 
+/* @variant: how pages get into the second pipe */
+enum { SPLICE_TEE, SPLICE_MOVE };
+
 struct second {
 	int pipe[2];
 };
 
-int pin_splice_open(struct pin *pin)
+static int splice_open(struct pin *pin)
 {
 	struct second *s = calloc(1, sizeof(*s));
 	int err;
@@ -69,7 +72,7 @@ static int move_pages(int from, int to, size_t len)
 	return 0;
 }
 
-int pin_splice_take(struct pin *pin)
+static int splice_take(struct pin *pin)
 {
 	struct second *s = pin->priv;
 	int first[2], err, n;
@@ -78,7 +81,7 @@ int pin_splice_take(struct pin *pin)
 	if (err)
 		return err;
 	err = pin_pipe_fill(first[1], pin->addr, pin->len);
-	if (!err && pin->method->variant == PIN_SPLICE_TEE)
+	if (!err && pin->method->variant == SPLICE_TEE)
 		err = copy_pages(first[0], s->pipe[1], pin->len);
 	else if (!err)
 		err = move_pages(first[0], s->pipe[1], pin->len);
@@ -94,21 +97,21 @@ int pin_splice_take(struct pin *pin)
 	return err;
 }
 
-int pin_splice_live(struct pin *pin)
+static int splice_live(struct pin *pin)
 {
 	int n = in_pipe(pin->priv);
 
 	return n < 0 ? n : n > 0;
 }
 
-int pin_splice_release(struct pin *pin)
+static int splice_release(struct pin *pin)
 {
 	struct second *s = pin->priv;
 
 	return pin_pipe_drain(s->pipe[0], pin->peer, pin->len);
 }
 
-void pin_splice_close(struct pin *pin)
+static void splice_close(struct pin *pin)
 {
 	struct second *s = pin->priv;
 
@@ -119,3 +122,32 @@ void pin_splice_close(struct pin *pin)
 	free(s);
 	pin->priv = NULL;
 }
+
+static const struct pin_method splice_methods[] = {
+	{
+		.name = "tee",
+		.what = "pages lent to a pipe and copied by tee() to another, which stays",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
+		.variant = SPLICE_TEE,
+		.max_len = PIN_COPY_MAX,
+		.open = splice_open,
+		.take = splice_take,
+		.live = splice_live,
+		.release = splice_release,
+		.close = splice_close,
+	}, {
+		.name = "splice",
+		.what = "pages lent to a pipe and moved by splice() to another",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
+		.variant = SPLICE_MOVE,
+		.max_len = PIN_COPY_MAX,
+		.open = splice_open,
+		.take = splice_take,
+		.live = splice_live,
+		.release = splice_release,
+		.close = splice_close,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, splice_methods);

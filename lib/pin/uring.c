@@ -12,12 +12,15 @@
 #include <unistd.h>
 
 #include "lib/pin/internal.h"
+#include "lib/pin/io.h"
+
+/* bits of @variant, beside PIN_IO_EITHER */
+#define URING_IO	0x2u	/* a read or write is submitted */
+#define URING_FIXED	0x4u	/* the memory is a registered buffer */
 
 #ifdef HAVE_LIBURING
 
 #include <liburing.h>
-
-#include "lib/pin/io.h"
 
 /* between two commands to dm-delay */
 #define LET_GO_NS	500000
@@ -38,15 +41,15 @@ struct uring {
 
 static bool does_io(const struct pin *pin)
 {
-	return pin->method->variant & PIN_IO_SUBMIT;
+	return pin->method->variant & URING_IO;
 }
 
 static bool is_fixed(const struct pin *pin)
 {
-	return pin->method->variant & PIN_IO_FIXED;
+	return pin->method->variant & URING_FIXED;
 }
 
-int pin_uring_open(struct pin *pin)
+static int uring_open(struct pin *pin)
 {
 	struct uring *u = calloc(1, sizeof(*u));
 	int err;
@@ -199,7 +202,7 @@ static int take_io(struct pin *pin, struct uring *u)
 	return pin_fail(pin, err, "the I/O was not seen in flight");
 }
 
-int pin_uring_take(struct pin *pin)
+static int uring_take(struct pin *pin)
 {
 	struct uring *u = pin->priv;
 	int err;
@@ -235,7 +238,7 @@ static int still_registered(struct uring *u)
 	return 0;
 }
 
-int pin_uring_live(struct pin *pin)
+static int uring_live(struct pin *pin)
 {
 	struct uring *u = pin->priv;
 	int n = 0;
@@ -252,7 +255,7 @@ int pin_uring_live(struct pin *pin)
 	return n < 0 ? n : n > 0;
 }
 
-int pin_uring_release(struct pin *pin)
+static int uring_release(struct pin *pin)
 {
 	struct uring *u = pin->priv;
 	int ret = 0, gone;
@@ -265,7 +268,7 @@ int pin_uring_release(struct pin *pin)
 	return ret ? ret : gone;
 }
 
-void pin_uring_close(struct pin *pin)
+static void uring_close(struct pin *pin)
 {
 	struct uring *u = pin->priv;
 
@@ -304,12 +307,12 @@ static int one(struct uring *u, int fd, void *addr, unsigned int len, bool write
 }
 
 /* the table of buffers has the reference: a transfer takes none (io_import_fixed()) */
-int pin_uring_reach(struct pin *pin, void *buf, bool write)
+static int uring_reach(struct pin *pin, void *buf, bool write)
 {
 	struct uring *u = pin->priv;
 	int fd, ret = 0;
 
-	if (!is_fixed(pin) || does_io(pin) || !u->registered)
+	if (!u->registered)
 		return -EOPNOTSUPP;
 	fd = memfd_create("ksft-dax-reach", MFD_CLOEXEC);
 	if (fd < 0)
@@ -323,42 +326,69 @@ int pin_uring_reach(struct pin *pin, void *buf, bool write)
 	return ret;
 }
 
-#else /* HAVE_LIBURING */
-
-int pin_uring_open(struct pin *pin)
-{
-	return pin_fail(pin, -EOPNOTSUPP, "built without liburing");
-}
-
-int pin_uring_take(struct pin *pin)
-{
-	(void)pin;
-	return -EOPNOTSUPP;
-}
-
-int pin_uring_live(struct pin *pin)
-{
-	(void)pin;
-	return 0;
-}
-
-int pin_uring_release(struct pin *pin)
-{
-	(void)pin;
-	return 0;
-}
-
-void pin_uring_close(struct pin *pin)
-{
-	(void)pin;
-}
-
-int pin_uring_reach(struct pin *pin, void *buf, bool write)
-{
-	(void)pin;
-	(void)buf;
-	(void)write;
-	return -EOPNOTSUPP;
-}
-
+#define URING_FUNCTIONS				\
+	.open = uring_open,			\
+	.take = uring_take,			\
+	.live = uring_live,			\
+	.release = uring_release,		\
+	.close = uring_close
+#else
+#define URING_FUNCTIONS	.lacks = "built without liburing"
+#define uring_reach	NULL
 #endif
+
+static const struct pin_method uring_methods[] = {
+	{
+		.name = "uring_write",
+		.what = "io_uring write held in flight by null_blk's completion delay",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_TIMED,
+		.variant = URING_IO,
+		.max_len = PIN_COPY_MAX,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_read",
+		.what = "io_uring read held in flight by null_blk's completion delay",
+		.flags = PIN_SINK | PIN_HELD | PIN_TIMED,
+		.variant = URING_IO,
+		.max_len = PIN_COPY_MAX,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_write_dmdelay",
+		.what = "io_uring write held in flight by dm-delay",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_DM_DELAY,
+		.variant = URING_IO,
+		.max_len = PIN_COPY_MAX,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_read_dmdelay",
+		.what = "io_uring read held in flight by dm-delay",
+		.flags = PIN_SINK | PIN_HELD | PIN_DM_DELAY,
+		.variant = URING_IO,
+		.max_len = PIN_COPY_MAX,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_fixed",
+		.what = "io_uring registered buffer, no I/O",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES | PIN_REACH,
+		.variant = URING_FIXED,
+		URING_FUNCTIONS,
+		.reach = uring_reach,
+	}, {
+		.name = "uring_write_fixed",
+		.what = "io_uring registered buffer and a write from it in flight",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_LONGTERM,
+		.variant = URING_IO | URING_FIXED | PIN_IO_EITHER,
+		.max_len = PIN_COPY_MAX,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_read_fixed",
+		.what = "io_uring registered buffer and a read into it in flight",
+		.flags = PIN_SINK | PIN_HELD | PIN_LONGTERM,
+		.variant = URING_IO | URING_FIXED | PIN_IO_EITHER,
+		.max_len = PIN_COPY_MAX,
+		URING_FUNCTIONS,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, uring_methods);

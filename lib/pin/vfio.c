@@ -45,7 +45,7 @@ static void detach(struct vfio *v)
 	free(v);
 }
 
-int pin_vfio_open(struct pin *pin)
+static int vfio_open(struct pin *pin)
 {
 	const char *path = getenv("DAX_TEST_VFIO");
 	struct vfio *v;
@@ -89,24 +89,12 @@ static int map(struct pin *pin)
 	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &ask) ? -errno : 0;
 }
 
-int pin_vfio_take(struct pin *pin)
+static int vfio_take(struct pin *pin)
 {
 	return map(pin);
 }
 
-/* the kernel maps no address twice: where ours is taken, the pin is out */
-int pin_vfio_live(struct pin *pin)
-{
-	int err = map(pin);
-
-	if (err == -EEXIST)
-		return 1;
-	if (!err)
-		return pin_vfio_release(pin);
-	return err;
-}
-
-int pin_vfio_release(struct pin *pin)
+static int vfio_release(struct pin *pin)
 {
 	struct vfio *v = pin->priv;
 	struct vfio_iommu_type1_dma_unmap ask = {
@@ -123,9 +111,37 @@ int pin_vfio_release(struct pin *pin)
 	return ask.size == size ? 0 : -EIO;
 }
 
-void pin_vfio_close(struct pin *pin)
+/* the kernel maps no address twice: where ours is taken, the pin is out */
+static int vfio_live(struct pin *pin)
+{
+	int err = map(pin);
+
+	if (err == -EEXIST)
+		return 1;
+	if (!err)
+		return vfio_release(pin);
+	return err;
+}
+
+static void vfio_close(struct pin *pin)
 {
 	if (pin->priv)
 		detach(pin->priv);
 	pin->priv = NULL;
 }
+
+static const struct pin_method vfio_methods[] = {
+	{
+		.name = "vfio_dma",
+		.what = "memory mapped for DMA by VFIO (DAX_TEST_VFIO)",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_LOST,
+		.open = vfio_open,
+		.take = vfio_take,
+		.live = vfio_live,
+		.release = vfio_release,
+		.close = vfio_close,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, vfio_methods);

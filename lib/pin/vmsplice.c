@@ -15,7 +15,7 @@ struct vmsplice {
 	int pipe[2];
 };
 
-int pin_vmsplice_open(struct pin *pin)
+static int vmsplice_open(struct pin *pin)
 {
 	struct vmsplice *v = calloc(1, sizeof(*v));
 	int err;
@@ -39,7 +39,7 @@ static int in_pipe(const struct vmsplice *v)
 	return ioctl(v->pipe[0], FIONREAD, &n) ? -errno : n;
 }
 
-int pin_vmsplice_take(struct pin *pin)
+static int vmsplice_take(struct pin *pin)
 {
 	struct vmsplice *v = pin->priv;
 	int err, n;
@@ -54,21 +54,21 @@ int pin_vmsplice_take(struct pin *pin)
 	return err;
 }
 
-int pin_vmsplice_live(struct pin *pin)
+static int vmsplice_live(struct pin *pin)
 {
 	int n = in_pipe(pin->priv);
 
 	return n < 0 ? n : n > 0;
 }
 
-int pin_vmsplice_release(struct pin *pin)
+static int vmsplice_release(struct pin *pin)
 {
 	struct vmsplice *v = pin->priv;
 
 	return pin_pipe_drain(v->pipe[0], pin->peer, pin->len);
 }
 
-void pin_vmsplice_close(struct pin *pin)
+static void vmsplice_close(struct pin *pin)
 {
 	struct vmsplice *v = pin->priv;
 
@@ -79,3 +79,20 @@ void pin_vmsplice_close(struct pin *pin)
 	free(v);
 	pin->priv = NULL;
 }
+
+static const struct pin_method vmsplice_methods[] = {
+	{
+		.name = "vmsplice",
+		.what = "pages lent to a pipe by vmsplice()",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
+		.max_len = PIN_COPY_MAX,
+		.open = vmsplice_open,
+		.take = vmsplice_take,
+		.live = vmsplice_live,
+		.release = vmsplice_release,
+		.close = vmsplice_close,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, vmsplice_methods);

@@ -33,7 +33,7 @@ static int new_socket(struct xdp *x)
 	return x->fd < 0 ? -errno : 0;
 }
 
-int pin_xdp_open(struct pin *pin)
+static int xdp_open(struct pin *pin)
 {
 	struct xdp *x = calloc(1, sizeof(*x));
 	int err;
@@ -70,7 +70,7 @@ static void let_go(struct xdp *x)
 	x->fd = -1;
 }
 
-int pin_xdp_take(struct pin *pin)
+static int xdp_take(struct pin *pin)
 {
 	struct xdp *x = pin->priv;
 	uintptr_t addr;
@@ -89,7 +89,7 @@ int pin_xdp_take(struct pin *pin)
 }
 
 /* the kernel looks whether there is a registration before anything else */
-int pin_xdp_live(struct pin *pin)
+static int xdp_live(struct pin *pin)
 {
 	struct xdp *x = pin->priv;
 	int err = register_pages(x->fd, 0, 0);
@@ -99,13 +99,13 @@ int pin_xdp_live(struct pin *pin)
 	return err == -EINVAL ? 0 : err;
 }
 
-int pin_xdp_release(struct pin *pin)
+static int xdp_release(struct pin *pin)
 {
 	let_go(pin->priv);
 	return 0;
 }
 
-void pin_xdp_close(struct pin *pin)
+static void xdp_close(struct pin *pin)
 {
 	struct xdp *x = pin->priv;
 
@@ -115,3 +115,20 @@ void pin_xdp_close(struct pin *pin)
 	free(x);
 	pin->priv = NULL;
 }
+
+static const struct pin_method xdp_methods[] = {
+	{
+		.name = "xdp_umem",
+		.what = "packet memory of an AF_XDP socket",
+		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
+		.max_len = PIN_ARRAY_MAX,
+		.open = xdp_open,
+		.take = xdp_take,
+		.live = xdp_live,
+		.release = xdp_release,
+		.close = xdp_close,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, xdp_methods);

@@ -145,7 +145,7 @@ static int make_connection(struct zerocopy *z)
 	return err;
 }
 
-int pin_zerocopy_open(struct pin *pin)
+static int zerocopy_open(struct pin *pin)
 {
 	struct zerocopy *z = calloc(1, sizeof(*z));
 	int err;
@@ -191,7 +191,7 @@ static int send_all(struct zerocopy *z, const char *buf, size_t len, int flags)
 	return 0;
 }
 
-int pin_zerocopy_take(struct pin *pin)
+static int zerocopy_take(struct pin *pin)
 {
 	static const char filler[FILLER_BYTES];
 	struct zerocopy *z = pin->priv;
@@ -249,7 +249,7 @@ static int read_completions(struct zerocopy *z)
 	}
 }
 
-int pin_zerocopy_live(struct pin *pin)
+static int zerocopy_live(struct pin *pin)
 {
 	struct zerocopy *z = pin->priv;
 	int n = read_completions(z);
@@ -297,7 +297,7 @@ static int await_completions(struct zerocopy *z)
 	}
 }
 
-int pin_zerocopy_release(struct pin *pin)
+static int zerocopy_release(struct pin *pin)
 {
 	const struct timeval stuck = { .tv_sec = STUCK_MS / 1000 };
 	struct zerocopy *z = pin->priv;
@@ -319,7 +319,7 @@ int pin_zerocopy_release(struct pin *pin)
 	return err;
 }
 
-void pin_zerocopy_close(struct pin *pin)
+static void zerocopy_close(struct pin *pin)
 {
 	struct zerocopy *z = pin->priv;
 
@@ -329,3 +329,20 @@ void pin_zerocopy_close(struct pin *pin)
 	free(z);
 	pin->priv = NULL;
 }
+
+static const struct pin_method zerocopy_methods[] = {
+	{
+		.name = "msg_zerocopy",
+		.what = "MSG_ZEROCOPY in the send queue to a TCP socket that nobody reads",
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_ELABORATE,
+		.max_len = PIN_COPY_MAX,
+		.open = zerocopy_open,
+		.take = zerocopy_take,
+		.live = zerocopy_live,
+		.release = zerocopy_release,
+		.close = zerocopy_close,
+	},
+	{ }
+};
+
+REGISTER(pin_methods, zerocopy_methods);
