@@ -244,7 +244,9 @@ static bool means(const char *glob, const char *memory)
 
 static bool means_something(const char *glob)
 {
-	for (const struct memory *m = memories; m->name; m++)
+	const struct memory *m;
+
+	for_each_memory(m)
 		if (means(glob, m->name))
 			return true;
 	return means(glob, "dram") || means(glob, "file") || means(glob, "block");
@@ -542,17 +544,17 @@ static int on_path(struct bench *b, const char *path)
 
 static bool is_for_bench(const struct memory *m)
 {
-	return m->bit & (MEMORY_DEVDAX | MEMORY_FILES | MEMORY_BLOCKS);
+	return m->caps & MEM_WRITABLE && !(m->caps & MEM_DIVIDED);
 }
 
 /* a device of one page size, or a file or block device; how many jobs fit */
 static unsigned int run_memory(struct bench *b, struct guard *g, const struct memory *m,
-			       enum daxmap_size size, const struct test_ns *lender)
+			       enum daxmap_size size, const struct test_mem *lender)
 {
 	struct memory_want want = { .size = size, .bytes = b->bytes ?: BYTES_DEFAULT };
 	struct bench_place p = {
-		.memory = m->name, .mapped = !(m->bit & MEMORY_BLOCKS),
-		.called = m->bit & (MEMORY_FILES | MEMORY_BLOCKS), .size = size,
+		.memory = m->name, .mapped = !(m->caps & MEM_BLOCK),
+		.called = m->caps & (MEM_MOUNTED | MEM_BLOCK), .size = size,
 		.node = m->name, .bytes = want.bytes,
 	};
 	char why[WHY_LEN] = "", name[48];
@@ -567,20 +569,20 @@ static unsigned int run_memory(struct bench *b, struct guard *g, const struct me
 	if (!any && !(p.mapped && picked(b, name)))
 		return 0;
 	if (b->list)
-		return m->bit & MEMORY_FILES ? run_levels(b, &p, DAXMAP_PMD) :
+		return m->caps & MEM_MOUNTED ? run_levels(b, &p, DAXMAP_PMD) :
 					       run_place(b, &p) + touch_place(b, &p);
 	snprintf(name, sizeof(name), "%s.%s", m->name, daxmap_name(size));
-	ret = m->take(m, g, &want, &g->mem, why, sizeof(why));
-	if (!ret && m->bit & (MEMORY_FILES | MEMORY_BLOCKS))
+	ret = memory_take(m, g, &want, &g->mem, why, sizeof(why));
+	if (!ret && m->caps & (MEM_MOUNTED | MEM_BLOCK))
 		ret = fill(g->mem.node, want.bytes);
 	if (ret) {
 		report_note(name, why[0] ? why : strerror(-ret));
 		return 1;
 	}
 	p.node = g->mem.node;
-	b->lender = lender->dax[0] && strcmp(lender->ndns, g->mem.ndns) &&
-		    !ns_same(lender, why, sizeof(why)) ? lender->node : NULL;
-	if (m->bit & MEMORY_FILES)
+	b->lender = lender->ns.dax[0] && strcmp(lender->ns.ndns, g->mem.ns.ndns) &&
+		    !ns_same(&lender->ns, why, sizeof(why)) ? lender->node : NULL;
+	if (m->caps & MEM_MOUNTED)
 		return run_levels(b, &p, DAXMAP_PMD);
 	if (!p.mapped)
 		return run_place(b, &p);
@@ -595,13 +597,18 @@ static unsigned int run_memories(struct bench *b, struct guard *g)
 {
 	struct memory_want want = { .size = DAXMAP_PMD, .bytes = BYTES_DEFAULT };
 	unsigned int found = run_dram(b, b->bytes ?: BYTES_DEFAULT);
-	struct test_ns lender = { 0 };
+	struct test_mem lender = { 0 };
+	const struct memory *m;
 	char why[WHY_LEN];
 
-	if (!b->list && memories[0].take(&memories[0], g, &want, &lender, why, sizeof(why)))
-		lender.dax[0] = '\0';
-	for (const struct memory *m = memories; m->name; m++) {
-		enum daxmap_size last = m->bit & MEMORY_DEVDAX ? DAXMAP_PUD : DAXMAP_PTE;
+	/* the memory of one device-dax device serves as buffer for the others */
+	for_each_memory(m)
+		if (is_for_bench(m) && m->caps & MEM_CHARDEV)
+			break;
+	if (!b->list && (!m || memory_take(m, g, &want, &lender, why, sizeof(why))))
+		lender.ns.dax[0] = '\0';
+	for_each_memory(m) {
+		enum daxmap_size last = m->caps & MEM_CHARDEV ? DAXMAP_PUD : DAXMAP_PTE;
 
 		for (enum daxmap_size size = DAXMAP_PTE; size <= last && !stopped; size++)
 			if (is_for_bench(m))

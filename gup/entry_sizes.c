@@ -44,7 +44,7 @@ static unsigned long entry_faults(struct test_map *g, size_t nr)
  *
  * Guards 6370740e5f8e ("fs/dax: Fix pmd vs pte conflict detection").
  */
-void mixed_entries(struct cell *c)
+static void mixed_entries(struct cell *c)
 {
 	size_t small_at[] = { 1, 4 }, nr;
 	unsigned long faults, want;
@@ -126,7 +126,7 @@ static void __attribute__((noreturn)) small_process(struct test_map *g, int said
  * One process maps by large entries, another the same file by small ones.  Guards
  * 1571c029a2ff ("dax: Fix xarray entry association for mixed mappings").
  */
-void two_sizes(struct cell *c)
+static void two_sizes(struct cell *c)
 {
 	int said[2] = { -1, -1 }, end[2] = { -1, -1 };
 	struct test_map g;
@@ -187,7 +187,7 @@ static bool refill(struct test_map *g)
  * Guards the end of what 38607c62b34b ("fs/dax: properly refcount fs dax pages")
  * keeps in the pages of a large entry.
  */
-void smaller_again(struct cell *c)
+static void smaller_again(struct cell *c)
 {
 	struct daxmap large;
 	struct test_map g;
@@ -235,7 +235,7 @@ static void store_after_fsync(struct test_map *g, const char *what, const struct
  *
  * Guards 06083a0921fd ("dax: fix missing writeprotect the pte entry").
  */
-void fsync_two_sizes(struct cell *c)
+static void fsync_two_sizes(struct cell *c)
 {
 	struct daxmap small = { .fd = -1 };
 	struct test_map g;
@@ -333,7 +333,7 @@ static void *storm_punch(void *arg)
  * Guards 23c84eb78375 ("dax: Fix missed wakeup with PMD faults") and 237388320deb
  * ("dax: Wake up all waiters after invalidating dax entry").
  */
-void fault_storm(struct cell *c)
+static void fault_storm(struct cell *c)
 {
 	void *(*const roles[])(void *) = { storm_large, storm_small, storm_small, storm_punch };
 	struct storm s = { .small = { .fd = -1 } };
@@ -361,3 +361,42 @@ out:
 	daxmap_close(&s.small);
 	test_map_close(g);
 }
+
+static const struct scenario_group entry_sizes = {
+	.name = "entry_sizes",
+	.order = 90,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_PMD,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "mixed_entries",
+			.what = "large entries beside places that were mapped by small ones before",
+			.pins = PINS_FILE,
+			.body = mixed_entries,
+		}, {
+			.name = "two_sizes",
+			.what = "one process maps by large entries, another by small ones",
+			.pins = PINS_FILE,
+			.body = two_sizes,
+		}, {
+			.name = "smaller_again",
+			.what = "freed under large entries, mapped again by small ones, and back",
+			.pins = PINS_FILE,
+			.body = smaller_again,
+		}, {
+			.name = "fsync_two_sizes",
+			.what = "fsync() makes a large and a small entry of the same page read-only",
+			.body = fsync_two_sizes,
+		}, {
+			.name = "fault_storm",
+			.what = "threads fault the same by large and small entries, one takes it away",
+			.body = fault_storm,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &entry_sizes);

@@ -13,6 +13,9 @@
 
 #define TAG_ZEROES	0	/* no pattern: zero bytes */
 
+/* page sizes of a file */
+#define AT_FILE		(AT_PTE | AT_PMD)
+
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 /**
@@ -70,7 +73,7 @@ struct pin_test {
 	bool as_is;
 };
 
-/* gup_alone.c */
+/* isolate.c */
 
 /**
  * run_alone() - scenario.run: carry out scenario.body in a process of its own
@@ -93,7 +96,7 @@ void doing(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 bool await_child(struct cell *c, pid_t pid, const char *what);
 
-/* gup_ground.c */
+/* mapping.c */
 
 /** test_map_open() - map, nothing is touched; false with the cell over */
 bool test_map_open(struct test_map *g, struct cell *c);
@@ -174,65 +177,9 @@ bool expect_balance(struct cell *c, const struct pin_counters *before, const cha
 /** plain_open() - the cell's method, opened for @len bytes; skips if it cannot */
 bool plain_open(struct cell *c, struct pin *pin, size_t len);
 
-/* bodies; gup_spans.c */
-void spans_fast(struct cell *c);
-void spans_slow(struct cell *c);
-void spans_both(struct cell *c);
-void spans_sync(struct cell *c);
-void thousand(struct cell *c);
-
-/* gup_vma.c */
-void munmap_held(struct cell *c);
-void mremap_held(struct cell *c);
-void mprotect_held(struct cell *c);
-void dontneed_held(struct cell *c);
-void fork_held(struct cell *c);
-void exec_held(struct cell *c);
-void exit_held(struct cell *c);
-void all_held(struct cell *c);
-
-/* gup_refusals.c */
-void undo_tail(struct cell *c);
-void readonly(struct cell *c);
-void register_or_refuse(struct cell *c);
-void refuse_map_private(struct cell *c);
-void refuse_misaligned(struct cell *c);
-void refuse_split_munmap(struct cell *c);
-void refuse_split_mremap(struct cell *c);
-
-/* gup_threads.c */
-void threads(struct cell *c);
-
-/* gup_files.c */
+/* holes_eof.c */
 
 /** test_map_punch() - the file is a hole where it is mapped, its length stays */
 bool test_map_punch(struct test_map *g);
-
-void hole(struct cell *c);
-void hole_filled(struct cell *c);
-void unwritten(struct cell *c);
-void end_of_file(struct cell *c);
-void end_extended(struct cell *c);
-
-/* gup_sizes.c */
-void mixed_entries(struct cell *c);
-void two_sizes(struct cell *c);
-void smaller_again(struct cell *c);
-void fsync_two_sizes(struct cell *c);
-void fault_storm(struct cell *c);
-
-/* gup_copies.c */
-void private_pinned(struct cell *c);
-void private_race(struct cell *c);
-void reflink_pinned(struct cell *c);
-void reflink_freed(struct cell *c);
-void copy_removed(struct cell *c);
-void with_fresh_pages(struct cell *c);
-void odirect_self(struct cell *c);
-void odirect_same_fs(struct cell *c);
-void odirect_other_fs(struct cell *c);
-
-/** with_other_fs() - scenario.run: a file on another DAX file system, then run_alone() */
-void with_other_fs(struct cell *c);
 
 #endif

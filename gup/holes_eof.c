@@ -90,7 +90,7 @@ static bool pin_zeroes(struct test_map *g, const char *what)
 }
 
 /* the pin finds nothing mapped; or, by a load before, the page of zeroes */
-void hole(struct cell *c)
+static void hole(struct cell *c)
 {
 	static const char *const what[] = {
 		"a hole, not mapped", "a hole, mapped by a load",
@@ -132,7 +132,7 @@ static bool make_stale(struct test_map *g)
  * Allocated and never written reads as zeroes, whatever lies in the blocks; and
  * the first who stores to a page must not bring to light what lies beside it.
  */
-void unwritten(struct cell *c)
+static void unwritten(struct cell *c)
 {
 	static const char *const what[] = {
 		"never written, not mapped", "never written, mapped by a load",
@@ -222,7 +222,7 @@ static void fill_hole(struct test_map *g, bool by_store)
  * Guards cd656375f946 ("mm: fix data corruption due to stale mmap reads"), and by
  * the store through small entries the way back from a zero page of a large one.
  */
-void hole_filled(struct cell *c)
+static void hole_filled(struct cell *c)
 {
 	struct test_map g;
 
@@ -345,7 +345,7 @@ static bool has_length(struct test_map *g, off_t size)
  * The last page belongs to the file as a whole, what lies behind it does not;
  * what a method answers there, cached memory answers as well.
  */
-void end_of_file(struct cell *c)
+static void end_of_file(struct cell *c)
 {
 	struct test_map g;
 	off_t size;
@@ -369,7 +369,7 @@ out:
  * Guards c7fc0366c656 ("ext4: partial zero eof block on unaligned inode size
  * extension").
  */
-void end_extended(struct cell *c)
+static void end_extended(struct cell *c)
 {
 	struct pin_counters before = { 0 };
 	struct test_map g;
@@ -397,3 +397,48 @@ void end_extended(struct cell *c)
 out:
 	test_map_close(&g);
 }
+
+static const struct scenario_group holes_eof = {
+	.name = "holes_eof",
+	.order = 80,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_FILE,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "hole",
+			.what = "a hole: a load finds zeroes, a store gets blocks",
+			.pins = PINS_FILE,
+			.body = hole,
+		}, {
+			.name = "hole_filled",
+			.what = "a hole that is mapped is written: the mapping shows it",
+			.body = hole_filled,
+		}, {
+			.name = "hole_filled",
+			.what = "the same, a pin on the zeroes is out",
+			.pins = PINS_FILE_SOURCE,
+			.body = hole_filled,
+		}, {
+			.name = "unwritten",
+			.what = "blocks never written: zeroes, also beside what a pin brings",
+			.pins = PINS_FILE,
+			.body = unwritten,
+		}, {
+			.name = "end_of_file",
+			.what = "the last page, and beyond EOF: answered as on cached memory",
+			.pins = PINS_FILE,
+			.body = end_of_file,
+		}, {
+			.name = "end_extended",
+			.what = "data read beyond EOF does not show up when the file is extended",
+			.pins = PINS_FILE_SINK,
+			.body = end_extended,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &holes_eof);

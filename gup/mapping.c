@@ -99,7 +99,7 @@ static bool trace_faults(const struct test_map *g)
 {
 	struct ktrace *t = &g->c->guard->ktrace;
 
-	return g->c->size == DAXMAP_PMD && g->c->memory->bit & MEMORY_FILES && t->group[0] &&
+	return g->c->size == DAXMAP_PMD && g->c->memory->caps & MEM_MOUNTED && t->group[0] &&
 	       !ktrace_faults_on(t) && !ktrace_clear(t);
 }
 

@@ -130,7 +130,7 @@ static void private_once(struct test_map *g, const char *what, bool touched)
 		expect_balance(g->c, &h.before, what);
 }
 
-void private_pinned(struct cell *c)
+static void private_pinned(struct cell *c)
 {
 	struct test_map g;
 
@@ -168,7 +168,7 @@ static void *forget(void *arg)
  * Guards c3e5ea6ee574 ("mm: avoid data corruption on CoW fault into PFN-mapped
  * VMA").
  */
-void private_race(struct cell *c)
+static void private_race(struct cell *c)
 {
 	struct span s = { "a private page", 0, 0 };
 	struct race r = { .end = timeline_now() + RACE_NS };
@@ -349,7 +349,7 @@ static void reuse_blocks(struct test_map *g, int twin)
  * Guards f80e1668888f ("fsdax: invalidate pages when CoW") and the pages' owner, of
  * which a shared extent has several.
  */
-void reflink_pinned(struct cell *c)
+static void reflink_pinned(struct cell *c)
 {
 	struct test_map g;
 	struct pin_test h;
@@ -412,7 +412,7 @@ static void free_twin(struct test_map *g, struct pin_test *h, int twin)
  * Who frees an extent has to wait for pins on it, also for those that were taken by
  * way of another file with which it was shared.
  */
-void reflink_freed(struct cell *c)
+static void reflink_freed(struct cell *c)
 {
 	struct test_map g;
 	struct pin_test h;
@@ -549,12 +549,12 @@ out:
 	test_map_close(&g);
 }
 
-void odirect_self(struct cell *c)
+static void odirect_self(struct cell *c)
 {
 	odirect(c, c->v.node, true);
 }
 
-void odirect_same_fs(struct cell *c)
+static void odirect_same_fs(struct cell *c)
 {
 	char path[NODE_LEN + 8];
 
@@ -589,7 +589,7 @@ static bool copy_parts(struct cell *c, struct daxmap *m, int twin)
  * counts for a large entry it has to count for what takes its place: clear_inode() is
  * sure that nothing is left, with BUG_ON().
  */
-void copy_removed(struct cell *c)
+static void copy_removed(struct cell *c)
 {
 	struct test_map g = { .c = c };
 	struct daxmap m;
@@ -612,7 +612,7 @@ void copy_removed(struct cell *c)
  * What becomes of a page that was shared depends on the kernel, and on what became of
  * it before: nobody has had these, and nobody gets them.
  */
-void with_fresh_pages(struct cell *c)
+static void with_fresh_pages(struct cell *c)
 {
 	if (!cell_fresh_pages(c))
 		return;
@@ -621,7 +621,7 @@ void with_fresh_pages(struct cell *c)
 		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
 }
 
-void with_other_fs(struct cell *c)
+static void with_other_fs(struct cell *c)
 {
 	char why[WHY_LEN] = "";
 	int ret = memory_other(c->guard, 0, other_path, sizeof(other_path), why, sizeof(why));
@@ -632,7 +632,106 @@ void with_other_fs(struct cell *c)
 		run_alone(c);
 }
 
-void odirect_other_fs(struct cell *c)
+static void odirect_other_fs(struct cell *c)
 {
 	odirect(c, other_path, false);
 }
+
+static const struct scenario_group private = {
+	.name = "private",
+	.order = 100,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_FILE,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "private_pinned",
+			.what = "MAP_PRIVATE: a pin that reads is on the file, one that writes on a copy",
+			.pins = PINS_FILE,
+			.body = private_pinned,
+		}, {
+			.name = "private_race",
+			.what = "MAP_PRIVATE: a page copied while another thread forgets it",
+			.body = private_race,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &private);
+
+static const struct scenario_group reflink = {
+	.name = "reflink",
+	.order = 110,
+	.common = {
+		.on = ON_SHARING,
+		.sizes = AT_PTE,
+		.run = with_fresh_pages,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "reflink_pinned",
+			.what = "extents shared with another file: a store makes a copy, a pin stays",
+			.pins = PINS_FILE,
+			.body = reflink_pinned,
+		}, {
+			.name = "reflink_pinned",
+			.what = "extents shared with another file: a store makes a copy, a pin stays",
+			.pins = PINS_FILE_SINK,
+			.sizes = AT_PMD,
+			.body = reflink_pinned,
+		}, {
+			.name = "reflink_freed",
+			.what = "likewise, and then the other file gives its extents back: it waits",
+			.pins = PIN_VMSPLICE,
+			.body = reflink_freed,
+		}, {
+			.name = "reflink_split",
+			.what = "a large entry shared with another file: a store makes a copy, a pin stays",
+			.pins = PIN_VMSPLICE,
+			.sizes = AT_PMD,
+			.destructive = true,
+			.body = reflink_pinned,
+		}, {
+			.name = "copy_removed",
+			.what = "a part of an entry is shared, stored to, and the file removed",
+			.sizes = AT_FILE,
+			.destructive = true,
+			.run = copy_removed,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &reflink);
+
+static const struct scenario_group self_io = {
+	.name = "self_io",
+	.order = 120,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_FILE,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "odirect_self",
+			.what = "O_DIRECT from and to the mapping of the very same file",
+			.body = odirect_self,
+		}, {
+			.name = "odirect_same_fs",
+			.what = "the same, of another file of this file system",
+			.body = odirect_same_fs,
+		}, {
+			.name = "odirect_other_fs",
+			.what = "the same, of a file on another DAX file system",
+			.run = with_other_fs,
+			.body = odirect_other_fs,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &self_io);

@@ -111,7 +111,7 @@ static void undo_behind(struct test_map *g, size_t within, size_t behind)
  * The fast walk takes what is mapped, meets the hole, and has to give back what
  * it took: once for a page, and once for each page of an entry.
  */
-void undo_tail(struct cell *c)
+static void undo_tail(struct cell *c)
 {
 	struct test_map g;
 	size_t most;
@@ -170,7 +170,7 @@ static void readonly_once(struct test_map *g, const char *what, int control, boo
  * A mapping that may only be read: a method that writes gets its error, and the
  * bytes stay; one that reads works.
  */
-void readonly(struct cell *c)
+static void readonly(struct cell *c)
 {
 	struct test_map g;
 	int control;
@@ -208,9 +208,9 @@ out:
  * On a file they must be refused, 2bb6d2837083 ("mm: introduce
  * get_user_pages_longterm"): a truncate would wait for them for ever.
  */
-void register_or_refuse(struct cell *c)
+static void register_or_refuse(struct cell *c)
 {
-	bool file = c->memory->bit & MEMORY_FILES;
+	bool file = c->memory->caps & MEM_MOUNTED;
 	struct pin_counters before = { 0 };
 	struct test_map g;
 	struct pin pin;
@@ -243,7 +243,7 @@ static void expect_refused(struct test_map *g, const char *what, const void *p)
 }
 
 /* device-dax has no pages to copy to: private mappings have no meaning */
-void refuse_map_private(struct cell *c)
+static void refuse_map_private(struct cell *c)
 {
 	struct test_map g;
 
@@ -260,7 +260,7 @@ void refuse_map_private(struct cell *c)
  * Address, length and offset must be whole entries.  What is mapped all the same
  * is not touched: an entry made of an unaligned frame can bring the machine down.
  */
-void refuse_misaligned(struct cell *c)
+static void refuse_misaligned(struct cell *c)
 {
 	struct test_map g;
 	char *room;
@@ -319,7 +319,7 @@ static void expect_einval(struct test_map *g, bool refused, const char *what)
  * Guards 9702cffdbf21 ("device-dax: implement ->split() to catch invalid munmap
  * attempts"): it was a BUG().
  */
-void refuse_split_munmap(struct cell *c)
+static void refuse_split_munmap(struct cell *c)
 {
 	struct test_map g;
 	char *p;
@@ -340,7 +340,7 @@ out:
 }
 
 /* Guards 73d5e0629919 ("mremap: check if it's possible to split original vma"). */
-void refuse_split_mremap(struct cell *c)
+static void refuse_split_mremap(struct cell *c)
 {
 	struct test_map g;
 	char *p;
@@ -359,3 +359,115 @@ void refuse_split_mremap(struct cell *c)
 out:
 	test_map_close(&g);
 }
+
+static const struct scenario_group refusals = {
+	.name = "refusals",
+	.order = 20,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_ALL,
+		.refusal = true,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "undo_tail",
+			.what = "the range's tail is not mapped: refused, and what was taken is given back",
+			.pins = PINS_ANY,
+			.body = undo_tail,
+		}, {
+			.name = "readonly",
+			.what = "the mapping is read-only: refused if the method writes, else right bytes",
+			.pins = PINS_ANY,
+			.body = readonly,
+		}, {
+			.name = "register_or_refuse",
+			.what = "a pin that stays for good: taken, or EOPNOTSUPP and nothing leaks",
+			.pins = PINS_LONGTERM,
+			.body = register_or_refuse,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &refusals);
+
+static const struct scenario_group refusals_files = {
+	.name = "refusals_files",
+	.order = 65,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_FILE,
+		.refusal = true,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "undo_tail",
+			.what = "the range's tail is not mapped: refused, and what was taken is given back",
+			.pins = PINS_SHORTTERM,
+			.on = ON_NOT_SHARING,
+			.body = undo_tail,
+		}, {
+			.name = "readonly",
+			.what = "the mapping is read-only: refused if the method writes, else right bytes",
+			.pins = PINS_SHORTTERM,
+			.on = ON_NOT_SHARING,
+			.body = readonly,
+		}, {
+			.name = "undo_tail",
+			.what = "the range's tail is not mapped: refused, and what was taken is given back",
+			.pins = PINS_FILE,
+			.on = ON_SHARING,
+			.body = undo_tail,
+		}, {
+			.name = "readonly",
+			.what = "the mapping is read-only: refused if the method writes, else right bytes",
+			.pins = PINS_FILE,
+			.on = ON_SHARING,
+			.body = readonly,
+		}, {
+			.name = "register_or_refuse",
+			.what = "a pin that stays for good: EOPNOTSUPP",
+			.pins = PINS_LONGTERM,
+			.body = register_or_refuse,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &refusals_files);
+
+static const struct scenario_group refused_mappings = {
+	.name = "refused_mappings",
+	.order = 130,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_PMD | AT_PUD,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "refuse_map_private",
+			.what = "mmap(MAP_PRIVATE): EINVAL",
+			.sizes = AT_ALL,
+			.body = refuse_map_private,
+		}, {
+			.name = "refuse_misaligned",
+			.what = "mmap() of parts of entries, or across them: EINVAL",
+			.sizes = AT_ALL,
+			.body = refuse_misaligned,
+		}, {
+			.name = "refuse_split_munmap",
+			.what = "munmap() inside an entry: EINVAL, and the mapping is whole",
+			.body = refuse_split_munmap,
+		}, {
+			.name = "refuse_split_mremap",
+			.what = "mremap() inside an entry: EINVAL, and the mapping is whole",
+			.body = refuse_split_mremap,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &refused_mappings);

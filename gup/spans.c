@@ -38,7 +38,7 @@ static const int rw = PROT_READ | PROT_WRITE;
  * get_user_page_fast() implementation"), which lost device references on the
  * way back, once for each size.
  */
-void spans_fast(struct cell *c)
+static void spans_fast(struct cell *c)
 {
 	struct test_map g;
 
@@ -90,7 +90,7 @@ static void slow_round(struct test_map *g, const struct span *s)
  * Guards 1501899a898d ("mm: fix device-dax pud write-faults triggered by
  * get_user_pages()").
  */
-void spans_slow(struct cell *c)
+static void spans_slow(struct cell *c)
 {
 	struct test_map g;
 
@@ -118,13 +118,13 @@ static void both(struct cell *c, int flags)
 }
 
 /* the pin faults the memory in, and then another one finds it mapped */
-void spans_both(struct cell *c)
+static void spans_both(struct cell *c)
 {
 	both(c, MAP_SHARED);
 }
 
 /* a fault under MAP_SYNC commits the file's metadata before it maps anything */
-void spans_sync(struct cell *c)
+static void spans_sync(struct cell *c)
 {
 	both(c, MAP_SHARED_VALIDATE | MAP_SYNC);
 }
@@ -258,7 +258,7 @@ static void thousand_out(struct test_map *g, struct pin *pins, uint64_t seed)
  * On one page its reference count goes up and down by each pin.  No order of
  * release may lose one.
  */
-void thousand(struct cell *c)
+static void thousand(struct cell *c)
 {
 	struct pin *pins = calloc(THOUSAND, sizeof(*pins));
 	uint64_t seed = suite_seed();
@@ -272,3 +272,105 @@ void thousand(struct cell *c)
 	test_map_close(&g);
 	free(pins);
 }
+
+static const struct scenario_group spans = {
+	.name = "spans",
+	.order = 10,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_ALL,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "spans_fast",
+			.what = "inside a page to the whole mapping, the memory already mapped",
+			.pins = PINS_ANY,
+			.body = spans_fast,
+		}, {
+			.name = "spans_slow",
+			.what = "the same, the memory not mapped: the pin faults it in",
+			.pins = PINS_ANY,
+			.body = spans_slow,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &spans);
+
+static const struct scenario_group thousand_pins = {
+	.name = "thousand",
+	.order = 40,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_ALL,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "thousand",
+			.what = "a thousand pins on one page, released forwards, backwards and shuffled",
+			.pins = PINS_UNTIMED_CHEAP,
+			.body = thousand,
+		}, {
+			.name = "thousand",
+			.what = "a thousand pins on one page, released forwards, backwards and shuffled",
+			.pins = PINS_UNTIMED_COSTLY,
+			.sizes = AT_PMD,
+			.body = thousand,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &thousand_pins);
+
+static const struct scenario_group spans_files = {
+	.name = "spans_files",
+	.order = 60,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_FILE,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "spans_fast",
+			.what = "inside a page to the whole mapping, the memory already mapped",
+			.pins = PINS_SHORTTERM,
+			.body = spans_fast,
+		}, {
+			.name = "spans_slow",
+			.what = "the same, the memory not mapped: the pin faults it in",
+			.pins = PINS_SHORTTERM,
+			.body = spans_slow,
+		}, {
+			.name = "thousand",
+			.what = "a thousand pins on one page, released forwards, backwards and shuffled",
+			.pins = PIN_VMSPLICE,
+			.body = thousand,
+		}, {
+			.name = "spans_sync",
+			.what = "as spans_slow and spans_fast, mapped with MAP_SYNC",
+			.pins = PINS_FILE,
+			.sizes = AT_PMD,
+			.body = spans_sync,
+		}, {
+			.name = "spans_sync",
+			.what = "as spans_slow and spans_fast, mapped with MAP_SYNC",
+			.pins = PIN_VMSPLICE,
+			.sizes = AT_PTE,
+			.body = spans_sync,
+		}, {
+			.name = "spans_map_dev",
+			.what = "as spans_slow and spans_fast, the memory map lies on the device (altmap)",
+			.pins = PINS_FILE,
+			.map_dev = true,
+			.body = spans_both,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &spans_files);

@@ -246,7 +246,7 @@ static void run_crowd(struct crowd *crowd, uint64_t seed)
  * Guards the fast walk's second look: what it pinned may have been unmapped
  * meanwhile, and then has to be let go again.
  */
-void threads(struct cell *c)
+static void threads(struct cell *c)
 {
 	struct pin_counters before = { 0 };
 	struct crowd crowd = { .file = -1 };
@@ -282,3 +282,29 @@ out:
 		close(crowd.file);
 	test_map_close(g);
 }
+
+static const struct scenario_group threads_group = {
+	.name = "threads",
+	.order = 50,
+	.common = {
+		.sizes = AT_FILE,
+		.words = LIST("random"),
+		.run = run_alone,
+		.body = threads,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "threads",
+			.what = "threads fault, pin, unpin and unmap the same for DAX_TEST_TIME seconds",
+			.on = ON_DEVDAX,
+			.sizes = AT_ALL,
+		}, {
+			.name = "threads",
+			.what = "threads fault, pin, unpin and unmap the same for DAX_TEST_TIME seconds",
+			.on = ON_FILES,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &threads_group);

@@ -253,12 +253,12 @@ static void held(struct cell *c, disturb_fn disturb)
 		skip(c, "the pin was over before it could be disturbed");
 }
 
-void munmap_held(struct cell *c)
+static void munmap_held(struct cell *c)
 {
 	held(c, munmap_it);
 }
 
-void mremap_held(struct cell *c)
+static void mremap_held(struct cell *c)
 {
 	held(c, mremap_it);
 }
@@ -267,22 +267,22 @@ void mremap_held(struct cell *c)
  * A mapping may be protected as a whole at every page size; 1 GiB entries need
  * a function of their own for it (change_huge_pud()).
  */
-void mprotect_held(struct cell *c)
+static void mprotect_held(struct cell *c)
 {
 	held(c, mprotect_it);
 }
 
-void dontneed_held(struct cell *c)
+static void dontneed_held(struct cell *c)
 {
 	held(c, dontneed_it);
 }
 
-void fork_held(struct cell *c)
+static void fork_held(struct cell *c)
 {
 	held(c, fork_it);
 }
 
-void all_held(struct cell *c)
+static void all_held(struct cell *c)
 {
 	held(c, all_of_it);
 }
@@ -388,12 +388,124 @@ out:
 	test_map_close(&g);
 }
 
-void exit_held(struct cell *c)
+static void exit_held(struct cell *c)
 {
 	ended_with_pin(c, end_exit, "exit with a pin out");
 }
 
-void exec_held(struct cell *c)
+static void exec_held(struct cell *c)
 {
 	ended_with_pin(c, end_exec, "exec with a pin out");
 }
+
+static const struct scenario_group vma = {
+	.name = "vma",
+	.order = 30,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_ALL,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "munmap_held",
+			.what = "munmap() with a pin out",
+			.pins = PINS_UNTIMED,
+			.body = munmap_held,
+		}, {
+			.name = "mremap_held",
+			.what = "mremap() to another address with a pin out",
+			.pins = PINS_UNTIMED,
+			.body = mremap_held,
+		}, {
+			.name = "mprotect_held",
+			.what = "mprotect() to read-only and back with a pin out",
+			.pins = PINS_UNTIMED,
+			.body = mprotect_held,
+		}, {
+			.name = "dontneed_held",
+			.what = "MADV_DONTNEED with a pin out",
+			.pins = PINS_UNTIMED,
+			.body = dontneed_held,
+		}, {
+			.name = "fork_held",
+			.what = "fork() with a pin out; the child touches all and exits",
+			.pins = PINS_UNTIMED,
+			.body = fork_held,
+		}, {
+			.name = "all_held",
+			.what = "fork(), mprotect(), MADV_DONTNEED, mremap(), munmap() while a clock runs",
+			.pins = PINS_TIMED,
+			.body = all_held,
+		}, {
+			.name = "exec_held",
+			.what = "exec() with a pin out",
+			.pins = PINS_HELD,
+			.body = exec_held,
+		}, {
+			.name = "exit_held",
+			.what = "exit() with a pin out",
+			.pins = PINS_HELD,
+			.body = exit_held,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &vma);
+
+static const struct scenario_group vma_files = {
+	.name = "vma_files",
+	.order = 70,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_FILE,
+		.run = run_alone,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "munmap_held",
+			.what = "munmap() with a pin out",
+			.pins = PINS_FILE,
+			.body = munmap_held,
+		}, {
+			.name = "mremap_held",
+			.what = "mremap() to another address with a pin out",
+			.pins = PINS_FILE,
+			.body = mremap_held,
+		}, {
+			.name = "mprotect_held",
+			.what = "mprotect() to read-only and back with a pin out",
+			.pins = PINS_FILE,
+			.body = mprotect_held,
+		}, {
+			.name = "dontneed_held",
+			.what = "MADV_DONTNEED with a pin out",
+			.pins = PINS_FILE,
+			.body = dontneed_held,
+		}, {
+			.name = "fork_held",
+			.what = "fork() with a pin out; the child touches all and exits",
+			.pins = PINS_FILE,
+			.body = fork_held,
+		}, {
+			.name = "all_held",
+			.what = "fork(), mprotect(), MADV_DONTNEED, mremap(), munmap() while a clock runs",
+			.pins = PINS_TIMED_DIRECT,
+			.body = all_held,
+		}, {
+			.name = "exec_held",
+			.what = "exec() with a pin out",
+			.pins = PINS_FILE,
+			.body = exec_held,
+		}, {
+			.name = "exit_held",
+			.what = "exit() with a pin out",
+			.pins = PINS_FILE,
+			.body = exit_held,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &vma_files);

@@ -38,7 +38,7 @@ static bool write_log(struct cell *c, const struct durability *m, void *slot)
 static void read_log(struct cell *c, void *slot)
 {
 	const struct durability way = {
-		.path = c->memory->bit == MEMORY_DEVDAX ? "mmap" : "buffered",
+		.path = c->memory->caps & MEM_CHARDEV ? "mmap" : "buffered",
 	};
 	unsigned int lost = 0;
 	struct io_path p;
@@ -68,8 +68,8 @@ static bool may_take_away(struct cell *c)
 
 	if (c->action->level == LEVEL_NONE)
 		return true;
-	ret = level_find(&c->v, c->action->level, why, sizeof(why));
-	ret = ret ?: level_offered(&c->guard->set, &c->v, c->action->level, why, sizeof(why));
+	ret = level_find(&c->v.ns, c->action->level, why, sizeof(why));
+	ret = ret ?: level_offered(&c->guard->set, &c->v.ns, c->action->level, why, sizeof(why));
 	if (ret) {
 		skip(c, "%s", why[0] ? why : strerror(-ret));
 		return false;
@@ -82,7 +82,7 @@ static bool may_take_away(struct cell *c)
 static bool away_and_back(struct cell *c)
 {
 	struct fsdax *f = &c->guard->fs[0];
-	bool file = c->memory->bit & MEMORY_FILES;
+	bool file = c->memory->caps & MEM_MOUNTED;
 	char why[WHY_LEN] = "";
 	int ret = file ? fsdax_unmount(f) : 0;
 
@@ -100,9 +100,9 @@ static bool away_and_back(struct cell *c)
 	return !file || expect_ok(c, fsdax_mount(f), "mounting it again", "");
 }
 
-void kept(struct cell *c)
+static void kept(struct cell *c)
 {
-	const struct durability *m = durability_find(c->scenario->pin_word);
+	const struct durability *m = durability_find(c->word);
 	void *slot = io_buffer(c, RECORD_SLOT);
 	uint64_t seq;
 
@@ -115,3 +115,39 @@ void kept(struct cell *c)
 		read_log(c, slot);
 	free(slot);
 }
+
+static const struct scenario_group durable = {
+	.name = "durable",
+	.order = 60,
+	.common = {
+		.what = "data reported durable survives unbind and bind",
+		.bytes = LOG_BYTES,
+		.ignore = HEALTH_NUMBERS,
+		.run = kept,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "kept",
+			.on = ON_DEVDAX,
+			.sizes = AT_PMD,
+			.acts = LIST("unbind_device_dax", "disable_region"),
+			.words = LIST("mmap_flush"),
+		}, {
+			.name = "kept",
+			.on = ON_FILES,
+			.sizes = AT_PTE,
+			.acts = LIST("unbind_nd_pmem"),
+			.words = LIST("mmap_sync_flush", "mmap_msync", "buffered_fsync",
+				      "vectored_dsync", "direct_fsync"),
+		}, {
+			.name = "kept",
+			.on = ON_BLOCKS,
+			.sizes = AT_PTE,
+			.acts = LIST("unbind_nd_pmem"),
+			.words = LIST("buffered_fsync", "direct_fsync"),
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &durable);

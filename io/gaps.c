@@ -178,7 +178,7 @@ static bool grown(struct gaps *g)
 	       all_zero(g, 0, at, "before a write behind the end");
 }
 
-void gaps(struct cell *c)
+static void gaps(struct cell *c)
 {
 	struct gaps g = { .fd = -1, .page = sysconf(_SC_PAGESIZE) };
 
@@ -186,7 +186,7 @@ void gaps(struct cell *c)
 	g.fd = open(c->v.node, O_RDWR | O_CLOEXEC);
 	if (g.buf && expect_ok(c, g.fd < 0 ? -errno : 0, "opening the file", "") &&
 	    resize(&g, 0) && resize(&g, PAGES * g.page) && ways_open(&g.w, c, PAGES * g.page)) {
-		g.p = ways_find(&g.w, c->scenario->pin_word);
+		g.p = ways_find(&g.w, c->word);
 		if (g.p && holes(&g) && unwritten(&g) && punched(&g) && zeroed(&g) && cut(&g))
 			grown(&g);
 	}
@@ -195,3 +195,27 @@ void gaps(struct cell *c)
 		close(g.fd);
 	free(g.buf);
 }
+
+static const struct scenario_group gaps_group = {
+	.name = "gaps",
+	.order = 30,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_PTE,
+		.bytes = IO_BYTES,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "gaps",
+			.what = "holes, unwritten extents, EOF: zeroes, or the bytes written last",
+			.words = LIST("mmap", "mmap_sync", "lent", "lent_direct", "lent_block",
+				      "buffered", "vectored", "direct", "uring", "uring_deep",
+				      "uring_fixed", "uring_direct", "splice", "sendfile",
+				      "copy_file_range"),
+			.run = gaps,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &gaps_group);

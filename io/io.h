@@ -9,6 +9,9 @@
 #include "lib/io/record.h"
 #include "suite/suite.h"
 
+/* page sizes of a file: they matter to what maps it */
+#define AT_FILE		(AT_PTE | AT_PMD)
+
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
@@ -67,26 +70,10 @@ ssize_t io_wrong(const unsigned char *bytes, size_t off, size_t len, unsigned in
 /** io_buffer() - memory for @bytes, aligned to a page; or NULL with the cell failed */
 unsigned char *io_buffer(struct cell *c, size_t bytes);
 
-/* io_store.c */
-void store_load(struct cell *c);
-void store_write(struct cell *c);
-
-/* io_paths.c */
-void every_path(struct cell *c);
-void control_wrong_byte(struct cell *c);
-
-/* io_same.c */
-void same_file(struct cell *c);
-
 /* io_large.c */
 
 /* Of a file or device for the largest transfers, which begin a little behind its start. */
 #define LARGE_BYTES	(IO_PATH_MAX + (2u << 20))
-
-void large(struct cell *c);
-
-/* io_gaps.c */
-void gaps(struct cell *c);
 
 /* io_node.c */
 
@@ -96,13 +83,13 @@ bool node_is_device(const char *path);
 /**
  * node_offered() - may a device be written to?
  * @path: of its node, below /dev
- * @v: filled
+ * @ns: filled: the namespace it is of
  * @why: a sentence when it may not
  * @len: bytes in @why
  *
  * Return: 0, -ENODEV when it was not offered, or as ns_set_find().
  */
-int node_offered(const char *path, struct test_ns *v, char *why, size_t len);
+int node_offered(const char *path, struct test_ns *ns, char *why, size_t len);
 
 /* io_append.c */
 
@@ -154,11 +141,5 @@ const char *durability_fate(int ret);
 
 /** io_log() - append to a log, or verify one, by the words of main(); exit status */
 int io_log(int argc, char **argv);
-
-/* io_kept.c */
-void kept(struct cell *c);
-
-/* io_model.c */
-void model(struct cell *c);
 
 #endif

@@ -68,7 +68,7 @@ static bool pass_on(struct cell *c, struct io_path *from, struct io_path *by, un
 		      at < IO_PATH_MAX ? seen[at] : 0, at < IO_PATH_MAX ? want[at] : 0);
 }
 
-void large(struct cell *c)
+static void large(struct cell *c)
 {
 	size_t entry = daxmap_bytes(c->size), bytes = (LARGE_BYTES + entry - 1) / entry * entry;
 	unsigned char *want = io_buffer(c, IO_PATH_MAX), *seen = io_buffer(c, IO_PATH_MAX);
@@ -80,6 +80,34 @@ void large(struct cell *c)
 	ways_close(&w);
 	free(want);
 	free(seen);
-	if (c->memory->bit & MEMORY_FILES)
+	if (c->memory->caps & MEM_MOUNTED)
 		cell_remove_file(c);
 }
+
+static const struct scenario_group large_group = {
+	.name = "large",
+	.order = 50,
+	.common = {
+		.what = "64 MiB at once by each way, read by another",
+		.bytes = LARGE_BYTES,
+		.run = large,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "large",
+			.on = ON_DEVDAX,
+			.sizes = AT_PMD | AT_PUD,
+		}, {
+			.name = "large",
+			.on = ON_FILES,
+			.sizes = AT_PMD,
+		}, {
+			.name = "large",
+			.on = ON_BLOCKS,
+			.sizes = AT_PTE,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &large_group);

@@ -53,10 +53,10 @@ unsigned char *io_buffer(struct cell *c, size_t bytes)
 /* which of the table's ways this kind of memory has */
 static bool is_there(const struct cell *c, const struct io_method *m)
 {
-	if (c->memory->bit & MEMORY_DEVDAX)
+	if (c->memory->caps & MEM_CHARDEV)
 		return m->flags & IO_PATH_DEVDAX;
 	/* a mapping of a block device shows the page cache, which O_DIRECT goes past */
-	if (c->memory->bit & MEMORY_BLOCKS)
+	if (c->memory->caps & MEM_BLOCK)
 		return !(m->flags & (IO_PATH_FILES | IO_PATH_MAPS));
 	return true;
 }
@@ -150,12 +150,12 @@ static bool shared_pages_spin(struct cell *c, const struct io_method *m,
 static bool may_open(struct cell *c, const struct io_method *m,
 		     const struct io_scratch *beside, bool *leave_out)
 {
-	*leave_out = c->memory->bit & MEMORY_XFS && beside->device &&
+	*leave_out = c->memory->caps & MEM_SHARES && beside->device &&
 		     !strcmp(m->name, "lent_block") && shared_pages_spin(c, m, beside);
 	if (!*leave_out)
 		return true;
 	note(c, "%s: left out, for pinning a page that files share never returns", m->name);
-	return !c->scenario->pin_word || strcmp(c->scenario->pin_word, m->name) ||
+	return strcmp(c->word, m->name) ||
 	       expect(c, VERDICT_NEVER_RETURNED, false,
 		      "O_DIRECT from a page that two files share did not return within %d s",
 		      SHARED_MS / 1000);
@@ -198,7 +198,7 @@ void ways_close(struct ways *w)
 {
 	while (w->nr)
 		io_path_close(&w->path[--w->nr]);
-	if (w->c && w->c->memory->bit & MEMORY_FILES)
+	if (w->c && w->c->memory->caps & MEM_MOUNTED)
 		unlink(w->beside);
 }
 

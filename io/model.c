@@ -272,13 +272,13 @@ static const struct op ops[] = {
 
 static bool is_file(const struct world *m)
 {
-	return m->c->memory->bit & MEMORY_FILES;
+	return m->c->memory->caps & MEM_MOUNTED;
 }
 
 static bool counts(const struct world *m, const struct op *op)
 {
 	return is_file(m) || (!op->files && (op->run != op_sync ||
-					     !(m->c->memory->bit & MEMORY_DEVDAX)));
+					     !(m->c->memory->caps & MEM_CHARDEV)));
 }
 
 static const struct op *draw_op(struct world *m)
@@ -320,7 +320,7 @@ static bool begin(struct world *m)
 	if (is_file(m))
 		ret = ftruncate(m->fd, 0) || ftruncate(m->fd, m->size) ? -errno : 0;
 	if (!expect_ok(m->c, ret, "ftruncate()", "") ||
-	    !ways_open(&m->w, m->c, m->c->memory->bit & MEMORY_DEVDAX ?
+	    !ways_open(&m->w, m->c, m->c->memory->caps & MEM_CHARDEV ?
 					  daxmap_bytes(m->c->size) : MODEL_BYTES))
 		return false;
 	for (size_t off = 0; !is_file(m) && off < m->size && !ret; off += LONGEST)
@@ -354,7 +354,7 @@ static unsigned int wanted_ops(const struct cell *c)
 
 	if (n && n <= UINT_MAX)
 		return n;
-	return c->memory->bit & MEMORY_FILES ? FILE_OPS : OPS;
+	return c->memory->caps & MEM_MOUNTED ? FILE_OPS : OPS;
 }
 
 static void run_all(struct world *m, unsigned int wanted)
@@ -373,7 +373,7 @@ static void run_all(struct world *m, unsigned int wanted)
 	compare_all(m);
 }
 
-void model(struct cell *c)
+static void model(struct cell *c)
 {
 	unsigned int wanted = wanted_ops(c);
 	struct world m = { .c = c, .fd = -1, .page = sysconf(_SC_PAGESIZE) };
@@ -389,9 +389,34 @@ void model(struct cell *c)
 	if (is_file(&m) && !cell_over(c))
 		compare_remounted(&m);
 	/* copy_file_range() shares blocks, and some kernels leave that on their pages */
-	if (c->memory->bit & MEMORY_XFS)
+	if (c->memory->caps & MEM_SHARES)
 		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
 	free(m.model);
 	free(m.events);
 	free(m.buf);
 }
+
+static const struct scenario_group model_group = {
+	.name = "model",
+	.order = 80,
+	.common = {
+		.what = "DAX_TEST_OPS operations by DAX_TEST_SEED, compared with a model",
+		.words = LIST("random"),
+		.bytes = IO_BYTES,
+		.run = model,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "model",
+			.on = ON_DEVDAX,
+			.sizes = AT_PMD,
+		}, {
+			.name = "model",
+			.on = ON_PMEM_WRITABLE,
+			.sizes = AT_PTE,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &model_group);

@@ -18,7 +18,7 @@ bool node_is_device(const char *path)
 	return !stat(path, &st) && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
-int node_offered(const char *path, struct test_ns *v, char *why, size_t len)
+int node_offered(const char *path, struct test_ns *ns, char *why, size_t len)
 {
 	char *real = realpath(path, NULL);
 	const char *name = strrchr(real ?: path, '/');
@@ -30,7 +30,7 @@ int node_offered(const char *path, struct test_ns *v, char *why, size_t len)
 	for (unsigned int i = 0; !ret && i < set.nr; i++) {
 		if (strcmp(set.now[i].dax, name) && strcmp(set.now[i].block, name))
 			continue;
-		*v = set.now[i];
+		*ns = set.now[i];
 		free(real);
 		return 0;
 	}

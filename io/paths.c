@@ -128,7 +128,7 @@ static size_t mapped(const struct cell *c)
 
 static const char *test_map_of(const struct cell *c)
 {
-	return c->memory->bit == MEMORY_DEVDAX ? "mmap" : "buffered";
+	return c->memory->caps & MEM_CHARDEV ? "mmap" : "buffered";
 }
 
 /* one byte changed by one way: each of them has to find that byte, and no other */
@@ -155,7 +155,7 @@ static void find_byte(struct ways *w, struct io_path *ground, unsigned char *buf
 	}
 }
 
-void control_wrong_byte(struct cell *c)
+static void control_wrong_byte(struct cell *c)
 {
 	unsigned char *buf = io_buffer(c, sysconf(_SC_PAGESIZE));
 	struct io_path *ground;
@@ -170,18 +170,80 @@ void control_wrong_byte(struct cell *c)
 	free(buf);
 }
 
-void every_path(struct cell *c)
+static void every_path(struct cell *c)
 {
 	struct io_path *p, *ground;
 	struct ways w;
 
 	if (ways_open(&w, c, mapped(c))) {
-		p = ways_find(&w, c->scenario->pin_word);
+		p = ways_find(&w, c->word);
 		ground = ways_find(&w, test_map_of(c));
 		if (p && ground)
 			all_trials(&w, p, ground);
 	}
 	ways_close(&w);
-	if (c->memory->bit & MEMORY_FILES)
+	if (c->memory->caps & MEM_MOUNTED)
 		cell_remove_file(c);
 }
+
+static const struct scenario_group paths = {
+	.name = "paths",
+	.order = 20,
+	.common = {
+		.what = "data written through it is read back through all others; all lengths and alignments",
+		.bytes = IO_BYTES,
+		.run = every_path,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "every_path",
+			.on = ON_DEVDAX,
+			.sizes = AT_ALL,
+			.words = LIST("mmap", "mmap_sync", "lent", "lent_block"),
+		}, {
+			.name = "every_path",
+			.on = ON_FILES,
+			.sizes = AT_FILE,
+			.words = LIST("mmap", "mmap_sync", "lent", "lent_direct", "lent_block"),
+		}, {
+			.name = "every_path",
+			.on = ON_PMEM_WRITABLE,
+			.sizes = AT_PTE,
+			.words = LIST("buffered", "vectored", "direct", "uring", "uring_deep",
+				      "uring_fixed", "uring_direct", "splice", "sendfile"),
+		}, {
+			.name = "every_path",
+			.on = ON_FILES,
+			.sizes = AT_PTE,
+			.words = LIST("copy_file_range"),
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &paths);
+
+static const struct scenario_group control = {
+	.name = "control",
+	.order = 70,
+	.common = {
+		.sizes = AT_PTE,
+		.bytes = IO_BYTES,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "control_wrong_byte",
+			.what = "control: one byte that was changed is found by every way",
+			.on = ON_DEVDAX,
+			.run = control_wrong_byte,
+		}, {
+			.name = "control_wrong_byte",
+			.what = "control: one byte that was changed is found by every way",
+			.on = ON_PMEM_WRITABLE,
+			.run = control_wrong_byte,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &control);

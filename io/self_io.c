@@ -110,7 +110,7 @@ static void carry_out_all(struct same *s)
 	note(s->w.c, "%u transfers within one file", done);
 }
 
-void same_file(struct cell *c)
+static void same_file(struct cell *c)
 {
 	struct same s = { .map = { .fd = -1 } };
 	int ret;
@@ -118,7 +118,7 @@ void same_file(struct cell *c)
 	s.model = io_buffer(c, SAME_BYTES);
 	s.seen = io_buffer(c, SAME_BYTES);
 	if (s.model && s.seen && ways_open(&s.w, c, SAME_BYTES)) {
-		s.way = ways_find(&s.w, c->scenario->pin_word);
+		s.way = ways_find(&s.w, c->word);
 		s.reader = ways_find(&s.w, "buffered");
 		ret = daxmap_open(&s.map, c->v.node, c->size, 0, IO_BYTES,
 				  PROT_READ | PROT_WRITE);
@@ -132,3 +132,25 @@ void same_file(struct cell *c)
 	free(s.seen);
 	cell_remove_file(c);
 }
+
+static const struct scenario_group self_io = {
+	.name = "self_io",
+	.order = 40,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_FILE,
+		.bytes = IO_BYTES,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "same_file",
+			.what = "a mapping is the buffer of I/O to its own file, in other places and in the same",
+			.words = LIST("buffered", "direct", "vectored", "uring", "uring_deep",
+				      "uring_direct", "splice"),
+			.run = same_file,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &self_io);

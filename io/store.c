@@ -165,16 +165,39 @@ static void coherent(struct cell *c, struct path *p)
 	daxmap_close(&writer);
 }
 
-void store_load(struct cell *c)
+static void store_load(struct cell *c)
 {
 	struct path p = { .name = "the other mapping", .read = read_other_mapping };
 
 	coherent(c, &p);
 }
 
-void store_write(struct cell *c)
+static void store_write(struct cell *c)
 {
 	struct path p = { .name = "another process", .read = read_other_process };
 
 	coherent(c, &p);
 }
+
+static const struct scenario_group store_group = {
+	.name = "store",
+	.order = 10,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_ALL,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "store_load",
+			.what = "stores of all lengths and alignments, read through a second mapping",
+			.run = store_load,
+		}, {
+			.name = "store_write",
+			.what = "the same, written to a pipe from the mapping by another process",
+			.run = store_write,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &store_group);

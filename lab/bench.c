@@ -129,9 +129,9 @@ static int in_turn(struct bench *b, const way_fn *way, unsigned int nr)
 static int cycle_actor(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = guard_bind_call(b->g, ns_unbind);
+	int ret = guard_unbind_dax(b->g);
 
-	ret = ret ?: guard_bind_call(b->g, ns_bind);
+	ret = ret ?: guard_bind_dax(b->g);
 	lap(b, "actor", t);
 	return ret ? fail(b, ret, "unbind and bind by the actor") : 0;
 }
@@ -139,12 +139,12 @@ static int cycle_actor(struct bench *b)
 /* as an action that is watched: each in a process of its own */
 static int cycle_forked(struct bench *b)
 {
-	const struct test_ns *v = &b->g->mem;
+	const struct test_mem *v = &b->g->mem;
 	uint64_t t = timeline_now();
 	struct op_task a;
-	int ret = op_call(&a, &b->g->tl, ns_unbind, v);
+	int ret = op_call(&a, &b->g->tl, action_find("unbind_device_dax")->run, v);
 
-	ret = ret ?: op_call(&a, &b->g->tl, ns_bind, v);
+	ret = ret ?: op_call(&a, &b->g->tl, action_find("unbind_device_dax")->undo, v);
 	lap(b, "forked", t);
 	return ret ? fail(b, ret, "unbind and bind by two processes") : 0;
 }
@@ -164,9 +164,9 @@ static int write_name(const char *path, const char *name)
 static int cycle_bare(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = write_name(DRIVER "unbind", b->g->mem.dax);
+	int ret = write_name(DRIVER "unbind", b->g->mem.ns.dax);
 
-	ret = ret ?: write_name(DRIVER "bind", b->g->mem.dax);
+	ret = ret ?: write_name(DRIVER "bind", b->g->mem.ns.dax);
 	lap(b, "bare", t);
 	return ret ? fail(b, ret, "unbind and bind by two writes") : 0;
 }
@@ -176,7 +176,7 @@ static int cycle_shell(struct bench *b)
 	uint64_t t = timeline_now();
 	char answer[16];
 
-	fprintf(b->sh_in, "%s\n", b->g->mem.dax);
+	fprintf(b->sh_in, "%s\n", b->g->mem.ns.dax);
 	fflush(b->sh_in);
 	if (!fgets(answer, sizeof(answer), b->sh_out) || strcmp(answer, "0\n"))
 		return fail(b, -EIO, "unbind and bind by a shell");
@@ -410,7 +410,7 @@ static int step_settle(struct bench *b)
 static int step_device(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = ns_same(&b->g->mem, b->why, sizeof(b->why));
+	int ret = ns_same(&b->g->mem.ns, b->why, sizeof(b->why));
 
 	lap(b, "device", t);
 	return ret ? fail(b, ret, "ns_same()") : 0;
@@ -452,7 +452,7 @@ static int step_pin_proc(struct bench *b)
 	return ret ? fail(b, ret, "holder") : 0;
 }
 
-static int nothing(const struct test_ns *v)
+static int nothing(const struct test_mem *v)
 {
 	(void)v;
 	return 0;
@@ -470,11 +470,11 @@ static int step_actor(struct bench *b)
 static int step_unbind(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = ns_unbind(&b->g->mem);
+	int ret = ns_unbind(&b->g->mem.ns);
 
 	lap(b, "unbind", t);
 	t = timeline_now();
-	ret = ret ?: ns_bind(&b->g->mem);
+	ret = ret ?: ns_bind(&b->g->mem.ns);
 	lap(b, "bind", t);
 	return ret ? fail(b, ret, "unbind and bind") : 0;
 }

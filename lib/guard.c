@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/task.h"
+#include "lib/action/action.h"
 #include "lib/guard.h"
 
 /*
@@ -136,11 +137,11 @@ bool guard_is_wedged(const struct guard *g, const char *key)
 	return false;
 }
 
-static void mark_wedged(struct guard *g, const struct test_ns *v)
+static void mark_wedged(struct guard *g, const struct test_ns *ns)
 {
-	const char *key = ns_key(v);
+	const char *key = ns_key(ns);
 
-	ns_avoid(&g->set, v);
+	ns_avoid(&g->set, ns);
 	for (int i = 0; i < NS_MAX; i++) {
 		if (!strcmp(g->wedged[i], key))
 			return;
@@ -154,7 +155,7 @@ static void mark_wedged(struct guard *g, const struct test_ns *v)
 /* is it a parent of several that is being taken away? */
 static bool takes_region(const struct guard *g)
 {
-	const struct test_ns *v = &g->mem;
+	const struct test_ns *v = &g->mem.ns;
 
 	return g->undo && v->above.name[0] && strcmp(v->above.name, v->claim_dev) &&
 	       strcmp(v->above.name, v->dax);
@@ -162,10 +163,10 @@ static bool takes_region(const struct guard *g)
 
 void guard_set_wedged(struct guard *g)
 {
-	mark_wedged(g, &g->mem);
+	mark_wedged(g, &g->mem.ns);
 	/* whoever is stuck there holds all that is below */
 	for (unsigned int i = 0; i < g->set.nr && takes_region(g); i++)
-		if (!strcmp(g->set.now[i].region, g->mem.region))
+		if (!strcmp(g->set.now[i].region, g->mem.ns.region))
 			mark_wedged(g, &g->set.now[i]);
 }
 
@@ -201,33 +202,54 @@ static int end_procs(struct guard *g)
 	return first;
 }
 
-int guard_bind_call(struct guard *g, int (*run)(const struct test_ns *v))
+int guard_bind_call(struct guard *g, int (*run)(const struct test_mem *v))
 {
 	struct op_task a;
 	int ret = op_call(&a, &g->bind_tl, run, &g->mem);
 
 	if (ret == -ETIMEDOUT)
 		guard_set_wedged(g);
-	if (!ret && run == ns_unbind) {
-		uint64_t took = timeline_at(&g->bind_tl, TL_RETURNED) -
-				timeline_at(&g->bind_tl, TL_STARTED);
-
-		/* load comes in a moment and goes slowly */
-		g->usual_ns -= g->usual_ns / 4;
-		if (took > g->usual_ns)
-			g->usual_ns = took;
-	}
 	return ret;
 }
 
-static bool is_bound(const struct test_ns *v)
+static int unbind_dax(const struct test_mem *mem)
+{
+	return ns_unbind(&mem->ns);
+}
+
+static int bind_dax(const struct test_mem *mem)
+{
+	return ns_bind(&mem->ns);
+}
+
+int guard_unbind_dax(struct guard *g)
+{
+	int ret = guard_bind_call(g, unbind_dax);
+	uint64_t took;
+
+	if (ret)
+		return ret;
+	took = timeline_at(&g->bind_tl, TL_RETURNED) - timeline_at(&g->bind_tl, TL_STARTED);
+	/* rise at once, decay slowly, as load does */
+	g->usual_ns -= g->usual_ns / 4;
+	if (took > g->usual_ns)
+		g->usual_ns = took;
+	return 0;
+}
+
+int guard_bind_dax(struct guard *g)
+{
+	return guard_bind_call(g, bind_dax);
+}
+
+static bool is_bound(const struct test_mem *mem)
 {
 	char driver[32];
 
-	return !ns_driver(v, driver, sizeof(driver)) && !strcmp(driver, "device_dax");
+	return !ns_driver(&mem->ns, driver, sizeof(driver)) && !strcmp(driver, "device_dax");
 }
 
-static int unmount(const struct test_ns *v)
+static int unmount(const struct test_mem *v)
 {
 	return fsdax_umount(v->mount);
 }
@@ -239,7 +261,6 @@ int guard_unmount(struct guard *g)
 	if (ret)
 		return ret;
 	g->fs[0].mounted = false;
-	g->fs[0].v.mount[0] = '\0';
 	return 0;
 }
 
@@ -267,7 +288,7 @@ int guard_fresh_pages(struct guard *g)
  */
 static int settle_file(struct guard *g)
 {
-	bool away = g->mem.block[0] && !action_pmem_bound(&g->mem);
+	bool away = g->mem.ns.block[0] && !action_pmem_bound(&g->mem);
 	int ret = 0;
 
 	if (away) {
@@ -281,7 +302,7 @@ static int settle_file(struct guard *g)
 		guard_set_wedged(g);
 		return -EBUSY;
 	}
-	if (g->dirty && g->mem.block[0])
+	if (g->dirty && g->mem.ns.block[0])
 		ret = renew_pmem(g);
 	if ((away || g->dirty) && !ret && g->fs[0].mounted)
 		ret = guard_unmount(g);
@@ -304,24 +325,37 @@ static bool overdue(const struct guard *g)
 	return released && timeline_now() - released >= OP_DEADLINE_NS;
 }
 
+/* the memory under test, by the names that its device has now */
+static int find_again(struct guard *g, char *why, size_t len)
+{
+	struct test_mem *mem = &g->mem;
+	int ret = ns_again(&mem->ns, &mem->ns, why, len);
+
+	if (ret || !(mem->caps & MEM_CHARDEV))
+		return ret;
+	memcpy(mem->node, mem->ns.node, sizeof(mem->node));
+	mem->size = mem->ns.size;
+	return 0;
+}
+
 int guard_again(struct guard *g, char *why, size_t len)
 {
 	int ret;
 
 	/* what is below no namespace has taken no other device along */
-	if (!g->mem.ndns[0])
-		return ns_again(&g->mem, &g->mem, why, len);
+	if (!g->mem.ns.ndns[0])
+		return find_again(g, why, len);
 	ret = ns_set_again(&g->set, why, len);
 	for (int i = 0; i < 2 * DAXMAP_NR && !ret; i++)
 		if (g->chosen[i].dax[0] && !guard_is_wedged(g, g->chosen[i].dax))
 			ret = ns_again(&g->chosen[i], &g->chosen[i], why, len);
-	return ret ?: ns_again(&g->mem, &g->mem, why, len);
+	return ret ?: find_again(g, why, len);
 }
 
-static int bind_dax(struct guard *g)
+static int bind_again(struct guard *g)
 {
 	char why[WHY_LEN];
-	int ret = guard_bind_call(g, g->undo ?: ns_bind);
+	int ret = guard_bind_call(g, g->undo ?: bind_dax);
 
 	if (ret || !g->undo)
 		return ret;
@@ -346,7 +380,7 @@ int guard_settle(struct guard *g)
 
 	if (!g->busy)
 		return end_procs(g);
-	if (guard_is_wedged(g, ns_key(&g->mem)))
+	if (guard_is_wedged(g, ns_key(&g->mem.ns)))
 		return -EBUSY;
 	find_op(g);
 	if (proc_alive(&g->op) && !timeline_at(&g->tl, TL_RETURNED)) {
@@ -355,7 +389,7 @@ int guard_settle(struct guard *g)
 		int stuck = end_procs(g);
 
 		/* what waits for a file's pages may be interrupted; it has been judged */
-		if (!g->mem.dax[0])
+		if (!g->mem.ns.dax[0])
 			kill(g->op.pid, SIGKILL);
 		if (stuck || wait_gone(&g->op, patience)) {
 			guard_set_wedged(g);
@@ -363,12 +397,12 @@ int guard_settle(struct guard *g)
 		}
 	}
 	guard_set_op(g, 0);
-	if (!g->mem.dax[0])
+	if (!g->mem.ns.dax[0])
 		return settle_file(g);
 	if (!is_bound(&g->mem)) {
 		if (procs_alive(g))
 			g->dirty = true;
-		ret = bind_dax(g);
+		ret = bind_again(g);
 	}
 	if (ret)
 		return ret == -ETIMEDOUT ? -EBUSY : ret;
@@ -378,9 +412,9 @@ int guard_settle(struct guard *g)
 		return -EBUSY;
 	}
 	if (g->dirty) {
-		ret = guard_bind_call(g, ns_unbind);
+		ret = guard_unbind_dax(g);
 		if (!ret)
-			ret = guard_bind_call(g, ns_bind);
+			ret = guard_bind_dax(g);
 		if (!ret)
 			g->dirty = false;
 	}
@@ -397,7 +431,7 @@ int guard_make_node(struct guard *g)
 	if (!mkdtemp(dir))
 		return -errno;
 	snprintf(g->node, sizeof(g->node), "%s/dax", dir);
-	if (!mknod(g->node, S_IFCHR | 0600, g->mem.rdev))
+	if (!mknod(g->node, S_IFCHR | 0600, g->mem.ns.rdev))
 		return 0;
 	ret = -errno;
 	rmdir(dir);
@@ -425,7 +459,7 @@ int guard_drop_fs(struct guard *g)
 	int ret, first = 0;
 
 	for (int i = GUARD_FS - 1; i >= 0; i--) {
-		if (guard_is_wedged(g, ns_key(&g->fs[i].v)))
+		if (guard_is_wedged(g, ns_key(&g->fs[i].ns)))
 			continue;
 		ret = fsdax_drop(&g->fs[i]);
 		first = first ?: ret;

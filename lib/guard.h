@@ -68,8 +68,8 @@ struct guard {
 	struct ktrace ktrace;
 	struct timeline tl;
 	struct timeline bind_tl;
-	struct test_ns mem;
-	int (*undo)(const struct test_ns *v);
+	struct test_mem mem;
+	int (*undo)(const struct test_mem *mem);
 	atomic_bool busy;
 	atomic_bool dirty;
 	struct guard_proc op;
@@ -145,12 +145,28 @@ bool guard_is_wedged(const struct guard *g, const char *key);
 /**
  * guard_bind_call() - carry out a bind or unbind in a task of its own
  * @g: state
- * @run: ns_bind, ns_unbind, ...
+ * @run: an action's run() or undo()
  *
  * Return: its result; -ETIMEDOUT when it is stuck (and then @g->mem counts
  * as wedged).
  */
-int guard_bind_call(struct guard *g, int (*run)(const struct test_ns *v));
+int guard_bind_call(struct guard *g, int (*run)(const struct test_mem *v));
+
+/**
+ * guard_unbind_dax() - unbind device_dax from g->mem, which nobody uses
+ * @g: state; its usual_ns follows how long that takes
+ *
+ * Return: as guard_bind_call().
+ */
+int guard_unbind_dax(struct guard *g);
+
+/**
+ * guard_bind_dax() - bind device_dax to g->mem
+ * @g: state
+ *
+ * Return: as guard_bind_call().
+ */
+int guard_bind_dax(struct guard *g);
 
 /**
  * guard_make_node() - a private node of g->mem

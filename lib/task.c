@@ -133,7 +133,7 @@ static bool outslept(const struct op_task *a, uint64_t since)
 }
 
 int op_start(struct op_task *a, struct timeline *tl,
-	     int (*run)(const struct test_ns *v), const struct test_ns *v)
+	     int (*run)(const struct test_mem *v), const struct test_mem *v)
 {
 	pid_t parent = getpid();
 	pid_t pid;
@@ -242,7 +242,7 @@ void op_helper_serve(struct op_helper *m, pid_t owner)
 
 /* stuck or dead it stays busy, and is not asked again */
 static bool ask_kept(struct op_task *a, struct timeline *tl,
-		     int (*run)(const struct test_ns *v), const struct test_ns *v)
+		     int (*run)(const struct test_mem *v), const struct test_mem *v)
 {
 	if (!kept || tl != kept->tl || atomic_load(&kept->busy))
 		return false;
@@ -318,7 +318,7 @@ int op_wait_awake(struct op_task *a, uint64_t ns)
 }
 
 int op_call(struct op_task *a, struct timeline *tl,
-	    int (*run)(const struct test_ns *v), const struct test_ns *v)
+	    int (*run)(const struct test_mem *v), const struct test_mem *v)
 {
 	int ret = 0;
 

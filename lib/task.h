@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "lib/action/action.h"
+#include "lib/mem/test_mem.h"
 #include "lib/timeline.h"
 
 /*
@@ -81,8 +81,8 @@ struct op_helper {
 	struct timeline *tl;
 	struct timeline door;
 	atomic_bool busy;
-	int (*run)(const struct test_ns *v);
-	struct test_ns v;
+	int (*run)(const struct test_mem *v);
+	struct test_mem v;
 };
 
 /**
@@ -113,7 +113,7 @@ enum op_state {
  * Return: 0, or -errno of fork(2).
  */
 int op_start(struct op_task *a, struct timeline *tl,
-	     int (*run)(const struct test_ns *v), const struct test_ns *v);
+	     int (*run)(const struct test_mem *v), const struct test_mem *v);
 
 /**
  * op_watch() - watch until it has returned or come to rest
@@ -169,7 +169,7 @@ void op_helper_keep(struct op_helper *m);
  * Return: as op_wait() with OP_DEADLINE_NS.
  */
 int op_call(struct op_task *a, struct timeline *tl,
-	    int (*run)(const struct test_ns *v), const struct test_ns *v);
+	    int (*run)(const struct test_mem *v), const struct test_mem *v);
 
 /**
  * op_stacks() - where every thread of a process sleeps

@@ -10,6 +10,9 @@
 /* the program, from suite_init() on */
 extern const struct suite *suite;
 
+/* the scenarios of all groups, each with what its group says of all; after suite_init() */
+extern const struct scenario *suite_scenarios;
+
 /* only the cells that are picked stay */
 void suite_keep(const bool *picked);
 

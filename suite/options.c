@@ -14,9 +14,21 @@
 
 #define EXIT_USAGE	2
 
+static void list_scenario(FILE *f, const struct scenario *sc)
+{
+	static const char *const none[] = { "", NULL }, *const any[] = { "ACTION", NULL };
+	const char *const *acts = sc->acts ?: sc->actions <= NO_ACTION ? none : any;
+
+	for (; *acts; acts++)
+		fprintf(f, "  %s%s%s\n", *acts, (*acts)[0] && sc->name[0] ? "_" : "", sc->name);
+	fprintf(f, "      %s\n", sc->what);
+}
+
 static void usage(FILE *f)
 {
-	const struct pin_method *m;
+	const struct memory *m;
+	const struct pin_method *p;
+	const struct action *a;
 
 	fprintf(f, "%s: %s\n\n", suite->name, suite->what);
 	fprintf(f,
@@ -51,20 +63,17 @@ static void usage(FILE *f)
 		"  DAX_TEST_NAMESPACE=namespace0.1 %s\n\n"
 		"memory:\n",
 		suite->name, suite->name);
-	for (const struct memory *m = memories; m->name; m++)
+	for_each_memory(m)
 		fprintf(f, "  %-26s %s\n", m->name, m->what);
 	fprintf(f, "\nscenarios:\n");
-	for (const struct scenario *sc = suite->scenarios; sc->run; sc++)
-		fprintf(f, "  %s%s%s\n      %s\n",
-			sc->act ?: sc->actions == NO_ACTION ? "" : "ACTION",
-			(sc->act || sc->actions != NO_ACTION) && sc->name[0] ? "_" : "",
-			sc->name, sc->what);
+	for (const struct scenario *sc = suite_scenarios; sc->run; sc++)
+		list_scenario(f, sc);
 	fprintf(f, "\nactions:\n");
-	for (const struct action *a = actions; a->name; a++)
+	for_each_action(a)
 		fprintf(f, "  %-26s %s\n", a->name, a->what);
 	fprintf(f, "\npins:\n");
-	for_each_pin_method(m)
-		fprintf(f, "  %-26s %s\n", m->name, m->what);
+	for_each_pin_method(p)
+		fprintf(f, "  %-26s %s\n", p->name, p->what);
 }
 
 static size_t mark_glob(bool *picked, const char *glob)

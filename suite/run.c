@@ -316,10 +316,10 @@ double suite_seconds(double by_default)
 /* where the memory comes from is no part of the name, and told when it changes */
 static void tell_provider(const struct cell *c)
 {
-	if (!strcmp(guard->provider, c->v.provider))
+	if (!strcmp(guard->provider, c->v.ns.provider))
 		return;
-	memcpy(guard->provider, c->v.provider, sizeof(guard->provider));
-	note(c, "memory from here on: %s of bus %s", ns_key(&c->v), c->v.provider);
+	memcpy(guard->provider, c->v.ns.provider, sizeof(guard->provider));
+	note(c, "memory from here on: %s of bus %s", ns_key(&c->v.ns), c->v.ns.provider);
 }
 
 static bool take_memory(struct cell *c)
@@ -331,7 +331,7 @@ static bool take_memory(struct cell *c)
 		.map_dev = c->scenario->map_dev,
 	};
 	char why[WHY_LEN] = "";
-	int ret = c->memory->take(c->memory, guard, &want, &c->v, why, sizeof(why));
+	int ret = memory_take(c->memory, guard, &want, &c->v, why, sizeof(why));
 
 	if (ret) {
 		skip(c, "no %s %s for this cell: %s", daxmap_name(c->size), c->memory->name, why);
@@ -354,7 +354,7 @@ bool cell_fresh_pages(struct cell *c)
 
 bool cell_remove_file(struct cell *c)
 {
-	int ret = guard_bind_call(guard, action_unlink);
+	int ret = guard_bind_call(guard, action_find("unlink")->run);
 	bool lost = ret == -ECHILD || ret == -ETIMEDOUT;
 
 	if (lost)
@@ -401,8 +401,8 @@ static bool set_clock(struct cell *c)
 			mind_clock();
 		return true;
 	}
-	ret = guard_bind_call(guard, ns_unbind);
-	ret = ret ?: guard_bind_call(guard, ns_bind);
+	ret = guard_unbind_dax(guard);
+	ret = ret ?: guard_bind_dax(guard);
 	if (!expect_ok(c, ret, "unbind and bind without pins", ""))
 		return false;
 	clock_of(HOLD_ROUNDS * (timeline_now() - start));
@@ -448,7 +448,7 @@ void suite_run(struct cell *c)
 	/* what a cell that was killed in the middle left behind */
 	ret = guard_settle(guard);
 	if (ret)
-		note(c, "an earlier cell left %s behind: %s", ns_key(&guard->mem),
+		note(c, "an earlier cell left %s behind: %s", ns_key(&guard->mem.ns),
 		     strerror(-ret));
 	guard->dirty = false;
 	timeline_reset(&guard->tl);
@@ -456,15 +456,15 @@ void suite_run(struct cell *c)
 		return;
 	if (!expect_ok(c, health_begin(health), "reading the kernel's health", ""))
 		return;
-	if (suite->clock && c->v.dax[0] && !set_clock(c))
+	if (suite->clock && c->v.ns.dax[0] && !set_clock(c))
 		return;
 	note_lines(c, "since the last cell, by nobody's doing", health_stray(health));
 	c->scenario->run(c);
 	ret = guard_settle(guard);
 	if (ret == -EBUSY) {
-		note(c, "%s stays wedged; cells that need it are skipped", ns_key(&c->v));
+		note(c, "%s stays wedged; cells that need it are skipped", ns_key(&c->v.ns));
 		/* whoever drives a machine that may be rebooted takes this word */
-		say("# REBOOT %s is wedged\n", ns_key(&c->v));
+		say("# REBOOT %s is wedged\n", ns_key(&c->v.ns));
 	}
 	if (ret != -EBUSY)
 		expect_ok(c, ret, "giving the device back", "");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the three programs have in common: cells made from tables, the options,
- * and the frame around each cell (settle, health, verdict, settle).  Knows no
- * harness; suite_harness.h ties it to kselftest_harness.h.
+ * What the three programs have in common: scenarios and the cells made of them, the
+ * options, and the frame around each cell (settle, health, verdict, settle).
+ *
+ * A program is its scenario groups and a struct suite.  suite/harness.h ties it to
+ * kselftest_harness.h, which nothing else here knows.
  */
 #ifndef DAX_SUITE_H
 #define DAX_SUITE_H
@@ -20,6 +22,7 @@
 #include "lib/mem/memory.h"
 #include "lib/pattern.h"
 #include "lib/pin/pin.h"
+#include "lib/pin/select.h"
 #include "lib/timeline.h"
 #include "lib/ns/ns.h"
 
@@ -29,6 +32,9 @@
 #define AT_PUD		(1u << DAXMAP_PUD)
 #define AT_ALL		(AT_PTE | AT_PMD | AT_PUD)
 
+/* for @ignore of a scenario that trips no check, in a group whose others trip some */
+#define HEALTH_NONE	(1u << 31)
+
 /* the tag of the pattern that all of a device holds between cells */
 #define TAG_MEMORY	0x4d45
 
@@ -36,47 +42,58 @@ struct cell;
 
 /**
  * enum scenario_actions - which actions a scenario is crossed with
+ * @AS_GROUP: as its group says; for a group NO_ACTION
  * @NO_ACTION: none; the cell's last word is the scenario's name
- * @FIRST_ACTION: only the first of the table
+ * @FIRST_ACTION: only the plain unbind of the memory's driver
  * @EVERY_ACTION: each of them, but those of drivers further up
  * @EVERY_LEVEL: each of a driver above device_dax
  * @EVERY_PARENT: each of these that has several dax devices below
+ *
+ * Actions that are only for scenarios that name them are left out of all of these.
  */
-enum scenario_actions { NO_ACTION, FIRST_ACTION, EVERY_ACTION, EVERY_LEVEL, EVERY_PARENT };
+enum scenario_actions {
+	AS_GROUP,
+	NO_ACTION,
+	FIRST_ACTION,
+	EVERY_ACTION,
+	EVERY_LEVEL,
+	EVERY_PARENT,
+};
 
 /**
- * struct scenario - one thing that is tried, at several page sizes and pins
- * @name: last word of the cell's name, behind the action's name if there is
- *	one; "" where the action says it all
+ * struct scenario - one test, at several page sizes and with several pins
+ * @name: with an action, what sets this scenario apart from others with it: the part
+ *	of the cell's name behind the "-"; "" if the action's name is sufficient.
+ *	Without an action, the last word of the cell's name
  * @what: one sentence for -h
- * @on: MEMORY_* bits; 0 for MEMORY_DEVDAX
+ * @on: kinds of memory
  * @sizes: AT_* bits
- * @wants: which pins it is crossed with; NULL for none
- * @actions: which actions
- * @act: name of the one action it is made for, whatever @actions says
- * @pin_word: the pin's word in the name of cells without a method of their own;
- *	NULL for "none"
+ * @pins: which pins it is crossed with; NULL for none
+ * @actions: which actions it is crossed with
+ * @acts: the actions it is made for by their names, whatever @actions says; the last
+ *	is NULL
+ * @words: one cell for each: the pin's word in the name of cells without a method of
+ *	their own; the last is NULL.  NULL for "none"
  * @map_dev: on a namespace whose memory map lies on the device
- * @destructive: a kernel that fails it is lost until reboot: run only where
+ * @destructive: a kernel that fails is unusable until reboot: run only where
  *	DAX_TEST_DESTRUCTIVE says that the machine is there for that
- * @refusal: about what a method answers: carried out also where it is known to be
- *	refused
- * @bytes: of a file, and at least of a device; 0 for what the suite has chosen
+ * @refusal: tests the refusal itself: run even if this method is known to be refused
+ * @bytes: of a file, and at least of a device; 0 for the suite's choice
  * @no_device: needs no DAX memory
- * @ignore: HEALTH_* bits that this scenario moves by what it does
+ * @ignore: HEALTH_* checks that this scenario is expected to trip
  * @seconds: time limit of the cell; 0 for SUITE_CELL_SECONDS
- * @run: arranges, acts, and says what it expects with expect()
+ * @run: arranges, acts, and says with expect() what it expects
  * @body: for a @run() that only decides where the scenario is carried out
  */
 struct scenario {
 	const char *name;
 	const char *what;
-	unsigned int on;
+	struct mem_select on;
 	unsigned int sizes;
-	bool (*wants)(const struct pin_method *m);
+	const struct pin_select *pins;
 	enum scenario_actions actions;
-	const char *act;
-	const char *pin_word;
+	const char *const *acts;
+	const char *const *words;
 	bool map_dev;
 	bool destructive;
 	bool refusal;
@@ -88,6 +105,26 @@ struct scenario {
 	void (*body)(struct cell *c);
 };
 
+/* for @acts and @words, in place */
+#define LIST(...)	((const char *const []){ __VA_ARGS__, NULL })
+
+/**
+ * struct scenario_group - the scenarios of one file
+ * @name: the file's subject
+ * @order: groups of a lower one come first in a program
+ * @common: what its scenarios have in common: each member that a scenario leaves zero
+ * @scenarios: the scenarios; the last is empty
+ */
+struct scenario_group {
+	const char *name;
+	int order;
+	struct scenario common;
+	const struct scenario *scenarios;
+};
+
+/* A file's group is in the program when the file is linked. */
+REGISTRY(scenario_groups, struct scenario_group);
+
 /*
  * Limit of one cell.  Three stuck actions of OP_DEADLINE_NS and a holder's
  * answer fit; the harness ends a cell that takes longer.
@@ -98,7 +135,6 @@ struct scenario {
  * struct suite - one program
  * @name: its name
  * @what: what it tests, for -h
- * @scenarios: its table, ends with an entry without run()
  * @targets: it holds I/O in flight and wants slow block devices
  * @clock: and has to hold it for longer than an unbind takes
  * @hold_ns: how long a clock holds it to begin with, nanoseconds; 0 for long enough
@@ -109,7 +145,6 @@ struct scenario {
 struct suite {
 	const char *name;
 	const char *what;
-	const struct scenario *scenarios;
 	bool targets;
 	bool clock;
 	uint64_t hold_ns;
@@ -125,7 +160,7 @@ struct suite {
  * @method: with which pin; NULL for none
  * @action: what takes the ground away; NULL for none
  * @guard: shared state of the run
- * @v: the device or file; also in guard->mem
+ * @v: the memory under test; also in guard->mem
  * @verdict: the first failure, or VERDICT_PASS
  * @skipped: the reason is in @why
  * @why: reason of a skip, or sentence of the first failure
@@ -137,8 +172,9 @@ struct cell {
 	enum daxmap_size size;
 	const struct pin_method *method;
 	const struct action *action;
+	const char *word;
 	struct guard *guard;
-	struct test_ns v;
+	struct test_mem v;
 	enum verdict_kind verdict;
 	bool skipped;
 	char why[WHY_LEN];

@@ -39,7 +39,7 @@ static void expect_found(struct cell *c, struct health *h, unsigned int oracles)
 	note_lines(c, "found, as it should be", health_text(h));
 }
 
-void control_log(struct cell *c)
+static void control_log(struct cell *c)
 {
 	struct health *h = NULL;
 	int ret;
@@ -55,7 +55,7 @@ out:
 	health_close(h);
 }
 
-void control_pins(struct cell *c)
+static void control_pins(struct cell *c)
 {
 	const struct pin_method *m = pin_method_find("uring_fixed");
 	struct pin pin = { 0 };
@@ -79,17 +79,17 @@ out:
 	health_close(h);
 }
 
-void control_devices(struct cell *c)
+static void control_devices(struct cell *c)
 {
 	struct health *h = NULL;
 
 	if (!begin(c, &h))
 		goto out;
-	if (expect_ok(c, guard_bind_call(c->guard, ns_unbind), "unbind", "")) {
+	if (expect_ok(c, guard_unbind_dax(c->guard), "unbind", "")) {
 		expect_found(c, h, HEALTH_DEVICES);
 		expect_found(c, h, HEALTH_IOMEM);
 	}
-	expect_ok(c, guard_bind_call(c->guard, ns_bind), "bind", "");
+	expect_ok(c, guard_bind_dax(c->guard), "bind", "");
 out:
 	health_close(h);
 }
@@ -110,7 +110,7 @@ static bool look_at_mappings(void)
 	return !n;
 }
 
-void control_thp_split(struct cell *c)
+static void control_thp_split(struct cell *c)
 {
 	struct daxmap m = { .fd = -1 };
 	struct health *h = NULL;
@@ -130,7 +130,7 @@ out:
 	health_close(h);
 }
 
-void control_wrong_byte(struct cell *c)
+static void control_wrong_byte(struct cell *c)
 {
 	size_t off = 5 * sysconf(_SC_PAGESIZE) + 64;
 	struct teardown s;
@@ -150,13 +150,13 @@ out:
 	teardown_cleanup(&s);
 }
 
-static int do_nothing(const struct test_ns *v)
+static int do_nothing(const struct test_mem *v)
 {
 	(void)v;
 	return 0;
 }
 
-static int never_return(const struct test_ns *v)
+static int never_return(const struct test_mem *v)
 {
 	(void)v;
 	for (;;)
@@ -175,7 +175,7 @@ static void expect_verdict(struct teardown *s, enum verdict_kind want)
 }
 
 /* an action that does nothing at all while a pin is out */
-void control_returned_early(struct cell *c)
+static void control_returned_early(struct cell *c)
 {
 	struct teardown s;
 
@@ -192,7 +192,7 @@ out:
 	teardown_cleanup(&s);
 }
 
-void control_never_returned(struct cell *c)
+static void control_never_returned(struct cell *c)
 {
 	struct teardown s;
 	int ret;
@@ -212,7 +212,7 @@ void control_never_returned(struct cell *c)
 }
 
 /* an action that returns and leaves the mapping as it was */
-void control_not_revoked(struct cell *c)
+static void control_not_revoked(struct cell *c)
 {
 	struct teardown s;
 
@@ -227,7 +227,7 @@ out:
 	teardown_cleanup(&s);
 }
 
-void control_taint(struct cell *c)
+static void control_taint(struct cell *c)
 {
 	struct health *h = NULL;
 	int ret;
@@ -243,7 +243,7 @@ out:
 	health_close(h);
 }
 
-void control_overrun(struct cell *c)
+static void control_overrun(struct cell *c)
 {
 	struct health *h = NULL;
 
@@ -256,7 +256,7 @@ out:
 }
 
 /* the machine dies: whoever runs it has to see that only this cell is lost */
-void control_crash(struct cell *c)
+static void control_crash(struct cell *c)
 {
 	int fd;
 
@@ -272,3 +272,81 @@ void control_crash(struct cell *c)
 	expect(c, VERDICT_FAILED, write(fd, "c", 1) < 0, "the kernel survived a crash");
 	close(fd);
 }
+
+static const struct scenario_group control = {
+	.name = "control",
+	.order = 110,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_PMD,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "control_log",
+			.what = "control: a fault in the kernel's log is found",
+			.sizes = AT_PTE,
+			.no_device = true,
+			.ignore = HEALTH_LOG,
+			.run = control_log,
+		}, {
+			.name = "control_pins",
+			.what = "control: a pin held on purpose unbalances the counters",
+			.sizes = AT_PTE,
+			.no_device = true,
+			.run = control_pins,
+		}, {
+			.name = "control_devices",
+			.what = "control: an unbound device is missed in /proc/iomem and on its bus",
+			.run = control_devices,
+		}, {
+			.name = "control_thp_split",
+			.what = "control: looking at a 1 GiB mapping splits it, and that is seen",
+			.sizes = AT_PUD,
+			.ignore = HEALTH_THP_SPLIT,
+			.run = control_thp_split,
+		}, {
+			.name = "control_wrong_byte",
+			.what = "control: one wrong word is found and named",
+			.sizes = AT_ALL,
+			.run = control_wrong_byte,
+		}, {
+			.name = "control_returned_early",
+			.what = "control: an action that does nothing while a pin is out is early",
+			.run = control_returned_early,
+		}, {
+			.name = "control_never_returned",
+			.what = "control: an action that does not end is never returned",
+			.run = control_never_returned,
+		}, {
+			.name = "control_not_revoked",
+			.what = "control: a mapping that can still be touched is not revoked",
+			.run = control_not_revoked,
+		}, {
+			.name = "control_taint",
+			.what = "control: a new taint bit is found",
+			.sizes = AT_PTE,
+			.no_device = true,
+			.destructive = true,
+			.ignore = HEALTH_TAINT,
+			.run = control_taint,
+		}, {
+			.name = "control_overrun",
+			.what = "control: a kernel log that wrapped is found",
+			.sizes = AT_PTE,
+			.no_device = true,
+			.destructive = true,
+			.ignore = HEALTH_OVERRUN | HEALTH_LOG,
+			.run = control_overrun,
+		}, {
+			.name = "control_crash",
+			.what = "control: a machine that dies costs one cell (DAX_TEST_CRASH)",
+			.sizes = AT_PTE,
+			.no_device = true,
+			.destructive = true,
+			.run = control_crash,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &control);

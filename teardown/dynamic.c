@@ -27,16 +27,16 @@ static void remember(struct cell *c)
 	c->guard->undo = c->action->undo;
 }
 
-void dynamic_mapped(struct cell *c)
+static void dynamic_mapped(struct cell *c)
 {
 	remember(c);
-	mapping_only(c);
+	teardown_mapped(c);
 }
 
-void dynamic_pinned(struct cell *c)
+static void dynamic_pinned(struct cell *c)
 {
 	remember(c);
-	pinned(c);
+	teardown_pinned(c);
 }
 
 static bool expect_refused(struct cell *c, int ret, int want, const char *what)
@@ -49,7 +49,7 @@ static unsigned long long available(const struct cell *c)
 {
 	unsigned long long bytes = 0;
 
-	dynamic_region_number(c->v.dax, DYNAMIC_AVAILABLE, &bytes);
+	dynamic_region_number(c->v.ns.dax, DYNAMIC_AVAILABLE, &bytes);
 	return bytes;
 }
 
@@ -58,7 +58,7 @@ static bool make_beside(struct cell *c, size_t bytes, char *name, size_t len)
 {
 	char first[32];
 
-	dynamic_first(&c->v, first, sizeof(first));
+	dynamic_first(&c->v.ns, first, sizeof(first));
 	return expect_ok(c, dynamic_create(first, bytes, name, len), "creating a device", "");
 }
 
@@ -66,23 +66,24 @@ static bool set_size(struct cell *c, size_t bytes)
 {
 	unsigned long long before = available(c);
 	struct test_ns now;
-	int ret = guard_bind_call(c->guard, ns_unbind);
+	int ret = guard_unbind_dax(c->guard);
 
 	if (!expect_done(c, ret, "unbind without pins"))
 		return false;
-	ret = dynamic_resize(c->v.dax, bytes);
-	ret = ret ?: dynamic_read(c->v.dax, &now);
-	if (!expect(c, VERDICT_FAILED, !ret, "resizing %s from %zu to %zu bytes: %s", c->v.dax,
+	ret = dynamic_resize(c->v.ns.dax, bytes);
+	ret = ret ?: dynamic_read(c->v.ns.dax, &now);
+	if (!expect(c, VERDICT_FAILED, !ret, "resizing %s from %zu to %zu bytes: %s", c->v.ns.dax,
 		    c->v.size, bytes, strerror(-ret)))
 		return false;
 	expect(c, VERDICT_FAILED, now.size == bytes, "%s has %zu bytes; expected %zu",
-	       c->v.dax, now.size, bytes);
+	       c->v.ns.dax, now.size, bytes);
 	expect(c, VERDICT_FAILED, available(c) + bytes == before + c->v.size,
 	       "the region has %llu bytes left, and had %llu while %s had %zu; expected %llu",
-	       available(c), before, c->v.dax, c->v.size, before + c->v.size - bytes);
+	       available(c), before, c->v.ns.dax, c->v.size, before + c->v.size - bytes);
 	c->v.size = bytes;
-	c->guard->mem.size = bytes;
-	ret = guard_bind_call(c->guard, ns_bind);
+	c->v.ns.size = bytes;
+	c->guard->mem = c->v;
+	ret = guard_bind_dax(c->guard);
 	return expect_done(c, ret, "bind with another size") && !cell_over(c);
 }
 
@@ -126,7 +127,7 @@ static void grow_and_shrink(struct cell *c, struct pin_proc *h)
 		pin_proc_close(h, MAP_WHOLE);
 }
 
-void dynamic_resized(struct cell *c)
+static void dynamic_resized(struct cell *c)
 {
 	struct pin_proc h = { 0 };
 
@@ -139,13 +140,13 @@ static void refused_in_use(struct cell *c, struct pin_proc *h)
 {
 	size_t size = c->v.size;
 
-	expect_refused(c, dynamic_resize(c->v.dax, size + MORE_BYTES), -EBUSY,
+	expect_refused(c, dynamic_resize(c->v.ns.dax, size + MORE_BYTES), -EBUSY,
 		       "growing a device that is bound");
-	expect_refused(c, dynamic_resize(c->v.dax, size - MORE_BYTES), -EBUSY,
+	expect_refused(c, dynamic_resize(c->v.ns.dax, size - MORE_BYTES), -EBUSY,
 		       "shrinking a device that is bound");
-	expect_refused(c, dynamic_align(c->v.dax, daxmap_bytes(DAXMAP_PTE)), -EBUSY,
+	expect_refused(c, dynamic_align(c->v.ns.dax, daxmap_bytes(DAXMAP_PTE)), -EBUSY,
 		       "aligning a device that is bound");
-	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, c->v.dax), -EBUSY,
+	expect_refused(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, c->v.ns.dax), -EBUSY,
 		       "deleting a device that is bound");
 	expect(c, VERDICT_FAILED, !pin_proc_touch(h, MAP_WHOLE, size - DYNAMIC_UNIT),
 	       "the mapping is gone although everything was refused");
@@ -156,14 +157,14 @@ static void refused_unbound(struct cell *c)
 	unsigned long long room = available(c);
 	char first[32], name[32];
 
-	dynamic_first(&c->v, first, sizeof(first));
-	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, c->v.dax), -EBUSY,
+	dynamic_first(&c->v.ns, first, sizeof(first));
+	expect_refused(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, c->v.ns.dax), -EBUSY,
 		       "deleting a device that has bytes");
-	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, first), -EBUSY,
+	expect_refused(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, first), -EBUSY,
 		       "deleting the region's first device");
-	expect_refused(c, dynamic_resize(c->v.dax, c->v.size + room + DYNAMIC_UNIT), -ENOSPC,
+	expect_refused(c, dynamic_resize(c->v.ns.dax, c->v.size + room + DYNAMIC_UNIT), -ENOSPC,
 		       "growing a device to more than there is");
-	expect_refused(c, dynamic_resize(c->v.dax, c->v.size + 1), -EINVAL,
+	expect_refused(c, dynamic_resize(c->v.ns.dax, c->v.size + 1), -EINVAL,
 		       "growing a device by one byte");
 	expect(c, VERDICT_FAILED, available(c) == room,
 	       "the region has %llu bytes left; expected %llu, for all was refused",
@@ -173,11 +174,11 @@ static void refused_unbound(struct cell *c)
 		return;
 	expect(c, VERDICT_FAILED, dynamic_bind(name), "%s has no bytes and can be bound", name);
 	expect_ok(c, dynamic_destroy(name), "destroying a device without bytes", "");
-	expect_refused(c, dynamic_region_write(c->v.dax, DYNAMIC_DELETE, name), -ENXIO,
+	expect_refused(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, name), -ENXIO,
 		       "deleting a device that is gone");
 }
 
-void dynamic_refused(struct cell *c)
+static void dynamic_refused(struct cell *c)
 {
 	struct pin_proc h = { 0 };
 	char why[WHY_LEN];
@@ -186,12 +187,12 @@ void dynamic_refused(struct cell *c)
 	if (cell_pin_proc(c, &h) && map_all(c, &h)) {
 		refused_in_use(c, &h);
 		pin_proc_close(&h, MAP_WHOLE);
-		ret = guard_bind_call(c->guard, ns_unbind);
+		ret = guard_unbind_dax(c->guard);
 		if (expect_done(c, ret, "unbind without pins"))
 			refused_unbound(c);
-		ret = guard_bind_call(c->guard, ns_bind);
+		ret = guard_bind_dax(c->guard);
 		if (expect_done(c, ret, "bind"))
-			expect_ok(c, ns_same(&c->v, why, sizeof(why)), "the device", why);
+			expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device", why);
 	}
 	cell_pin_proc_end(c, &h);
 }
@@ -199,7 +200,7 @@ void dynamic_refused(struct cell *c)
 /* one more device in the same region: all steps, and back */
 static bool one_round(struct cell *c)
 {
-	struct test_ns before = c->guard->mem;
+	struct test_mem before = c->guard->mem;
 	char name[32];
 	int ret;
 
@@ -207,8 +208,8 @@ static bool one_round(struct cell *c)
 		return false;
 	ret = dynamic_bind(name);
 	if (expect_ok(c, ret, "binding the new device", "")) {
-		ret = dynamic_read(name, &c->guard->mem);
-		ret = ret ?: guard_bind_call(c->guard, ns_unbind);
+		ret = dynamic_read(name, &c->guard->mem.ns);
+		ret = ret ?: guard_unbind_dax(c->guard);
 	}
 	c->guard->mem = before;
 	return expect_done(c, ret, "unbinding the new device") &&
@@ -216,7 +217,7 @@ static bool one_round(struct cell *c)
 }
 
 /* /sys and /proc/iomem are looked at by the cell's own oracle */
-void dynamic_rounds(struct cell *c)
+static void dynamic_rounds(struct cell *c)
 {
 	unsigned long long room = available(c);
 	unsigned int i;
@@ -239,9 +240,9 @@ static bool second_range(struct cell *c, char *name, size_t len)
 
 	if (!make_beside(c, MORE_BYTES, name, len) || !set_size(c, c->v.size + MORE_BYTES))
 		return false;
-	ret = dynamic_mapping(c->v.dax, 1, &start, &bytes);
+	ret = dynamic_mapping(c->v.ns.dax, 1, &start, &bytes);
 	return expect(c, VERDICT_FAILED, !ret && bytes == MORE_BYTES,
-		      "%s has no second range of %lu bytes: %s", c->v.dax, MORE_BYTES,
+		      "%s has no second range of %lu bytes: %s", c->v.ns.dax, MORE_BYTES,
 		      strerror(-ret));
 }
 
@@ -262,7 +263,7 @@ static bool map_ranges(struct teardown *s)
 		      s->map_len >> 10, faults, s->map_len / daxmap_bytes(c->size));
 }
 
-void dynamic_ranges(struct cell *c)
+static void dynamic_ranges(struct cell *c)
 {
 	size_t before = c->v.size;
 	char neighbour[32] = "";
@@ -279,19 +280,75 @@ void dynamic_ranges(struct cell *c)
 		expect_ok(c, dynamic_destroy(neighbour), "destroying the neighbour", "");
 }
 
-void dynamic_static(struct cell *c)
+static void dynamic_static(struct cell *c)
 {
 	static const char *const absent[] = { DYNAMIC_CREATE, DYNAMIC_DELETE, DYNAMIC_SEED };
 	char why[WHY_LEN];
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(absent); i++)
 		expect(c, VERDICT_FAILED,
-		       dynamic_region_write(c->v.dax, absent[i], "1") == -ENOENT,
+		       dynamic_region_write(c->v.ns.dax, absent[i], "1") == -ENOENT,
 		       "the region of %s, a namespace's, has a file '%s'; expected none",
-		       c->v.dax, absent[i]);
-	expect_refused(c, dynamic_resize(c->v.dax, c->v.size / 2), -EACCES,
+		       c->v.ns.dax, absent[i]);
+	expect_refused(c, dynamic_resize(c->v.ns.dax, c->v.size / 2), -EACCES,
 		       "resizing a namespace's device");
-	expect_refused(c, dynamic_align(c->v.dax, daxmap_bytes(DAXMAP_PTE)), -EACCES,
+	expect_refused(c, dynamic_align(c->v.ns.dax, daxmap_bytes(DAXMAP_PTE)), -EACCES,
 		       "aligning a namespace's device");
-	expect_ok(c, ns_same(&c->v, why, sizeof(why)), "the device", why);
+	expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device", why);
 }
+
+static const struct scenario_group dynamic_group = {
+	.name = "dynamic",
+	.order = 90,
+	.common = {
+		.on = ON_DYNAMIC,
+		.sizes = AT_PMD,
+		.ignore = HEALTH_NUMBERS,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "mapped, no pin: it is destroyed, and made again",
+			.acts = LIST("destroy_device"),
+			.run = dynamic_mapped,
+		}, {
+			.name = "",
+			.what = "one pin out: destroying the device waits for it",
+			.acts = LIST("destroy_device"),
+			.pins = PINS_UNTIMED,
+			.run = dynamic_pinned,
+		}, {
+			.name = "two_ranges",
+			.what = "mapped, the device is of two ranges of memory",
+			.acts = LIST("unbind_device_dax"),
+			.run = dynamic_ranges,
+		}, {
+			.name = "two_ranges",
+			.what = "one pin out, in the second of two ranges of memory",
+			.acts = LIST("unbind_device_dax"),
+			.pins = PIN_VMSPLICE,
+			.run = dynamic_ranges,
+		}, {
+			.name = "resized",
+			.what = "grown and shrunk between binds: what stays keeps its bytes",
+			.run = dynamic_resized,
+		}, {
+			.name = "refused",
+			.what = "requests on a device in use, and impossible ones, are refused; nothing changes",
+			.run = dynamic_refused,
+		}, {
+			.name = "again_and_again",
+			.what = "made, bound and destroyed: nothing is left of it",
+			.run = dynamic_rounds,
+		}, {
+			.name = "static",
+			.what = "a namespace's region cannot be divided",
+			.on = ON_DEVDAX,
+			.ignore = HEALTH_NONE,
+			.run = dynamic_static,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &dynamic_group);

@@ -208,7 +208,7 @@ static void look_through_pin(struct teardown *s, uint64_t physical)
 	int ret;
 
 	c->guard->fs_spoiled = true;
-	if (c->action->run == action_unmount) {
+	if (c->action->unmounts) {
 		f->mounted = false;
 		if (fsdax_mount(f))
 			note(c, "the file system cannot be mounted again");
@@ -299,7 +299,7 @@ static void check_bytes(struct teardown *s)
 	if (a->leaves == LEAVES_NEXT)
 		ret = bytes_check(s->node, 0, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT, why,
 				  sizeof(why));
-	else if (a->run == action_insert_range)
+	else if (a->shifts)
 		ret = bytes_check(s->node, 2 * ACTION_SHIFT, WINDOW_BYTES, TAG_MEMORY,
 				  ACTION_SHIFT, why, sizeof(why));
 	else if (a->leaves == LEAVES_ZEROES || a->leaves == LEAVES_OTHER)
@@ -427,27 +427,83 @@ static void file(struct cell *c, enum use use)
 		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
 }
 
-void file_kept(struct cell *c)
+static void file_kept(struct cell *c)
 {
 	file(c, KEPT);
 }
 
-void file_unmapped(struct cell *c)
+static void file_unmapped(struct cell *c)
 {
 	file(c, CLOSED);
 }
 
-void file_touched(struct cell *c)
+static void file_touched(struct cell *c)
 {
 	file(c, TOUCHED);
 }
 
-void file_by_another(struct cell *c)
+static void file_by_another(struct cell *c)
 {
 	file(c, BY_ANOTHER);
 }
 
-void file_killed(struct cell *c)
+static void file_killed(struct cell *c)
 {
 	file(c, KILLED);
 }
+
+static const struct scenario_group files = {
+	.name = "files",
+	.order = 30,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_PTE | AT_PMD,
+		.actions = EVERY_ACTION,
+		.pins = PIN_VMSPLICE,
+		.bytes = FILE_BYTES,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "I/O in flight from or to a file: what frees its blocks waits, nothing else",
+			.sizes = AT_PMD,
+			.pins = PINS_DM_DELAY,
+			.run = file_kept,
+		}, {
+			.name = "unmapped",
+			.what = "the same, the file is unmapped and closed: who gets the bytes?",
+			.sizes = AT_PMD,
+			.pins = PINS_FILE_SINK,
+			.run = file_unmapped,
+		}, {
+			.name = "",
+			.what = "a page of a file in a pipe, the mapping stays",
+			.run = file_kept,
+		}, {
+			.name = "unmapped",
+			.what = "the same, the file is unmapped and closed",
+			.run = file_unmapped,
+		}, {
+			.name = "touched",
+			.what = "the same, a thread touches all of it all the while",
+			.run = file_touched,
+		}, {
+			.name = "by_another",
+			.what = "the same, another process maps the file",
+			.run = file_by_another,
+		}, {
+			.name = "map_dev",
+			.what = "a page of a file in a pipe, the memory map lies on the device (altmap)",
+			.sizes = AT_PMD,
+			.map_dev = true,
+			.run = file_kept,
+		}, {
+			.name = "killed",
+			.what = "the same, the pin process is killed while the action waits",
+			.run = file_killed,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &files);

@@ -63,7 +63,7 @@ static struct fsdax *fs_of(const struct cell *c)
 /*
  * What is asked of the file afterwards, each in a task that may get stuck.
  */
-static int read_it(const struct test_ns *v)
+static int read_it(const struct test_mem *v)
 {
 	int fd = open(v->node, O_RDONLY | O_CLOEXEC);
 	char buf[512];
@@ -77,7 +77,7 @@ static int read_it(const struct test_ns *v)
 	return ret;
 }
 
-static int write_it(const struct test_ns *v)
+static int write_it(const struct test_mem *v)
 {
 	int fd = open(v->node, O_RDWR | O_CLOEXEC);
 	char buf[512];
@@ -93,22 +93,22 @@ static int write_it(const struct test_ns *v)
 }
 
 /* a file that nobody has written since it was made, beside the cell's own */
-static void beside(const struct test_ns *v, char path[NODE_LEN])
+static void beside(const struct test_mem *v, char path[NODE_LEN])
 {
 	static const char name[] = ".beside";
 
 	snprintf(path, NODE_LEN, "%.*s%s", (int)(NODE_LEN - sizeof(name)), v->node, name);
 }
 
-static int write_beside(const struct test_ns *v)
+static int write_beside(const struct test_mem *v)
 {
-	struct test_ns other = *v;
+	struct test_mem other = *v;
 
 	beside(v, other.node);
 	return write_it(&other);
 }
 
-static int sync_it(const struct test_ns *v)
+static int sync_it(const struct test_mem *v)
 {
 	return bytes_sync(v->node);
 }
@@ -161,10 +161,10 @@ static bool place(struct cell *c)
 	uint64_t at = 0;
 	int ret;
 
-	if (c->memory->bit != MEMORY_XFS)
+	if (!(c->memory->caps & MEM_SHARES))
 		return true;
 	ret = truncate(c->v.node, 0) || unlink(c->v.node) ? -errno : 0;
-	for (int i = 0; i < GROUPS_TRIED && !ret && at < f->v.capacity / 2; i++) {
+	for (int i = 0; i < GROUPS_TRIED && !ret && at < f->ns.capacity / 2; i++) {
 		snprintf(path, sizeof(path), "%s/group%d", f->dir, i);
 		if (mkdir(path, 0700) && errno != EEXIST)
 			ret = -errno;
@@ -174,7 +174,7 @@ static bool place(struct cell *c)
 		ret = ret ?: fsdax_file(f, name, c->v.size, c->v.node, sizeof(c->v.node), why,
 					sizeof(why));
 		ret = ret ?: fsdax_physical(c->v.node, 0, &at);
-		if (!ret && at < f->v.capacity / 2)
+		if (!ret && at < f->ns.capacity / 2)
 			ret = truncate(c->v.node, 0) || unlink(c->v.node) ? -errno : 0;
 	}
 	c->guard->mem = c->v;
@@ -258,7 +258,7 @@ static bool arrange(struct cell *c, struct teardown *s, enum usage use)
 }
 
 /* a call on a file whose device is gone has to say so; what it says is its own choice */
-static void must_fail(struct cell *c, int (*call)(const struct test_ns *v), const char *what)
+static void must_fail(struct cell *c, int (*call)(const struct test_mem *v), const char *what)
 {
 	int ret = guard_bind_call(c->guard, call);
 
@@ -303,7 +303,7 @@ static bool came_back(struct cell *c, int ret, const char *what)
 	return expect_done(c, ret, what);
 }
 
-static bool call(struct cell *c, int (*run)(const struct test_ns *v), const char *what)
+static bool call(struct cell *c, int (*run)(const struct test_mem *v), const char *what)
 {
 	return came_back(c, guard_bind_call(c->guard, run), what);
 }
@@ -444,42 +444,42 @@ static void pmem(struct cell *c, enum usage use)
 	teardown_cleanup(&s);
 }
 
-void pmem_mapped(struct cell *c)
+static void pmem_mapped(struct cell *c)
 {
 	pmem(c, MAPPED);
 }
 
-void pmem_touched(struct cell *c)
+static void pmem_touched(struct cell *c)
 {
 	pmem(c, TOUCHED);
 }
 
-void pmem_unmapped(struct cell *c)
+static void pmem_unmapped(struct cell *c)
 {
 	pmem(c, CLOSED);
 }
 
-void pmem_idle(struct cell *c)
+static void pmem_idle(struct cell *c)
 {
 	pmem(c, IDLE);
 }
 
-void pmem_faulting(struct cell *c)
+static void pmem_faulting(struct cell *c)
 {
 	pmem(c, FAULTING);
 }
 
-void pmem_writing(struct cell *c)
+static void pmem_writing(struct cell *c)
 {
 	pmem(c, WRITING);
 }
 
-void pmem_syncing(struct cell *c)
+static void pmem_syncing(struct cell *c)
 {
 	pmem(c, SYNCING);
 }
 
-void pmem_first_group(struct cell *c)
+static void pmem_first_group(struct cell *c)
 {
 	struct teardown s;
 
@@ -489,7 +489,7 @@ void pmem_first_group(struct cell *c)
 }
 
 /* nobody has anything of it: what a file system's bytes outlive in any case */
-void pmem_unmounted(struct cell *c)
+static void pmem_unmounted(struct cell *c)
 {
 	struct teardown s;
 
@@ -527,12 +527,12 @@ out:
 	teardown_cleanup(&s);
 }
 
-void pmem_unmap_first(struct cell *c)
+static void pmem_unmap_first(struct cell *c)
 {
 	gone_first(c, MAPPED);
 }
 
-void pmem_unmount_first(struct cell *c)
+static void pmem_unmount_first(struct cell *c)
 {
 	gone_first(c, IDLE);
 }
@@ -541,7 +541,7 @@ void pmem_unmount_first(struct cell *c)
  * A mapping's stores lie in the device's memory although nobody has been there to
  * see to it.  So fsync() may say that they are safe; but then they are there.
  */
-void pmem_sync_first(struct cell *c)
+static void pmem_sync_first(struct cell *c)
 {
 	struct teardown s;
 	int ret;
@@ -597,22 +597,186 @@ static void block(struct cell *c, unsigned int how)
 	cell_pin_proc_end(c, &s.h);
 }
 
-void block_read(struct cell *c)
+static void block_read(struct cell *c)
 {
 	block(c, 0);
 }
 
-void block_read_direct(struct cell *c)
+static void block_read_direct(struct cell *c)
 {
 	block(c, PIN_PROC_DIRECT);
 }
 
-void block_written(struct cell *c)
+static void block_written(struct cell *c)
 {
 	block(c, PIN_PROC_WRITE);
 }
 
-void block_written_direct(struct cell *c)
+static void block_written_direct(struct cell *c)
 {
 	block(c, PIN_PROC_WRITE | PIN_PROC_DIRECT);
 }
+
+/*
+ * xfs tells each process that has a page mapped that it is lost, the kernel logs it for
+ * each, and so it does for each page that the suite cannot save: hence HEALTH_POISON.
+ */
+static const struct scenario_group fsdax_unbind_pte = {
+	.name = "fsdax_unbind_pte",
+	.order = 40,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_PTE,
+		.acts = LIST("unbind_nd_pmem"),
+		.bytes = WINDOW_BYTES,
+		.ignore = HEALTH_POISON,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "unmounted",
+			.what = "its file system is unmounted: nothing is lost",
+			.run = pmem_unmounted,
+		}, {
+			.name = "idle",
+			.what = "mounted, no file open: reads and writes fail afterwards",
+			.run = pmem_idle,
+		}, {
+			.name = "",
+			.what = "a file is mapped: touching it is SIGBUS afterwards",
+			.run = pmem_mapped,
+		}, {
+			.name = "",
+			.what = "a page of a mapped file is in a pipe: the unbind waits",
+			.pins = PIN_VMSPLICE,
+			.run = pmem_mapped,
+		}, {
+			.name = "unmapped",
+			.what = "a page is in a pipe, the file closed: it waits",
+			.pins = PIN_VMSPLICE,
+			.run = pmem_unmapped,
+		}, {
+			.name = "while_touched",
+			.what = "a thread reads a mapping of the file",
+			.run = pmem_touched,
+		}, {
+			.name = "while_faulted",
+			.what = "a thread maps, touches and unmaps the file",
+			.run = pmem_faulting,
+		}, {
+			.name = "while_written",
+			.what = "a thread writes the file",
+			.run = pmem_writing,
+		}, {
+			.name = "while_synced",
+			.what = "a thread writes the file and syncs it",
+			.run = pmem_syncing,
+		}, {
+			.name = "first_group",
+			.what = "mounted, no file open but one in the first group",
+			.on = ON_SHARING,
+			.destructive = true,
+			.run = pmem_first_group,
+		}, {
+			.name = "unmount_first",
+			.what = "it is unmounted before the device is back",
+			.destructive = true,
+			.run = pmem_unmount_first,
+		}, {
+			.name = "unmap_first",
+			.what = "a mapping is dropped before the device is back",
+			.destructive = true,
+			.run = pmem_unmap_first,
+		}, {
+			.name = "sync_first",
+			.what = "a mapping's stores are synced before it is back",
+			.destructive = true,
+			.run = pmem_sync_first,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &fsdax_unbind_pte);
+
+static const struct scenario_group fsdax_unbind_pmd = {
+	.name = "fsdax_unbind_pmd",
+	.order = 41,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_PMD,
+		.acts = LIST("unbind_nd_pmem"),
+		.bytes = FILE_BYTES,
+		.ignore = HEALTH_POISON,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "a file is mapped: touching it is SIGBUS afterwards",
+			.run = pmem_mapped,
+		}, {
+			.name = "",
+			.what = "a page of a mapped file is in a pipe: the unbind waits",
+			.pins = PIN_VMSPLICE,
+			.run = pmem_mapped,
+		}, {
+			.name = "",
+			.what = "I/O from or to a mapped file is in flight: it waits",
+			.pins = PINS_DM_DELAY_DIRECT,
+			.run = pmem_mapped,
+		}, {
+			.name = "unmapped",
+			.what = "a page is in a pipe, the file closed: it waits",
+			.pins = PIN_VMSPLICE,
+			.run = pmem_unmapped,
+		}, {
+			.name = "while_touched",
+			.what = "a thread reads a mapping of the file",
+			.run = pmem_touched,
+		}, {
+			.name = "while_faulted",
+			.what = "a thread maps, touches and unmaps the file",
+			.run = pmem_faulting,
+		}, {
+			.name = "unmap_first",
+			.what = "a mapping is dropped before the device is back",
+			.destructive = true,
+			.run = pmem_unmap_first,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &fsdax_unbind_pmd);
+
+static const struct scenario_group block_unbind = {
+	.name = "block_unbind",
+	.order = 45,
+	.common = {
+		.on = ON_BLOCKS,
+		.sizes = AT_PTE,
+		.acts = LIST("unbind_nd_pmem"),
+		.bytes = FILE_BYTES,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "while_read",
+			.what = "it is read through the page cache",
+			.run = block_read,
+		}, {
+			.name = "while_read_direct",
+			.what = "it is read with O_DIRECT",
+			.run = block_read_direct,
+		}, {
+			.name = "while_written",
+			.what = "it is written through the page cache",
+			.run = block_written,
+		}, {
+			.name = "while_written_direct",
+			.what = "it is written with O_DIRECT",
+			.run = block_written_direct,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &block_unbind);

@@ -223,7 +223,7 @@ static void check_told(struct cell *c, struct witness *w, const char *who)
 	       w->told - w->addr, daxmap_name(w->size));
 }
 
-static bool call(struct cell *c, int (*run)(const struct test_ns *v), const char *what)
+static bool call(struct cell *c, int (*run)(const struct test_mem *v), const char *what)
 {
 	return expect_done(c, guard_bind_call(c->guard, run), what);
 }
@@ -256,7 +256,7 @@ static size_t poison_off(const struct cell *c)
 
 static bool is_device(const struct cell *c)
 {
-	return c->memory->bit == MEMORY_DEVDAX;
+	return c->memory->caps & MEM_CHARDEV;
 }
 
 /* a device's pages are there whatever has been written */
@@ -282,8 +282,10 @@ static int read_page(const char *path, size_t off, uint16_t tag)
 /* afterwards the device can be given a new memory map, and be used again */
 static void device_way_back(struct cell *c, struct witness *w, size_t off)
 {
-	if (!call(c, ns_unbind, "unbind of a device with a lost page") ||
-	    !call(c, ns_bind, "bind after it") || !start_witness(c, w, c->size, off, true))
+	const struct action *unbind = action_find("unbind_device_dax");
+
+	if (!call(c, unbind->run, "unbind of a device with a lost page") ||
+	    !call(c, unbind->undo, "bind after it") || !start_witness(c, w, c->size, off, true))
 		return;
 	expect_ok(c, tell(w, STEP_TOUCH), "touching the page once the device has come back", "");
 	end_witness(c, w);
@@ -295,11 +297,11 @@ static void file_way_back(struct cell *c, size_t off)
 	int ret = read_page(c->v.node, off, TAG_MEMORY);
 
 	note(c, "reading the lost page: %s", ret ? strerror(-ret) : "the bytes that were there");
-	if (!call(c, action_punch_hole, "punching out the lost page"))
+	if (!call(c, action_find("punch_hole")->run, "punching out the lost page"))
 		return;
 	expect_ok(c, fill_file(c->v.node, c->v.size), "writing the file anew", "");
 	expect_ok(c, read_page(c->v.node, off, TAG_MEMORY), "reading it back", "");
-	call(c, action_truncate, "truncating the file");
+	call(c, action_find("truncate")->run, "truncating the file");
 	renew(c);
 }
 
@@ -365,18 +367,18 @@ out:
 	}
 }
 
-void poison(struct cell *c)
+static void poison(struct cell *c)
 {
 	hard(c, false);
 }
 
-void poison_two(struct cell *c)
+static void poison_two(struct cell *c)
 {
 	hard(c, true);
 }
 
 /* a page in a pipe is lost, and the pipe gives what it has all the same */
-void poison_pinned(struct cell *c)
+static void poison_pinned(struct cell *c)
 {
 	struct witness *w = witnesses();
 	struct teardown s;
@@ -403,7 +405,7 @@ out:
 }
 
 /* a page that cannot be moved is not taken out of use, and no reference stays */
-void poison_soft(struct cell *c)
+static void poison_soft(struct cell *c)
 {
 	struct witness *w = witnesses();
 	size_t off = poison_off(c);
@@ -427,7 +429,7 @@ void poison_soft(struct cell *c)
 		end_witness(c, &w[0]);
 		device_way_back(c, &w[0], off);
 	} else {
-		call(c, action_punch_hole, "punching it out, which waits for references");
+		call(c, action_find("punch_hole")->run, "punching it out, which waits for references");
 	}
 out:
 	if (w) {
@@ -437,7 +439,7 @@ out:
 }
 
 /* the block device's own list of what is lost: it is what promises EIO */
-void poison_badblocks(struct cell *c)
+static void poison_badblocks(struct cell *c)
 {
 	struct witness *w = witnesses();
 	size_t off = poison_off(c);
@@ -451,7 +453,7 @@ void poison_badblocks(struct cell *c)
 	ret = ret ?: fsdax_physical(c->v.node, off, &at);
 	if (!expect_ok(c, ret, "filling the file", ""))
 		goto out;
-	snprintf(path, sizeof(path), "/sys/block/%s/badblocks", c->v.block);
+	snprintf(path, sizeof(path), "/sys/block/%s/badblocks", c->v.ns.block);
 	snprintf(text, sizeof(text), "%llu 8", (unsigned long long)at / 512);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
@@ -481,3 +483,75 @@ out:
 	end_witness(c, w);
 	munmap(w, 2 * sizeof(*w));
 }
+
+static const struct scenario_group hwpoison_files = {
+	.name = "hwpoison_files",
+	.order = 50,
+	.common = {
+		.on = ON_FILES,
+		.sizes = AT_PTE | AT_PMD,
+		.bytes = FILE_BYTES,
+		.ignore = HEALTH_POISON,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "soft_offline",
+			.what = "soft offline of a page: refused, nothing stays",
+			.run = poison_soft,
+		}, {
+			.name = "poison",
+			.what = "hwpoison on a mapped page: SIGBUS is delivered, a new page can be allocated",
+			.run = poison,
+		}, {
+			.name = "poison_two",
+			.what = "the same, another process maps it by entries of another size",
+			.run = poison_two,
+		}, {
+			.name = "poison_pinned",
+			.what = "the same, the page is in a pipe, which keeps it",
+			.pins = PIN_VMSPLICE,
+			.run = poison_pinned,
+		}, {
+			.name = "badblocks",
+			.what = "a block is in the device's list of bad blocks: EIO and SIGBUS",
+			.sizes = AT_PTE,
+			.run = poison_badblocks,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &hwpoison_files);
+
+static const struct scenario_group hwpoison_devdax = {
+	.name = "hwpoison_devdax",
+	.order = 51,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_ALL,
+		.ignore = HEALTH_POISON,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "soft_offline",
+			.what = "soft offline of a page: refused, nothing stays",
+			.run = poison_soft,
+		}, {
+			.name = "poison",
+			.what = "hwpoison on a mapped page: SIGBUS with its address",
+			.run = poison,
+		}, {
+			.name = "poison_two",
+			.what = "the same, another process maps it, too",
+			.run = poison_two,
+		}, {
+			.name = "poison_pinned",
+			.what = "the same, the page is in a pipe, which keeps it",
+			.pins = PIN_VMSPLICE,
+			.run = poison_pinned,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &hwpoison_devdax);

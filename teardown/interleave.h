@@ -54,7 +54,7 @@ struct world {
 	enum device device;
 	unsigned int leaver;
 	struct op_task op;
-	int (*undo)(const struct test_ns *v);
+	int (*undo)(const struct test_mem *v);
 	bool early;
 	bool at_once;
 	enum verdict_kind kind;
@@ -67,15 +67,13 @@ typedef enum fate (*step_fn)(struct world *w, unsigned int who);
  * struct operation - what is carried out beside another one
  * @name: as in cells and in DAX_TEST_ORDER
  * @pages: works on one, so that the neighbour is another case
- * @away: what takes the device away; NULL for what works on memory
- * @undo: and brings it back
+ * @away: name of the action that takes the device away; NULL for what works on memory
  * @step: in their order; ends with one without a name
  */
 struct operation {
 	const char *name;
 	bool pages;
-	int (*away)(const struct test_ns *v);
-	int (*undo)(const struct test_ns *v);
+	const char *away;
 	struct {
 		const char *name;
 		step_fn run;

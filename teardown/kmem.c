@@ -50,9 +50,9 @@ static bool begin(struct cell *c, struct teardown *s)
 		skip(c, "this kernel has no memory hotplug");
 		return false;
 	}
-	s->data = level_data(&c->v);
+	s->data = level_data(&c->v.ns);
 	if (!s->data || s->data % block || c->v.size < block) {
-		skip(c, "%s has no whole block of memory, %zu MiB, at its start", c->v.dax,
+		skip(c, "%s has no whole block of memory, %zu MiB, at its start", c->v.ns.dax,
 		     block >> 20);
 		return false;
 	}
@@ -81,10 +81,10 @@ static void go_back(struct teardown *s)
 	char why[160] = "";
 
 	if (expect_done(c, teardown_undo(c), "turning the memory back into a device"))
-		expect_ok(c, ns_same(&c->v, why, sizeof(why)), "the device afterwards", why);
+		expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device afterwards", why);
 }
 
-void ram_alone(struct cell *c)
+static void ram_alone(struct cell *c)
 {
 	struct teardown s;
 	size_t len;
@@ -128,7 +128,7 @@ static void reach(struct teardown *s)
 	cell_pin_proc_end(c, &s->viewer);
 }
 
-void ram_pinned(struct cell *c)
+static void ram_pinned(struct cell *c)
 {
 	enum verdict_kind kind;
 	struct teardown s;
@@ -222,7 +222,7 @@ static void offline_under(struct teardown *s, struct pin *pin)
 		guard_set_op(c->guard, 0);
 }
 
-void ram_offline(struct cell *c)
+static void ram_offline(struct cell *c)
 {
 	struct pin pin = { 0 };
 	char *pool, *at = NULL;
@@ -231,7 +231,7 @@ void ram_offline(struct cell *c)
 
 	if (!begin(c, &s))
 		return;
-	ret = guard_bind_call(c->guard, action_ram_become);
+	ret = guard_bind_call(c->guard, action_find("become_ram")->run);
 	pool = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (!expect_done(c, ret, "becoming memory") ||
@@ -275,7 +275,7 @@ static int ram_round(struct guard *g)
 {
 	int ret = guard_bind_call(g, action_ram_bind);
 
-	return ret ?: guard_bind_call(g, action_ram_back);
+	return ret ?: guard_bind_call(g, action_find("become_ram")->undo);
 }
 
 /* MemFree, bytes, once the kernel has given back what it keeps; -1 if it does not say */
@@ -294,7 +294,7 @@ static long free_bytes(void)
  * Leaks of a memory map in each round: 7838ef5a7f0f and others.  The control holds as
  * much as would be complained of, and has to be seen.
  */
-void ram_again_and_again(struct cell *c)
+static void ram_again_and_again(struct cell *c)
 {
 	const long most = (LEAK_ROUNDS - LEAK_WARM) * LEAK_BYTES;
 	long start = 0, lost, maps = 0, seen;
@@ -330,3 +330,40 @@ void ram_again_and_again(struct cell *c)
 	       2 * most >> 10);
 	munmap(control, 2 * most);
 }
+
+/* A device that cannot be taken offline again is memory until reboot: destructive. */
+static const struct scenario_group kmem = {
+	.name = "kmem",
+	.order = 120,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_PUD,
+		.acts = LIST("become_ram"),
+		.destructive = true,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "it becomes memory, which a process uses, and a device again",
+			.run = ram_alone,
+		}, {
+			.name = "",
+			.what = "a pin from before is out: becoming memory waits for it",
+			.pins = PINS_VMSPLICE_OR_REACH,
+			.run = ram_pinned,
+		}, {
+			.name = "",
+			.what = "a pin in the memory that it has become holds up offlining",
+			.acts = LIST("offline_ram"),
+			.pins = PIN_VMSPLICE,
+			.run = ram_offline,
+		}, {
+			.name = "again_and_again",
+			.what = "bound to kmem a hundred times: no memory is lost",
+			.run = ram_again_and_again,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &kmem);

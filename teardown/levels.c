@@ -24,40 +24,40 @@ static bool begin(struct cell *c)
 {
 	enum level level = c->action->level;
 	char why[WHY_LEN] = "";
-	int ret = level_find(&c->v, level, why, sizeof(why));
+	int ret = level_find(&c->v.ns, level, why, sizeof(why));
 
-	ret = ret ?: level_offered(&c->guard->set, &c->v, level, why, sizeof(why));
-	if (!ret && c->action->undo == level_modprobe)
-		ret = level_module_offered(&c->guard->set, &c->v, level, why, sizeof(why));
+	ret = ret ?: level_offered(&c->guard->set, &c->v.ns, level, why, sizeof(why));
+	if (!ret && c->action->module)
+		ret = level_module_offered(&c->guard->set, &c->v.ns, level, why, sizeof(why));
 	if (ret) {
 		skip(c, "%s", why[0] ? why : strerror(-ret));
 		return false;
 	}
 	/* file systems lie on namespaces that would go, too */
-	if (level > LEVEL_DAX_PMEM &&
+	if (c->action->takes_region &&
 	    !expect_ok(c, guard_drop_fs(c->guard), "unmounting what is mounted", ""))
 		return false;
-	note(c, "%s: %s of %s %s", c->action->verb, c->v.above.name,
-	     strrchr(c->v.above.driver, '/') + 1, c->v.above.module);
+	note(c, "%s: %s of %s %s", c->action->verb, c->v.ns.above.name,
+	     strrchr(c->v.ns.above.driver, '/') + 1, c->v.ns.above.module);
 	c->guard->mem = c->v;
 	c->guard->undo = c->action->undo;
 	return true;
 }
 
-void level_mapped(struct cell *c)
+static void level_mapped(struct cell *c)
 {
 	if (begin(c))
-		mapping_only(c);
+		teardown_mapped(c);
 }
 
-void level_pinned(struct cell *c)
+static void level_pinned(struct cell *c)
 {
 	if (begin(c))
-		pinned(c);
+		teardown_pinned(c);
 }
 
 /* one more pin, on another device of the region; its mapping goes at once */
-static int pin_on(struct teardown *s, const struct test_ns *v, enum daxmap_size size)
+static int pin_on(struct teardown *s, const struct test_mem *v, enum daxmap_size size)
 {
 	unsigned int slot = s->nr_pins;
 	int ret;
@@ -79,20 +79,20 @@ static bool pin_others(struct teardown *s)
 
 	for (int size = 0; size < DAXMAP_NR; size++) {
 		struct memory_want want = { .size = size, .bytes = daxmap_bytes(size) };
-		struct test_ns v;
+		struct test_mem v;
 
 		if (size == (int)c->size ||
 		    c->memory->take(c->memory, c->guard, &want, &v, why, sizeof(why)) ||
-		    !strcmp(v.ndns, c->v.ndns) || strcmp(v.region, c->v.region))
+		    !strcmp(v.ns.ndns, c->v.ns.ndns) || strcmp(v.ns.region, c->v.ns.region))
 			continue;
 		if (!expect_ok(c, pin_on(s, &v, size), "pinning another device", s->h.why))
 			return false;
-		note(c, "%s is pinned, too", v.dax);
+		note(c, "%s is pinned, too", v.ns.dax);
 	}
 	s->rule.pins = s->nr_pins;
 	if (s->nr_pins > 1)
 		return true;
-	skip(c, "no other device of %s is offered: %s", c->v.region, why);
+	skip(c, "no other device of %s is offered: %s", c->v.ns.region, why);
 	return false;
 }
 
@@ -106,7 +106,7 @@ static void renew(struct teardown *s)
 }
 
 /* the parent has to wait for each of its children's pins, in whatever order they end */
-void level_several(struct cell *c)
+static void level_several(struct cell *c)
 {
 	struct teardown s;
 
@@ -132,7 +132,7 @@ out:
  * all its devices.  Whoever has a device of device_dax open or mapped uses its module:
  * that is what struct cdev's owner is for.  A pin uses none.
  */
-void module_removed(struct cell *c)
+static void module_removed(struct cell *c)
 {
 	struct teardown s;
 
@@ -153,14 +153,14 @@ static void refused(struct teardown *s, const char *because)
 	int ret = guard_bind_call(c->guard, c->action->run);
 
 	if (!expect(c, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED,
-		    ret == -EAGAIN, "rmmod %s: %s; expected %s, %s", c->v.above.module,
+		    ret == -EAGAIN, "rmmod %s: %s; expected %s, %s", c->v.ns.above.module,
 		    ret ? strerror(-ret) : "done", strerror(EAGAIN), because))
 		return;
 	expect(c, VERDICT_FAILED, !pin_proc_touch(&s->h, MAP_MAIN, 0),
 	       "the mapping is gone although the module stayed");
 }
 
-void module_mapped(struct cell *c)
+static void module_mapped(struct cell *c)
 {
 	struct teardown s;
 
@@ -171,7 +171,7 @@ void module_mapped(struct cell *c)
 	teardown_cleanup(&s);
 }
 
-void module_needed(struct cell *c)
+static void module_needed(struct cell *c)
 {
 	struct teardown s;
 
@@ -183,7 +183,7 @@ void module_needed(struct cell *c)
 }
 
 /* neither a descriptor nor a mapping is left, but a pin is */
-void module_pinned(struct cell *c)
+static void module_pinned(struct cell *c)
 {
 	struct teardown s;
 
@@ -196,3 +196,110 @@ void module_pinned(struct cell *c)
 	}
 	teardown_cleanup(&s);
 }
+
+static const struct scenario_group levels = {
+	.name = "levels",
+	.order = 60,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_PMD,
+		.ignore = HEALTH_NUMBERS,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "mapped, a driver further up is unbound: all below goes first, and comes back",
+			.sizes = AT_ALL,
+			.actions = EVERY_LEVEL,
+			.run = level_mapped,
+		}, {
+			.name = "",
+			.what = "one pin out, a driver further up is unbound: it waits for the pin",
+			.actions = EVERY_LEVEL,
+			.pins = PINS_UNTIMED,
+			.run = level_pinned,
+		}, {
+			.name = "several_devices",
+			.what = "pins on several devices of one region: it waits for the last",
+			.actions = EVERY_PARENT,
+			.pins = PIN_VMSPLICE,
+			.run = level_several,
+		}, {
+			.name = "",
+			.what = "disabled through libndctl: as an unbind is",
+			.acts = LIST("disable_namespace", "disable_region"),
+			.run = level_mapped,
+		}, {
+			.name = "",
+			.what = "disabled through libndctl with a pin out: it waits for the pin",
+			.acts = LIST("disable_namespace", "disable_region"),
+			.pins = PIN_VMSPLICE,
+			.run = level_pinned,
+		}, {
+			.name = "",
+			.what = "mapped, the region's driver is unbound, and bound again",
+			.on = ON_DYNAMIC,
+			.acts = LIST("unbind_dax_region"),
+			.run = level_mapped,
+		}, {
+			.name = "",
+			.what = "one pin out, the region's driver is unbound: it waits",
+			.on = ON_DYNAMIC,
+			.acts = LIST("unbind_dax_region"),
+			.pins = PINS_UNTIMED,
+			.run = level_pinned,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &levels);
+
+static const struct scenario_group modules = {
+	.name = "modules",
+	.order = 100,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_PMD,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "nothing is open: the module is removed, and loaded again",
+			.acts = LIST("rmmod_device_dax", "rmmod_dax_pmem", "rmmod_in_order"),
+			.ignore = HEALTH_NUMBERS,
+			.run = module_removed,
+		}, {
+			.name = "",
+			.what = "a page is in a pipe, nothing is open: it waits",
+			.acts = LIST("rmmod_device_dax", "rmmod_dax_pmem", "rmmod_in_order"),
+			.pins = PIN_VMSPLICE,
+			.ignore = HEALTH_NUMBERS,
+			.run = module_pinned,
+		}, {
+			.name = "mapped",
+			.what = "the device is mapped: its module is in use, and stays",
+			.acts = LIST("rmmod_device_dax"),
+			.run = module_mapped,
+		}, {
+			.name = "mapped",
+			.what = "the device is mapped: that uses no module but its own",
+			.acts = LIST("rmmod_dax_pmem", "rmmod_in_order"),
+			.ignore = HEALTH_NUMBERS,
+			.run = level_mapped,
+		}, {
+			.name = "",
+			.what = "devices are bound that use it: it stays",
+			.acts = LIST("rmmod_nd_bus"),
+			.run = module_needed,
+		}, {
+			.name = "",
+			.what = "other modules need it: it stays",
+			.acts = LIST("rmmod_libnvdimm"),
+			.run = module_needed,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &modules);

@@ -184,7 +184,7 @@ static bool visit(struct world *w, const struct order *o, struct tally *t)
 		failed(w, o, t);
 		break;
 	}
-	return !guard_is_wedged(w->c->guard, ns_key(&w->c->v));
+	return !guard_is_wedged(w->c->guard, ns_key(&w->c->v.ns));
 }
 
 /* all words of so many As and so many Bs, or as many of them as are wanted */
@@ -241,7 +241,7 @@ static bool visit_named(struct world *w, struct tally *t)
 }
 
 /* the operation that the cell is named after, with itself and all that come after it */
-void orders(struct cell *c)
+static void orders(struct cell *c)
 {
 	const char *name = c->scenario->name;
 	const struct operation *first = operation_find(name, strlen(name));
@@ -264,7 +264,7 @@ out:
 }
 
 /* any two operations, in any order, again and again */
-void orders_random(struct cell *c)
+static void orders_random(struct cell *c)
 {
 	uint64_t end = timeline_now() + suite_seconds(RANDOM_SECONDS) * NSEC_PER_SEC;
 	uint64_t seed = suite_seed();
@@ -295,3 +295,53 @@ void orders_random(struct cell *c)
 out:
 	finish(&w, &t);
 }
+
+/* A cell of orders takes seconds; one that finds a wait without end, a minute more. */
+#define ORDERS_SECONDS	600
+
+static const struct scenario_group orders_group = {
+	.name = "orders",
+	.order = 70,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_PMD,
+		.words = LIST("orders"),
+		.what = "in all orders with every operation after it",
+		.ignore = HEALTH_NUMBERS,
+		.bytes = FILE_BYTES,
+		.seconds = ORDERS_SECONDS,
+		.run = orders,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "fault",
+		}, {
+			.name = "pin",
+		}, {
+			.name = "unpin",
+		}, {
+			.name = "fork",
+		}, {
+			.name = "munmap",
+		}, {
+			.name = "munmap_part",
+		}, {
+			.name = "mremap",
+		}, {
+			.name = "sysfs",
+		}, {
+			.name = "unbind",
+		}, {
+			.name = "recreate",
+		}, {
+			.name = "reconfigure",
+		}, {
+			.name = "random",
+			.what = "any two operations in any order, for DAX_TEST_TIME, by DAX_TEST_SEED",
+			.run = orders_random,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &orders_group);

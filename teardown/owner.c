@@ -22,8 +22,8 @@ static bool begin(struct cell *c, struct teardown *s)
 	char why[WHY_LEN] = "";
 	int ret = 0;
 
-	if (c->memory->bit == MEMORY_DEVDAX)
-		ret = level_find(&c->v, LEVEL_DAX_PMEM, why, sizeof(why));
+	if (c->v.ns.ndns[0])
+		ret = level_find(&c->v.ns, LEVEL_DAX_PMEM, why, sizeof(why));
 	if (ret) {
 		skip(c, "%s", why);
 		return false;
@@ -44,7 +44,7 @@ static void leave(struct teardown *s)
 	s->rule.revoke = false;
 }
 
-void owner_alone(struct cell *c)
+static void owner_alone(struct cell *c)
 {
 	struct teardown s;
 
@@ -58,9 +58,9 @@ void owner_alone(struct cell *c)
 /* where the pinned bytes lie for whoever opens the namespace's block device */
 static int block_of(struct teardown *s, char *path, size_t len, off_t *off)
 {
-	unsigned long long data = s->c->v.start;
+	unsigned long long data = s->c->v.ns.start;
 	struct test_ns now;
-	int ret = ns_present(&s->c->v, &now);
+	int ret = ns_present(&s->c->v.ns, &now);
 
 	if (ret)
 		return ret;
@@ -72,8 +72,7 @@ static int block_of(struct teardown *s, char *path, size_t len, off_t *off)
 /* is what comes next a device that is mapped, too? */
 static bool is_device_again(const struct cell *c)
 {
-	return c->action->run == action_recreate_same ||
-	       c->action->run == action_dynamic_recreate;
+	return c->action->dax_again;
 }
 
 /* the next owner's bytes, where the pin is */
@@ -151,14 +150,14 @@ static void reach(struct teardown *s)
 	pin_proc_close(&s->viewer, MAP_MAIN);
 }
 
-void owner_pinned(struct cell *c)
+static void owner_pinned(struct cell *c)
 {
 	struct teardown s;
 
 	if (!begin(c, &s) || !teardown_pin(&s, c->method, 0))
 		goto out;
 	leave(&s);
-	s.data = level_data(&c->v);
+	s.data = level_data(&c->v.ns);
 	if (!teardown_start(&s))
 		goto out;
 	teardown_watch(&s);
@@ -173,14 +172,19 @@ out:
 	teardown_cleanup(&s);
 }
 
+static int destroy_enabled(const struct test_mem *mem)
+{
+	return ns_destroy_enabled(&mem->ns);
+}
+
 /* what is in use is not destroyed */
-void owner_refused(struct cell *c)
+static void owner_refused(struct cell *c)
 {
 	struct teardown s;
 	int ret;
 
 	if (begin(c, &s)) {
-		ret = guard_bind_call(c->guard, ns_destroy_enabled);
+		ret = guard_bind_call(c->guard, destroy_enabled);
 		expect(c, VERDICT_FAILED, ret == -EBUSY,
 		       "destroying an enabled namespace: %s; expected %s",
 		       ret ? strerror(-ret) : "done", strerror(EBUSY));
@@ -189,3 +193,48 @@ void owner_refused(struct cell *c)
 	}
 	teardown_cleanup(&s);
 }
+
+static const struct scenario_group owner = {
+	.name = "owner",
+	.order = 80,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_PMD,
+		.acts = LIST("recreate_same", "recreate_fsdax", "recreate_raw"),
+		.ignore = HEALTH_NUMBERS,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "nobody uses it: it is destroyed, and the next owner's bytes are right",
+			.run = owner_alone,
+		}, {
+			.name = "",
+			.what = "a pin from before is out: destroying it waits for the pin",
+			.pins = PINS_NEXT_OWNER,
+			.run = owner_pinned,
+		}, {
+			.name = "in_use",
+			.what = "a namespace that is in use is not destroyed",
+			.acts = LIST("recreate_same"),
+			.ignore = HEALTH_NONE,
+			.run = owner_refused,
+		}, {
+			.name = "",
+			.what = "nobody uses it: the next device is made of its memory",
+			.on = ON_DYNAMIC,
+			.acts = LIST("recreate_device"),
+			.run = owner_alone,
+		}, {
+			.name = "",
+			.what = "a pin from before is out: the next device has to wait for it",
+			.on = ON_DYNAMIC,
+			.acts = LIST("recreate_device"),
+			.pins = PINS_NEXT_OWNER,
+			.run = owner_pinned,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &owner);

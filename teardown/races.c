@@ -91,7 +91,7 @@ static void take_away(struct racer *r)
 
 	timeline_reset(tl);
 	before = timeline_now();
-	r->ret = op_start(&a, tl, r->race->op[r->who]->away, &r->w->c->v);
+	r->ret = op_start(&a, tl, action_find(r->race->op[r->who]->away)->run, &r->w->c->v);
 	if (!r->ret) {
 		guard_set_op(g, a.pid);
 		r->ret = op_wait(&a, OP_DEADLINE_NS);
@@ -193,9 +193,15 @@ static enum fate carry_out(struct world *w, const struct race *race)
 	}
 	w->at_once = is_away(race, 0) || is_away(race, 1);
 	w->c->guard->mem = w->c->v;
-	for (unsigned int i = 0; i < 2; i++)
-		if (is_away(race, i) && w->undo != action_recreate_back)
-			w->undo = race->op[i]->undo;
+	/* what brings the device back after the one that does more to it */
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct action *a = is_away(race, i) ? action_find(race->op[i]->away) : NULL;
+
+		if (a && (!a->first || !w->undo))
+			w->undo = a->undo;
+	}
+	if (!w->undo)
+		w->undo = action_find("unbind_device_dax")->undo;
 	w->c->guard->undo = w->undo;
 	for (; begun < 2 && !ret; begun += !ret)
 		ret = pthread_create(&thread[begun], NULL, run, &r[begun]);
@@ -225,7 +231,7 @@ static enum fate try(struct world *w, const struct race *race)
 	w->kind = VERDICT_PASS;
 	w->why[0] = '\0';
 	w->early = false;
-	w->undo = ns_bind;
+	w->undo = NULL;
 	w->side[0].off = 3 * page;
 	w->side[1].off = (race->neighbours ? 4 : 3) * page;
 	fate = carry_out(w, race);
@@ -362,7 +368,7 @@ static void all_pairs(struct world *w)
 	note(w->c, "DAX_TEST_SEED=%llu repeats the draws", (unsigned long long)seed);
 	/* each pair once, whatever the time */
 	for (unsigned int i = 0; (i < pairs || timeline_now() < end) &&
-	     !guard_is_wedged(w->c->guard, ns_key(&w->c->v)); i++) {
+	     !guard_is_wedged(w->c->guard, ns_key(&w->c->v.ns)); i++) {
 		struct race race = draw(&rnd, i % pairs);
 		bool away = is_away(&race, 0) || is_away(&race, 1);
 
@@ -382,7 +388,7 @@ static void all_pairs(struct world *w)
 	       "unbind returned with a page pinned; expected to wait; pairs of the two were left out");
 }
 
-void at_once(struct cell *c)
+static void at_once(struct cell *c)
 {
 	const char *text = getenv("DAX_TEST_RACE");
 	struct race race = { 0 };
@@ -399,3 +405,29 @@ void at_once(struct cell *c)
 out:
 	world_end(&w);
 }
+
+/* A wait without end takes a minute more than the rest. */
+#define RACES_SECONDS	600
+
+static const struct scenario_group races = {
+	.name = "races",
+	.order = 75,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_PMD,
+		.words = LIST("orders"),
+		.ignore = HEALTH_NUMBERS,
+		.bytes = FILE_BYTES,
+		.seconds = RACES_SECONDS,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "at_once",
+			.what = "any two operations at the same time, for DAX_TEST_TIME, by DAX_TEST_SEED",
+			.run = at_once,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &races);

@@ -26,6 +26,12 @@
 /* Between two words looked at when not every byte is. */
 #define SAMPLE_BYTES	(64u << 10)
 
+/*
+ * A pin that a clock ends is tried with a short hold and, if that was over before
+ * the action came to rest, once more with a long one.
+ */
+static const uint64_t hold_ns[] = { TEARDOWN_HOLD_NS, 2500 * NSEC_PER_MSEC };
+
 static size_t page(void)
 {
 	return sysconf(_SC_PAGESIZE);
@@ -34,7 +40,7 @@ static size_t page(void)
 /* guard->filled: devices that hold TAG_MEMORY's pattern wherever a sample is taken */
 static uint32_t filled_bit(const struct cell *c)
 {
-	return 1u << (c->size + (c->v.map_dev ? DAXMAP_NR : 0));
+	return 1u << (c->size + (c->v.ns.map_dev ? DAXMAP_NR : 0));
 }
 
 /*
@@ -44,7 +50,7 @@ static uint32_t filled_bit(const struct cell *c)
 static bool fill(struct teardown *s)
 {
 	struct cell *c = s->c;
-	bool whole = c->v.mount[0] || c->memory->bit == MEMORY_DYNAMIC;
+	bool whole = c->memory->caps & MEM_FRESH;
 	int ret;
 
 	if (!whole && c->guard->filled & filled_bit(c))
@@ -338,7 +344,7 @@ void teardown_defuse(struct teardown *s)
 		c->guard->busy = false;
 		guard_set_wedged(c->guard);
 		note(c, "process %d keeps the pins until reboot; %s stays unbound", s->h.pid,
-		     c->v.dax);
+		     c->v.ns.dax);
 		s->h.pid = 0;
 		return;
 	}
@@ -382,7 +388,7 @@ void teardown_check_after_bind(struct teardown *s)
 	char why[160] = "";
 	int ret;
 
-	if (!expect_ok(c, ns_same(&c->v, why, sizeof(why)), "the device after bind", why))
+	if (!expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device after bind", why))
 		return;
 	ret = pin_proc_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
 	if (!expect_ok(c, ret, "mapping after bind", ""))
@@ -413,7 +419,7 @@ static void check_left(struct teardown *s)
 	char what[160];
 
 	if (s->c->action->level != LEVEL_NONE &&
-	    expect_ok(s->c, level_left(&s->c->v, s->c->action->level, what, sizeof(what)),
+	    expect_ok(s->c, level_left(&s->c->v.ns, s->c->action->level, what, sizeof(what)),
 		      "looking what is left", ""))
 		expect(s->c, VERDICT_FAILED, !what[0], "after %s %s", s->rule.action, what);
 }
@@ -492,4 +498,40 @@ void teardown_cleanup(struct teardown *s)
 bool teardown_watch_mapping(struct teardown *s)
 {
 	return expect_ok(s->c, pin_proc_watch(&s->h, MAP_MAIN, 0), "watching the mapping", "");
+}
+
+void teardown_mapped(struct cell *c)
+{
+	struct teardown s;
+
+	if (teardown_setup(c, &s) && teardown_watch_mapping(&s))
+		teardown_run(&s);
+	teardown_cleanup(&s);
+}
+
+/*
+ * One pin by the cell's method, then the action.  A pin that a clock ends may
+ * be over too soon on a loaded machine: once more, with a longer hold.
+ */
+void teardown_one_pin(struct cell *c, prepare_fn prepare)
+{
+	enum verdict_kind kind = VERDICT_UNPROVEN;
+	struct teardown s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(hold_ns) && kind == VERDICT_UNPROVEN; i++) {
+		timeline_reset(&c->guard->tl);
+		if (teardown_setup(c, &s) && teardown_pin(&s, c->method, hold_ns[i]) && prepare(&s))
+			kind = teardown_run(&s);
+		teardown_cleanup(&s);
+		if (cell_over(c) || !(c->method->flags & PIN_TIMED))
+			break;
+	}
+	if (kind == VERDICT_UNPROVEN)
+		skip(c, "the pin was over before it could be seen to hold up %s",
+		     c->action->verb);
+}
+
+void teardown_pinned(struct cell *c)
+{
+	teardown_one_pin(c, teardown_watch_mapping);
 }

@@ -195,9 +195,9 @@ static int is_pinned(void *arg)
 	return pins_out(arg);
 }
 
-static enum fate take_away(struct world *w, unsigned int who, int (*run)(const struct test_ns *v),
-			   int (*undo)(const struct test_ns *v), uint64_t usual)
+static enum fate take_away(struct world *w, unsigned int who, const char *name, uint64_t usual)
 {
+	const struct action *a = action_find(name);
 	struct guard *g = w->c->guard;
 	int ret;
 
@@ -205,18 +205,18 @@ static enum fate take_away(struct world *w, unsigned int who, int (*run)(const s
 		return LEFT_OUT;
 	if (w->device == AWAY) {
 		/* whatever it says of what is not there, it may have gone further away */
-		if (undo != ns_bind) {
-			w->undo = undo;
-			g->undo = undo;
+		if (!a->first) {
+			w->undo = a->undo;
+			g->undo = a->undo;
 		}
-		guard_bind_call(g, run);
+		guard_bind_call(g, a->run);
 		return DONE;
 	}
 	g->mem = w->c->v;
-	g->undo = undo;
-	w->undo = undo;
+	g->undo = a->undo;
+	w->undo = a->undo;
 	timeline_reset(&g->tl);
-	ret = op_start(&w->op, &g->tl, run, &w->c->v);
+	ret = op_start(&w->op, &g->tl, a->run, &w->c->v);
 	if (ret)
 		return step_wrong(w, VERDICT_FAILED, "starting a process", strerror(-ret));
 	guard_set_op(g, w->op.pid);
@@ -255,19 +255,17 @@ static enum fate bring_back(struct world *w)
 
 static enum fate step_unbind(struct world *w, unsigned int who)
 {
-	return take_away(w, who, ns_unbind, ns_bind, w->c->guard->usual_ns);
+	return take_away(w, who, "unbind_device_dax", w->c->guard->usual_ns);
 }
 
 static enum fate step_destroy(struct world *w, unsigned int who)
 {
-	return take_away(w, who, action_recreate_raw, action_recreate_back,
-			 2 * w->c->guard->usual_ns);
+	return take_away(w, who, "recreate_raw", 2 * w->c->guard->usual_ns);
 }
 
 static enum fate step_reconfigure(struct world *w, unsigned int who)
 {
-	return take_away(w, who, action_recreate_fsdax, action_recreate_back,
-			 2 * w->c->guard->usual_ns);
+	return take_away(w, who, "recreate_fsdax", 2 * w->c->guard->usual_ns);
 }
 
 /* the other operation may have taken it away by other means */
@@ -303,15 +301,15 @@ static void read_all(const char *bus, const char *name)
 static enum fate step_read_dax(struct world *w, unsigned int who)
 {
 	(void)who;
-	read_all("dax", w->c->v.dax);
+	read_all("dax", w->c->v.ns.dax);
 	return DONE;
 }
 
 static enum fate step_read_nd(struct world *w, unsigned int who)
 {
 	(void)who;
-	read_all("nd", w->c->v.claim_dev);
-	read_all("nd", w->c->v.ndns);
+	read_all("nd", w->c->v.ns.claim_dev);
+	read_all("nd", w->c->v.ns.ndns);
 	return DONE;
 }
 
@@ -320,8 +318,8 @@ static enum fate step_read_nd(struct world *w, unsigned int who)
 	{ .name = word, .pages = true, .step = { __VA_ARGS__ } }
 
 /* one that takes the device away, and brings it back */
-#define OF_DEVICE(word, run, back, ...)						\
-	{ .name = word, .away = run, .undo = back, .step = { __VA_ARGS__ } }
+#define OF_DEVICE(word, action, ...)						\
+	{ .name = word, .away = action, .step = { __VA_ARGS__ } }
 
 const struct operation operations[] = {
 	OF_PAGES("fault", { "map", step_map }, { "fault", step_fault }, { "unmap", step_unmap }),
@@ -339,11 +337,11 @@ const struct operation operations[] = {
 	OF_PAGES("mremap", { "map", step_map }, { "fault", step_fault }, { "mremap", step_move },
 		 { "fault", step_fault }, { "unmap", step_unmap }),
 	{ .name = "sysfs", .step = { { "read dax", step_read_dax }, { "read nd", step_read_nd } } },
-	OF_DEVICE("unbind", ns_unbind, ns_bind, { "unbind", step_unbind },
+	OF_DEVICE("unbind", "unbind_device_dax", { "unbind", step_unbind },
 		  { "bind", step_back }),
-	OF_DEVICE("recreate", action_recreate_raw, action_recreate_back,
+	OF_DEVICE("recreate", "recreate_raw",
 		  { "destroy", step_destroy }, { "create", step_back }),
-	OF_DEVICE("reconfigure", action_recreate_fsdax, action_recreate_back,
+	OF_DEVICE("reconfigure", "recreate_fsdax",
 		  { "to fsdax", step_reconfigure }, { "to devdax", step_back }),
 };
 
@@ -395,13 +393,13 @@ bool world_tidy(struct world *w)
 		return false;
 	if (!early)
 		return true;
-	return !guard_bind_call(g, ns_unbind) && !guard_bind_call(g, ns_bind);
+	return !guard_unbind_dax(g) && !guard_bind_dax(g);
 }
 
 bool world_begin(struct cell *c, struct world *w)
 {
 	char why[WHY_LEN] = "";
-	int ret = level_find(&c->v, LEVEL_DAX_PMEM, why, sizeof(why));
+	int ret = level_find(&c->v.ns, LEVEL_DAX_PMEM, why, sizeof(why));
 	struct side *s = &w->side[0];
 
 	memset(w, 0, sizeof(*w));

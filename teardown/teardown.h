@@ -11,6 +11,9 @@
 #define TAG_OWNER	0x4f57	/* bytes of whoever has the memory next */
 #define TAG_ANY		0	/* for bytes_check(): whatever it is */
 
+/* A clock holds a pin for so long at first. */
+#define TEARDOWN_HOLD_NS	(250 * NSEC_PER_MSEC)
+
 #define FILE_BYTES	(4u << 20)	/* of a file whose ground is taken away */
 
 /* Pins lie in this much of the device's start; it is checked word by word. */
@@ -199,111 +202,28 @@ int bytes_sync(const char *path);
 int bytes_check(const char *path, off_t off, size_t len, uint16_t tag, uint64_t as, char *why,
 		size_t why_len);
 
-/* teardown_pins.c */
+/* scene.c: what several files' scenarios are */
 
-/** can_hold_on() - held until it is let go, not until a clock says so */
-bool can_hold_on(const struct pin_method *m);
+/**
+ * teardown_mapped() - scenario: a mapping, no pin; the action returns
+ * @c: the cell
+ */
+void teardown_mapped(struct cell *c);
 
-void pinned(struct cell *c);
-void given_back(struct cell *c);
-void pinned_unmapped(struct cell *c);
-void pinned_by_another(struct cell *c);
-void killed(struct cell *c);
-void inherited(struct cell *c);
-void several(struct cell *c);
-void random_pins(struct cell *c);
-void twice(struct cell *c);
+/**
+ * teardown_pinned() - scenario: a mapping and one pin; the action waits for the pin
+ * @c: the cell
+ */
+void teardown_pinned(struct cell *c);
 
-/* teardown_users.c */
-void mapping_only(struct cell *c);
-void guest_mapped(struct cell *c);
-void while_written(struct cell *c);
-void while_mapped(struct cell *c);
-void while_opened(struct cell *c);
-void close_after_bind(struct cell *c);
-void close_before_bind(struct cell *c);
-void close_mixed(struct cell *c);
-void every_byte(struct cell *c);
-
-/* teardown_files.c: the ground is a file's */
-void file_kept(struct cell *c);
-void file_unmapped(struct cell *c);
-void file_touched(struct cell *c);
-void file_by_another(struct cell *c);
-void file_killed(struct cell *c);
-
-/* teardown_pmem.c: the block device below a file, or below programs */
-void pmem_mapped(struct cell *c);
-void pmem_touched(struct cell *c);
-void pmem_unmapped(struct cell *c);
-void pmem_idle(struct cell *c);
-void pmem_faulting(struct cell *c);
-void pmem_writing(struct cell *c);
-void pmem_syncing(struct cell *c);
-void pmem_first_group(struct cell *c);
-void pmem_unmounted(struct cell *c);
-void pmem_unmap_first(struct cell *c);
-void pmem_unmount_first(struct cell *c);
-void pmem_sync_first(struct cell *c);
-void block_read(struct cell *c);
-void block_read_direct(struct cell *c);
-void block_written(struct cell *c);
-void block_written_direct(struct cell *c);
-
-/* teardown_levels.c: drivers further up taken away */
-void level_mapped(struct cell *c);
-void level_pinned(struct cell *c);
-void level_several(struct cell *c);
-void module_removed(struct cell *c);
-void module_mapped(struct cell *c);
-void module_needed(struct cell *c);
-void module_pinned(struct cell *c);
-
-/* teardown_owner.c: memory that changes its owner */
-void owner_alone(struct cell *c);
-void owner_pinned(struct cell *c);
-void owner_refused(struct cell *c);
-
-/* teardown_ram.c: a device turned into ordinary memory */
-void ram_alone(struct cell *c);
-void ram_pinned(struct cell *c);
-void ram_offline(struct cell *c);
-void ram_again_and_again(struct cell *c);
-
-/* teardown_dynamic.c: devices made in a region, resized and destroyed */
-void dynamic_mapped(struct cell *c);
-void dynamic_pinned(struct cell *c);
-void dynamic_ranges(struct cell *c);
-void dynamic_resized(struct cell *c);
-void dynamic_refused(struct cell *c);
-void dynamic_rounds(struct cell *c);
-void dynamic_static(struct cell *c);
-
-/* teardown_orders.c: two operations, in every order of their steps */
-void orders(struct cell *c);
-void orders_random(struct cell *c);
-
-/* teardown_races.c: two operations at once */
-void at_once(struct cell *c);
-
-/* teardown_poison.c: memory that is said to be lost */
-void poison(struct cell *c);
-void poison_two(struct cell *c);
-void poison_pinned(struct cell *c);
-void poison_soft(struct cell *c);
-void poison_badblocks(struct cell *c);
-
-/* teardown_control.c: an oracle that cannot say no proves nothing */
-void control_log(struct cell *c);
-void control_pins(struct cell *c);
-void control_devices(struct cell *c);
-void control_thp_split(struct cell *c);
-void control_wrong_byte(struct cell *c);
-void control_returned_early(struct cell *c);
-void control_never_returned(struct cell *c);
-void control_not_revoked(struct cell *c);
-void control_taint(struct cell *c);
-void control_overrun(struct cell *c);
-void control_crash(struct cell *c);
+/**
+ * teardown_one_pin() - one pin by the cell's method, then the action
+ * @c: the cell
+ * @prepare: what is done to mapping and process before the action
+ *
+ * A pin that a clock ends may be over too soon on a loaded machine: it is tried once
+ * more, with a longer hold.
+ */
+void teardown_one_pin(struct cell *c, prepare_fn prepare);
 
 #endif

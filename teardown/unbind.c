@@ -12,12 +12,6 @@
 #include "lib/random.h"
 #include "teardown/teardown.h"
 
-/*
- * A pin that a clock ends is tried with a short hold and, if that was over before
- * the action came to rest, once more with a long one.
- */
-static const uint64_t hold_ns[] = { 250 * NSEC_PER_MSEC, 2500 * NSEC_PER_MSEC };
-
 /* Enough for a dozen rounds under TCG; DAX_TEST_TIME asks for more. */
 #define RANDOM_SECONDS	2.0
 
@@ -43,51 +37,24 @@ static bool another_process(struct teardown *s)
 	return expect_ok(c, ret, "mapping in the other process", "");
 }
 
-/*
- * One pin by the cell's method, then the action.  A pin that a clock ends may
- * be over too soon on a loaded machine: once more, with a longer hold.
- */
-static void one_pin(struct cell *c, prepare_fn prepare)
+static void pinned_unmapped(struct cell *c)
 {
-	enum verdict_kind kind = VERDICT_UNPROVEN;
-	struct teardown s;
-
-	for (size_t i = 0; i < ARRAY_SIZE(hold_ns) && kind == VERDICT_UNPROVEN; i++) {
-		timeline_reset(&c->guard->tl);
-		if (teardown_setup(c, &s) && teardown_pin(&s, c->method, hold_ns[i]) && prepare(&s))
-			kind = teardown_run(&s);
-		teardown_cleanup(&s);
-		if (cell_over(c) || !(c->method->flags & PIN_TIMED))
-			break;
-	}
-	if (kind == VERDICT_UNPROVEN)
-		skip(c, "the pin was over before it could be seen to hold up %s",
-		     c->action->verb);
+	teardown_one_pin(c, unmap_first);
 }
 
-void pinned(struct cell *c)
+static void pinned_by_another(struct cell *c)
 {
-	one_pin(c, teardown_watch_mapping);
-}
-
-void pinned_unmapped(struct cell *c)
-{
-	one_pin(c, unmap_first);
-}
-
-void pinned_by_another(struct cell *c)
-{
-	one_pin(c, another_process);
+	teardown_one_pin(c, another_process);
 }
 
 /* the pin's holder dies of SIGKILL while the action waits for the pin */
-void killed(struct cell *c)
+static void killed(struct cell *c)
 {
 	struct timeline *tl = &c->guard->tl;
 	enum op_state state;
 	struct teardown s;
 
-	if (!teardown_setup(c, &s) || !teardown_pin(&s, c->method, hold_ns[0]) || !teardown_start(&s))
+	if (!teardown_setup(c, &s) || !teardown_pin(&s, c->method, TEARDOWN_HOLD_NS) || !teardown_start(&s))
 		goto out;
 	s.rule.revoke = false;
 	state = teardown_watch(&s);
@@ -114,7 +81,7 @@ out:
 }
 
 /* pipes and rings are inherited: the pin outlives the process that took it */
-void inherited(struct cell *c)
+static void inherited(struct cell *c)
 {
 	struct timeline *tl = &c->guard->tl;
 	struct teardown s;
@@ -154,7 +121,7 @@ static const char *const several_methods[] = {
 	"vmsplice", "uring_fixed", "odirect_write_dmdelay", "vmsplice",
 };
 
-void several(struct cell *c)
+static void several(struct cell *c)
 {
 	struct teardown s;
 	unsigned int i;
@@ -216,7 +183,7 @@ static void second_ends(struct teardown *s, struct op_task *second)
 		       "the second unbind: %s; expected success or ENODEV", strerror(-ret));
 }
 
-void twice(struct cell *c)
+static void twice(struct cell *c)
 {
 	struct op_task second = { .pid = 0 };
 	struct teardown s;
@@ -245,13 +212,8 @@ out:
 	teardown_cleanup(&s);
 }
 
-bool can_hold_on(const struct pin_method *m)
-{
-	return (m->flags & (PIN_HELD | PIN_TIMED | PIN_LOST)) == PIN_HELD;
-}
-
 /* what some kernels never give back makes the device unfit for anything to come */
-void given_back(struct cell *c)
+static void given_back(struct cell *c)
 {
 	struct pin_counters before, after;
 	struct teardown s;
@@ -298,12 +260,10 @@ static bool random_round(struct cell *c, uint64_t *rnd)
 		const struct pin_method *m;
 
 		for_each_pin_method(m)
-			nr += can_hold_on(m);
-		if (!nr)
-			break;
+			nr += pin_selected(PINS_UNTIMED_SAFE, m);
 		pick = random_next(rnd) % nr;
 		for_each_pin_method(m)
-			if (can_hold_on(m) && !pick--)
+			if (pin_selected(PINS_UNTIMED_SAFE, m) && !pick--)
 				break;
 		teardown_pin(&s, m, 0);
 		c->skipped = false;
@@ -318,7 +278,7 @@ out:
 }
 
 /* bind and unbind with pins chosen by a seed that is printed and repeats */
-void random_pins(struct cell *c)
+static void random_pins(struct cell *c)
 {
 	uint64_t end = timeline_now() + suite_seconds(RANDOM_SECONDS) * NSEC_PER_SEC;
 	uint64_t seed = suite_seed(), rnd = seed ?: 1;
@@ -329,3 +289,111 @@ void random_pins(struct cell *c)
 		rounds++;
 	note(c, "%u rounds", rounds);
 }
+
+static const struct scenario_group unbind = {
+	.name = "unbind",
+	.order = 10,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_ALL,
+		.actions = FIRST_ACTION,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "mapped, no pin: returns; touching is SIGBUS until the next bind",
+			.actions = EVERY_ACTION,
+			.run = teardown_mapped,
+		}, {
+			.name = "",
+			.what = "one pin out: the mapping is revoked, the action waits for the pin",
+			.actions = EVERY_ACTION,
+			.pins = PINS_UNTIMED_SAFE,
+			.run = teardown_pinned,
+		}, {
+			.name = "",
+			.what = "one pin out, which a clock ends: the action waits for it",
+			.pins = PINS_TIMED,
+			.run = teardown_pinned,
+		}, {
+			.name = "unmapped",
+			.what = "the pin outlives its mapping: the action waits all the same",
+			.pins = PINS_HELD,
+			.run = pinned_unmapped,
+		}, {
+			.name = "by_another",
+			.what = "one process holds the pin, another the mapping",
+			.pins = PINS_UNTIMED_SAFE,
+			.run = pinned_by_another,
+		}, {
+			.name = "killed",
+			.what = "the pin process is killed while the action waits: it returns",
+			.pins = PINS_UNTIMED_SAFE,
+			.run = killed,
+		}, {
+			.name = "inherited",
+			.what = "a child inherits the pin, its taker is dead: the action waits",
+			.pins = PINS_INHERITED,
+			.run = inherited,
+		}, {
+			.name = "let_go_one_by_one",
+			.what = "several pins by several methods: the action waits for the last",
+			.words = LIST("several"),
+			.run = several,
+		}, {
+			.name = "twice",
+			.what = "a second unbind while the first waits for a pin: it returns no earlier",
+			.pins = PIN_VMSPLICE,
+			.run = twice,
+		}, {
+			.name = "map_dev",
+			.what = "mapped, the memory map lies on the device (altmap)",
+			.sizes = AT_PMD,
+			.map_dev = true,
+			.run = teardown_mapped,
+		}, {
+			.name = "map_dev",
+			.what = "one pin out, the memory map lies on the device (altmap)",
+			.sizes = AT_PMD,
+			.map_dev = true,
+			.pins = PIN_VMSPLICE,
+			.run = teardown_pinned,
+		}, {
+			.name = "seeded",
+			.what = "again and again for DAX_TEST_TIME seconds, pins chosen by DAX_TEST_SEED",
+			.words = LIST("random"),
+			.run = random_pins,
+		}, {
+			.name = "",
+			.what = "mapped, no pin: returns; touching is SIGBUS until the next bind",
+			.on = ON_DYNAMIC,
+			.sizes = AT_PTE | AT_PMD,
+			.run = teardown_mapped,
+		}, {
+			.name = "",
+			.what = "one pin out: the mapping is revoked, the action waits for the pin",
+			.on = ON_DYNAMIC,
+			.sizes = AT_PTE | AT_PMD,
+			.pins = PIN_VMSPLICE,
+			.run = teardown_pinned,
+		}, {
+			.name = "",
+			.what = "one pin out: the mapping is revoked, the action waits for the pin",
+			.sizes = AT_PTE,
+			.pins = PINS_LOST,
+			.destructive = true,
+			.run = teardown_pinned,
+		}, {
+			.name = "given_back",
+			.what = "a pin that was released is out no more",
+			.sizes = AT_PMD,
+			.actions = NO_ACTION,
+			.pins = PINS_LOST,
+			.destructive = true,
+			.run = given_back,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &unbind);

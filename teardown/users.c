@@ -17,15 +17,6 @@
 /* Between two looks whether the kernel has given up a thread of the holder's. */
 #define DOUBT_NS	(200 * NSEC_PER_MSEC)
 
-void mapping_only(struct cell *c)
-{
-	struct teardown s;
-
-	if (teardown_setup(c, &s) && teardown_watch_mapping(&s))
-		teardown_run(&s);
-	teardown_cleanup(&s);
-}
-
 /* the guest reads and writes a page, which it has from here on; nothing is held */
 static bool let_guest_in(struct teardown *s, size_t off)
 {
@@ -47,7 +38,7 @@ static bool let_guest_in(struct teardown *s, size_t off)
  * A guest's mapping follows its host's: the unbind does not wait for it, and after it
  * the guest's CPU stops at the page with EFAULT, as a load or store there would.
  */
-void guest_mapped(struct cell *c)
+static void guest_mapped(struct cell *c)
 {
 	bool sink = c->method->flags & PIN_SINK;
 	struct teardown s;
@@ -201,17 +192,17 @@ out:
 	teardown_cleanup(&s);
 }
 
-void while_written(struct cell *c)
+static void while_written(struct cell *c)
 {
 	while_used(c, start_hammer, wait_for_action, pause_worker);
 }
 
-void while_mapped(struct cell *c)
+static void while_mapped(struct cell *c)
 {
 	while_used(c, start_mappers, wait_for_action, pause_worker);
 }
 
-void while_opened(struct cell *c)
+static void while_opened(struct cell *c)
 {
 	while_used(c, start_openers, wait_with_openers, pause_openers);
 }
@@ -230,11 +221,11 @@ enum outlive { CLOSE_AFTER_BIND, CLOSE_BEFORE_BIND, CLOSE_MIXED };
  */
 static bool arrange_private(struct cell *c, struct teardown *s)
 {
-	int ret = guard_bind_call(c->guard, ns_unbind);
+	int ret = guard_unbind_dax(c->guard);
 
 	memset(s, 0, sizeof(*s));
 	s->c = c;
-	ret = ret ?: guard_bind_call(c->guard, ns_bind);
+	ret = ret ?: guard_bind_dax(c->guard);
 	ret = ret ?: guard_make_node(c->guard);
 	if (!expect_ok(c, ret, "making a private node", ""))
 		return false;
@@ -324,23 +315,23 @@ out:
 	guard_drop_node(c->guard);
 }
 
-void close_after_bind(struct cell *c)
+static void close_after_bind(struct cell *c)
 {
 	outlive(c, CLOSE_AFTER_BIND);
 }
 
-void close_before_bind(struct cell *c)
+static void close_before_bind(struct cell *c)
 {
 	outlive(c, CLOSE_BEFORE_BIND);
 }
 
-void close_mixed(struct cell *c)
+static void close_mixed(struct cell *c)
 {
 	outlive(c, CLOSE_MIXED);
 }
 
 /* not a sample: every word of the device, before and after */
-void every_byte(struct cell *c)
+static void every_byte(struct cell *c)
 {
 	struct teardown s;
 	int ret;
@@ -355,3 +346,53 @@ void every_byte(struct cell *c)
 out:
 	teardown_cleanup(&s);
 }
+
+static const struct scenario_group users = {
+	.name = "users",
+	.order = 20,
+	.common = {
+		.on = ON_DEVDAX,
+		.sizes = AT_ALL,
+		.actions = FIRST_ACTION,
+	},
+	.scenarios = (const struct scenario[]){
+		{
+			.name = "",
+			.what = "a virtual machine's memory: returns; the guest's CPU stops at it",
+			.pins = PINS_GUEST,
+			.run = guest_mapped,
+		}, {
+			.name = "while_written",
+			.what = "a thread writes the mapping all the while",
+			.run = while_written,
+		}, {
+			.name = "while_mapped",
+			.what = "threads map, fault and unmap an open descriptor all the while",
+			.run = while_mapped,
+		}, {
+			.name = "close_after_bind",
+			.what = "descriptors and mappings from before are closed after the next bind",
+			.run = close_after_bind,
+		}, {
+			.name = "close_before_bind",
+			.what = "descriptors and mappings from before are closed before the next bind",
+			.run = close_before_bind,
+		}, {
+			.name = "close_mixed",
+			.what = "some are closed before the next bind, some after",
+			.run = close_mixed,
+		}, {
+			.name = "every_byte",
+			.what = "after the next bind every byte of the device is what it was",
+			.run = every_byte,
+		}, {
+			.name = "while_opened",
+			.what = "threads open, map, fault, unmap and close all the while",
+			.destructive = true,
+			.run = while_opened,
+		},
+		{ }
+	},
+};
+
+REGISTER(scenario_groups, &users);

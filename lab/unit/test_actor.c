@@ -42,7 +42,7 @@ FIXTURE_TEARDOWN(actor)
 	munmap(shared, sizeof(*shared));
 }
 
-static int succeed(const struct test_ns *v)
+static int succeed(const struct test_mem *v)
 {
 	(void)v;
 	shared->ppid = getppid();
@@ -50,13 +50,13 @@ static int succeed(const struct test_ns *v)
 	return 0;
 }
 
-static int fail(const struct test_ns *v)
+static int fail(const struct test_mem *v)
 {
 	(void)v;
 	return -EBUSY;
 }
 
-static int die(const struct test_ns *v)
+static int die(const struct test_mem *v)
 {
 	(void)v;
 	raise(SIGKILL);
@@ -64,7 +64,7 @@ static int die(const struct test_ns *v)
 }
 
 /* slow, and mostly asleep, but never in one and the same sleep for long */
-static int amble(const struct test_ns *v)
+static int amble(const struct test_mem *v)
 {
 	(void)v;
 	for (int i = 0; i < 200; i++)
@@ -73,7 +73,7 @@ static int amble(const struct test_ns *v)
 }
 
 /* in state S until it is let go: a signal would end it */
-static int listen_for(const struct test_ns *v)
+static int listen_for(const struct test_mem *v)
 {
 	char c;
 
@@ -81,7 +81,7 @@ static int listen_for(const struct test_ns *v)
 	return read(let_go[0], &c, 1) == 1 ? 0 : -EIO;
 }
 
-static int hang(const struct test_ns *v)
+static int hang(const struct test_mem *v)
 {
 	pid_t pid = vfork();
 	char c;

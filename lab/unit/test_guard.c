@@ -110,13 +110,13 @@ TEST_F(guard, there_is_room_for_so_many_holders)
 		EXPECT_TRUE(gone(pid[i]));
 }
 
-static int succeed(const struct test_ns *v)
+static int succeed(const struct test_mem *v)
 {
 	(void)v;
 	return 0;
 }
 
-static int refuse(const struct test_ns *v)
+static int refuse(const struct test_mem *v)
 {
 	(void)v;
 	return -ENODEV;
@@ -124,14 +124,14 @@ static int refuse(const struct test_ns *v)
 
 TEST_F(guard, what_it_calls_answers_through_it)
 {
-	snprintf(self->g->mem.dax, sizeof(self->g->mem.dax), "dax9.9");
+	snprintf(self->g->mem.ns.dax, sizeof(self->g->mem.ns.dax), "dax9.9");
 	EXPECT_EQ(0, guard_bind_call(self->g, succeed));
 	EXPECT_EQ(-ENODEV, guard_bind_call(self->g, refuse));
 	/* an error is no wedge */
 	EXPECT_FALSE(guard_is_wedged(self->g, "dax9.9"));
 }
 
-static int hang(const struct test_ns *v)
+static int hang(const struct test_mem *v)
 {
 	/* the parent of a vfork(2) cannot be killed before its child is gone */
 	if (!vfork()) {
@@ -144,7 +144,7 @@ static int hang(const struct test_ns *v)
 
 TEST_F_TIMEOUT(guard, a_device_whose_driver_is_stuck_is_wedged, 60)
 {
-	snprintf(self->g->mem.dax, sizeof(self->g->mem.dax), "dax9.9");
+	snprintf(self->g->mem.ns.dax, sizeof(self->g->mem.ns.dax), "dax9.9");
 	EXPECT_FALSE(guard_is_wedged(self->g, "dax9.9"));
 	EXPECT_EQ(-ETIMEDOUT, guard_bind_call(self->g, hang));
 	EXPECT_TRUE(guard_is_wedged(self->g, "dax9.9"));
@@ -155,7 +155,7 @@ TEST_F_TIMEOUT(guard, a_device_whose_driver_is_stuck_is_wedged, 60)
 	self->g->busy = false;
 }
 
-static int doze(const struct test_ns *v)
+static int doze(const struct test_mem *v)
 {
 	(void)v;
 	usleep(300000);
@@ -167,7 +167,7 @@ TEST_F(guard, an_action_that_nobody_told_of_is_waited_for)
 	struct guard *g = self->g;
 	struct op_task a;
 
-	snprintf(g->mem.dax, sizeof(g->mem.dax), "dax9.9");
+	snprintf(g->mem.ns.dax, sizeof(g->mem.ns.dax), "dax9.9");
 	timeline_reset(&g->tl);
 	ASSERT_EQ(0, op_start(&a, &g->tl, doze, &g->mem));
 	while (!g->tl.task)

@@ -41,7 +41,7 @@ TEST(nothing_offered_is_said)
 	struct memory_want want = { .size = DAXMAP_PTE, .bytes = 1u << 20 };
 	struct guard *g = calloc(1, sizeof(*g));
 	char why[WHY_LEN], path[NODE_LEN];
-	struct test_ns v;
+	struct test_mem v;
 
 	ASSERT_NE(NULL, g);
 	for (const struct memory *m = memories; m->name; m++) {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Ways in which the ground is taken away.  One table, one function each.
+ * Actions that take memory away.  Each is an entry beside its function, in the file
+ * of its subject.
  */
 #ifndef DAX_LIB_ACTION_H
 #define DAX_LIB_ACTION_H
 
-#include "lib/ns/ns.h"
+#include "lib/mem/select.h"
+#include "lib/mem/test_mem.h"
 #include "lib/ns/level.h"
+#include "lib/registry.h"
 
 /**
  * enum action_frees - when an action takes memory away that a file had
@@ -35,6 +38,12 @@ enum action_leaves {
 	LEAVES_OPEN,
 };
 
+#ifdef HAVE_LIBNDCTL
+#define LACKS_LIBNDCTL	NULL
+#else
+#define LACKS_LIBNDCTL	"built without libndctl and libdaxctl"
+#endif
+
 /* Actions on a part of a file take this much from its start, bytes. */
 #define ACTION_SHIFT	(2u << 20)
 
@@ -46,7 +55,7 @@ enum action_leaves {
  * @lacks: why it cannot be carried out by this build; NULL when it can
  * @level: of the driver above it that is unbound, or whose module is removed;
  *	LEVEL_NONE for the rest
- * @on: MEMORY_* bits: what it can be done to
+ * @on: the kinds of memory that it can be done to
  * @frees: for files: when the memory goes
  * @leaves: for files: what is seen afterwards
  * @refusal: an error, -errno, by which it may be refused while the file is open
@@ -54,6 +63,12 @@ enum action_leaves {
  * @other: for files: a second one has to be there, see action_other()
  * @spoils: the file system has to be made anew afterwards
  * @named: only scenarios that name it are crossed with it
+ * @first: the plain unbind, which FIRST_ACTION scenarios are crossed with
+ * @unmounts: the file system is not mounted afterwards
+ * @shifts: what was at the start of the file is ACTION_SHIFT further on afterwards
+ * @dax_again: a device-dax device of the same memory is there afterwards
+ * @module: a module is removed: all that its driver is bound to goes
+ * @takes_region: several namespaces lie below, which all go
  * @run: carries it out in the calling task; may block in state D.  -EOPNOTSUPP
  *	from a file system that does not know how
  * @undo: gives the device back; may block likewise; NULL where nothing is to be
@@ -65,15 +80,21 @@ struct action {
 	const char *what;
 	const char *lacks;
 	enum level level;
-	unsigned int on;
+	struct mem_select on;
 	enum action_frees frees;
 	enum action_leaves leaves;
 	int refusal;
 	bool other;
 	bool spoils;
 	bool named;
-	int (*run)(const struct test_ns *v);
-	int (*undo)(const struct test_ns *v);
+	bool first;
+	bool unmounts;
+	bool shifts;
+	bool dax_again;
+	bool module;
+	bool takes_region;
+	int (*run)(const struct test_mem *v);
+	int (*undo)(const struct test_mem *v);
 };
 
 /**
@@ -82,7 +103,7 @@ struct action {
  * @path: set; beside @v->node
  * @len: bytes in @path
  */
-void action_other(const struct test_ns *v, char *path, size_t len);
+void action_other(const struct test_mem *v, char *path, size_t len);
 
 /**
  * action_swap_xfs() - swap the extents of two files of xfs, as xfs_fsr does
@@ -94,57 +115,61 @@ void action_other(const struct test_ns *v, char *path, size_t len);
  */
 int action_swap_xfs(int fd, int other);
 
-/* action_file.c */
-int action_truncate(const struct test_ns *v);
-int action_open_trunc(const struct test_ns *v);
-int action_punch_hole(const struct test_ns *v);
-int action_zero_range(const struct test_ns *v);
-int action_collapse_range(const struct test_ns *v);
-int action_insert_range(const struct test_ns *v);
-int action_unlink(const struct test_ns *v);
-int action_rename_over(const struct test_ns *v);
-int action_reflink_over(const struct test_ns *v);
-int action_swap_extents(const struct test_ns *v);
-int action_fsync(const struct test_ns *v);
-int action_freeze(const struct test_ns *v);
-int action_thaw(const struct test_ns *v);
-int action_remount_ro(const struct test_ns *v);
-int action_remount_rw(const struct test_ns *v);
-int action_unmount(const struct test_ns *v);
-int action_shutdown(const struct test_ns *v);
+/**
+ * action_bind_pmem() - bind nd_pmem to the block device again
+ * @v: memory on it
+ *
+ * Return: 0, -ENXIO when the driver refused it or its node does not come, or -errno.
+ */
+int action_bind_pmem(const struct test_mem *v);
 
-/* action_owner.c: a namespace destroyed, and created again with its uuid */
-int action_recreate_same(const struct test_ns *v);
-int action_recreate_fsdax(const struct test_ns *v);
-int action_recreate_raw(const struct test_ns *v);
-int action_recreate_back(const struct test_ns *v);
+/**
+ * action_unbind_pmem() - unbind nd_pmem from the block device
+ * @v: memory on it
+ *
+ * Return: 0 or -errno; blocks as long as the kernel does.
+ */
+int action_unbind_pmem(const struct test_mem *v);
 
-/* action_dynamic.c: a device of a dynamic dax region */
-int action_dynamic_destroy(const struct test_ns *v);
-int action_dynamic_recreate(const struct test_ns *v);
-int action_dynamic_back(const struct test_ns *v);
+/**
+ * action_pmem_bound() - has the block device a driver?
+ * @v: memory on it
+ */
+bool action_pmem_bound(const struct test_mem *v);
 
-/** action_dynamic_rebind() - bind the region's driver, and make the device again */
-int action_dynamic_rebind(const struct test_ns *v);
-
-/* action_ram.c: bound to kmem, with its first block of memory online or none */
-
-/** action_ram_block() - bytes of a block of memory that goes online; 0 without any */
+/**
+ * action_ram_block() - size of the blocks that memory goes online in
+ *
+ * Return: bytes, 0 where memory cannot be hot-added.
+ */
 size_t action_ram_block(void);
-int action_ram_bind(const struct test_ns *v);
-int action_ram_become(const struct test_ns *v);
-int action_ram_online(const struct test_ns *v);
-int action_ram_offline(const struct test_ns *v);
-int action_ram_back(const struct test_ns *v);
 
-/* action_pmem.c: of the block device that a file or a cell of blocks lies on */
-int action_unbind_pmem(const struct test_ns *v);
-int action_bind_pmem(const struct test_ns *v);
+/**
+ * action_ram_bind() - bind kmem to a device, nothing of it online
+ * @v: the device
+ *
+ * Return: 0 or -errno; blocks as long as unbinding device_dax does.
+ */
+int action_ram_bind(const struct test_mem *v);
 
-/** action_pmem_bound() - has @v a driver? */
-bool action_pmem_bound(const struct test_ns *v);
+REGISTRY(actions, struct action);
 
-/* all of them; ends with an entry without a name */
-extern const struct action actions[];
+/**
+ * action_next() - visit all actions
+ * @a: the one before; NULL for the first
+ *
+ * Return: the next one, or NULL.
+ */
+const struct action *action_next(const struct action *a);
+
+#define for_each_action(a) for (a = action_next(NULL); a; a = action_next(a))
+
+/**
+ * action_find() - an action by its name
+ * @name: its name
+ *
+ * Return: the action, or NULL when it is not in this build.
+ */
+const struct action *action_find(const char *name);
 
 #endif

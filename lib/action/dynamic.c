@@ -25,29 +25,65 @@ static int make(const struct test_ns *v)
 	return strcmp(name, v->dax) ? -ESTALE : 0;
 }
 
-int action_dynamic_destroy(const struct test_ns *v)
+static int destroy(const struct test_mem *mem)
 {
-	return dynamic_destroy(v->dax);
+	return dynamic_destroy(mem->ns.dax);
 }
 
-int action_dynamic_recreate(const struct test_ns *v)
+static int recreate(const struct test_mem *mem)
 {
-	return dynamic_destroy(v->dax) ?: make(v);
+	return dynamic_destroy(mem->ns.dax) ?: make(&mem->ns);
 }
 
-int action_dynamic_back(const struct test_ns *v)
+static int bring_back(const struct test_mem *mem)
 {
+	const struct test_ns *ns = &mem->ns;
 	struct test_ns now;
-	int ret = dynamic_read(v->dax, &now);
+	int ret = dynamic_read(ns->dax, &now);
 
 	if (ret == -ENODEV)
-		return make(v);
-	if (!ret && now.size != v->size)
-		ret = dynamic_destroy(v->dax) ?: make(v);
-	return ret ?: dynamic_bind(v->dax);
+		return make(ns);
+	if (!ret && now.size != ns->size)
+		ret = dynamic_destroy(ns->dax) ?: make(ns);
+	return ret ?: dynamic_bind(ns->dax);
 }
 
-int action_dynamic_rebind(const struct test_ns *v)
+static int rebind_parent(const struct test_mem *mem)
 {
-	return level_rebind(v) ?: action_dynamic_back(v);
+	return level_rebind(&mem->ns) ?: bring_back(mem);
 }
+
+static int unbind_parent(const struct test_mem *v)
+{
+	return level_unbind(&v->ns);
+}
+
+static const struct action dynamic_actions[] = {
+	{
+		.name = "destroy_device",
+		.verb = "destroying the device",
+		.what = "the device is unbound and destroyed, its bytes go back to the region",
+		.on = ON_DYNAMIC, .named = true,
+		.run = destroy,
+		.undo = bring_back,
+	}, {
+		.name = "recreate_device",
+		.verb = "destroying the device",
+		.what = "the device is destroyed, and the next one is made of the same memory",
+		.on = ON_DYNAMIC, .named = true,
+		.run = recreate,
+		.undo = bring_back,
+		.dax_again = true,
+	}, {
+		.name = "unbind_dax_region",
+		.verb = "unbind",
+		.what = "the device that provides the dax region is unbound from its driver",
+		.level = LEVEL_DAX_REGION,
+		.on = ON_DYNAMIC, .named = true,
+		.run = unbind_parent,
+		.undo = rebind_parent,
+	},
+	{ }
+};
+
+REGISTER(actions, dynamic_actions);

@@ -48,13 +48,13 @@ struct xfs_exchange_range {
 
 #define XFS_IOC_EXCHANGE_RANGE	_IOW('X', 129, struct xfs_exchange_range)
 
-void action_other(const struct test_ns *v, char *path, size_t len)
+void action_other(const struct test_mem *v, char *path, size_t len)
 {
 	snprintf(path, len, "%s.other", v->node);
 }
 
 /* a descriptor of the file, or of the second one */
-static int open_it(const struct test_ns *v, bool other, int flags)
+static int open_it(const struct test_mem *v, bool other, int flags)
 {
 	char path[NODE_LEN + 8];
 	int fd;
@@ -65,7 +65,7 @@ static int open_it(const struct test_ns *v, bool other, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int on_mount(const struct test_ns *v, unsigned long request, void *arg)
+static int on_mount(const struct test_mem *v, unsigned long request, void *arg)
 {
 	int fd = open(v->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int ret;
@@ -77,7 +77,7 @@ static int on_mount(const struct test_ns *v, unsigned long request, void *arg)
 	return ret;
 }
 
-static int allocate(const struct test_ns *v, int mode)
+static int allocate(const struct test_mem *v, int mode)
 {
 	int fd = open_it(v, false, O_RDWR);
 	int ret;
@@ -89,12 +89,12 @@ static int allocate(const struct test_ns *v, int mode)
 	return ret;
 }
 
-int action_truncate(const struct test_ns *v)
+static int truncate_file(const struct test_mem *v)
 {
 	return truncate(v->node, 0) ? -errno : 0;
 }
 
-int action_open_trunc(const struct test_ns *v)
+static int open_trunc(const struct test_mem *v)
 {
 	int fd = open_it(v, false, O_RDWR | O_TRUNC);
 
@@ -104,32 +104,32 @@ int action_open_trunc(const struct test_ns *v)
 	return 0;
 }
 
-int action_punch_hole(const struct test_ns *v)
+static int punch_hole(const struct test_mem *v)
 {
 	return allocate(v, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 }
 
-int action_zero_range(const struct test_ns *v)
+static int zero_range(const struct test_mem *v)
 {
 	return allocate(v, FALLOC_FL_ZERO_RANGE);
 }
 
-int action_collapse_range(const struct test_ns *v)
+static int collapse_range(const struct test_mem *v)
 {
 	return allocate(v, FALLOC_FL_COLLAPSE_RANGE);
 }
 
-int action_insert_range(const struct test_ns *v)
+static int insert_range(const struct test_mem *v)
 {
 	return allocate(v, FALLOC_FL_INSERT_RANGE);
 }
 
-int action_unlink(const struct test_ns *v)
+static int unlink_file(const struct test_mem *v)
 {
 	return unlink(v->node) ? -errno : 0;
 }
 
-int action_rename_over(const struct test_ns *v)
+static int rename_over(const struct test_mem *v)
 {
 	char other[NODE_LEN + 8];
 
@@ -137,7 +137,7 @@ int action_rename_over(const struct test_ns *v)
 	return rename(other, v->node) ? -errno : 0;
 }
 
-int action_reflink_over(const struct test_ns *v)
+static int reflink_over(const struct test_mem *v)
 {
 	struct file_clone_range range = { .src_length = ACTION_SHIFT };
 	int to = open_it(v, false, O_RDWR);
@@ -170,7 +170,7 @@ static int exchange_xfs(int fd, int other)
 	return ioctl(fd, XFS_IOC_EXCHANGE_RANGE, &range) ? -errno : 0;
 }
 
-int action_swap_extents(const struct test_ns *v)
+static int swap_extents(const struct test_mem *v)
 {
 	int fd = open_it(v, false, O_RDWR);
 	int other = open_it(v, true, O_RDWR);
@@ -192,7 +192,7 @@ int action_swap_extents(const struct test_ns *v)
 	return ret;
 }
 
-int action_fsync(const struct test_ns *v)
+static int fsync_file(const struct test_mem *v)
 {
 	int fd = open_it(v, false, O_RDWR);
 	int ret;
@@ -204,41 +204,157 @@ int action_fsync(const struct test_ns *v)
 	return ret;
 }
 
-int action_freeze(const struct test_ns *v)
+static int freeze(const struct test_mem *v)
 {
 	return on_mount(v, FIFREEZE, NULL);
 }
 
-int action_thaw(const struct test_ns *v)
+static int thaw(const struct test_mem *v)
 {
 	return on_mount(v, FITHAW, NULL);
 }
 
-static int remount(const struct test_ns *v, unsigned long flags)
+static int remount(const struct test_mem *v, unsigned long flags)
 {
 	return mount(NULL, v->mount, NULL,
 		     MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | flags,
 		     NULL) ? -errno : 0;
 }
 
-int action_remount_ro(const struct test_ns *v)
+static int remount_ro(const struct test_mem *v)
 {
 	return remount(v, MS_RDONLY);
 }
 
-int action_remount_rw(const struct test_ns *v)
+static int remount_rw(const struct test_mem *v)
 {
 	return remount(v, 0);
 }
 
-int action_unmount(const struct test_ns *v)
+static int unmount(const struct test_mem *v)
 {
 	return umount2(v->mount, UMOUNT_NOFOLLOW) ? -errno : 0;
 }
 
-int action_shutdown(const struct test_ns *v)
+static int shutdown(const struct test_mem *v)
 {
 	__u32 how = SHUTDOWN_NOLOGFLUSH;
 
 	return on_mount(v, IOC_SHUTDOWN, &how);
 }
+
+static const struct action file_actions[] = {
+	{
+		.name = "truncate",
+		.verb = "truncate",
+		.what = "the file is truncated to nothing",
+		.on = ON_FILES,
+		.frees = FREES_ALL, .leaves = LEAVES_NOTHING,
+		.run = truncate_file,
+	}, {
+		.name = "open_trunc",
+		.verb = "open(O_TRUNC)",
+		.what = "the file is opened with O_TRUNC",
+		.on = ON_FILES,
+		.frees = FREES_ALL, .leaves = LEAVES_NOTHING,
+		.run = open_trunc,
+	}, {
+		.name = "punch_hole",
+		.verb = "fallocate(PUNCH_HOLE)",
+		.what = "a hole is punched where the pin is",
+		.on = ON_FILES,
+		.frees = FREES_ALL, .leaves = LEAVES_ZEROES,
+		.run = punch_hole,
+	}, {
+		.name = "zero_range",
+		.verb = "fallocate(ZERO_RANGE)",
+		.what = "the range of the pin is made zeroes",
+		.on = ON_FILES,
+		.frees = FREES_MAYBE, .leaves = LEAVES_ZEROES,
+		.run = zero_range,
+	}, {
+		.name = "collapse_range",
+		.verb = "fallocate(COLLAPSE_RANGE)",
+		.what = "the range of the pin is taken out of the file",
+		.on = ON_FILES,
+		.frees = FREES_ALL, .leaves = LEAVES_NEXT,
+		.run = collapse_range,
+	}, {
+		.name = "insert_range",
+		.verb = "fallocate(INSERT_RANGE)",
+		.what = "a hole is inserted before the pin, which moves its memory",
+		.on = ON_FILES,
+		.frees = FREES_MAYBE, .leaves = LEAVES_ZEROES,
+		.run = insert_range,
+		.shifts = true,
+	}, {
+		.name = "unlink",
+		.verb = "unlink",
+		.what = "the last name of the file is removed",
+		.on = ON_FILES,
+		.frees = FREES_CLOSED, .leaves = LEAVES_BYTES,
+		.run = unlink_file,
+	}, {
+		.name = "rename_over",
+		.verb = "rename",
+		.what = "another file takes the name of this one",
+		.on = ON_FILES, .other = true,
+		.frees = FREES_CLOSED, .leaves = LEAVES_BYTES,
+		.run = rename_over,
+	}, {
+		.name = "reflink_over",
+		.verb = "ioctl(FICLONERANGE)",
+		.what = "the range of the pin is made to share another file's extents",
+		.on = ON_FILES, .other = true,
+		.frees = FREES_ALL, .leaves = LEAVES_OTHER,
+		.run = reflink_over,
+	}, {
+		.name = "swap_extents",
+		.verb = "swap of extents",
+		.what = "the file's extents are swapped with another file's",
+		.on = ON_FILES, .other = true,
+		.frees = FREES_ALL, .leaves = LEAVES_OPEN,
+		.run = swap_extents,
+	}, {
+		.name = "fsync",
+		.verb = "fsync",
+		.what = "the file is written back",
+		.on = ON_FILES,
+		.frees = FREES_NONE, .leaves = LEAVES_BYTES,
+		.run = fsync_file,
+	}, {
+		.name = "freeze",
+		.verb = "ioctl(FIFREEZE)",
+		.what = "the file system is frozen",
+		.on = ON_FILES,
+		.frees = FREES_NONE, .leaves = LEAVES_OPEN,
+		.run = freeze,
+		.undo = thaw,
+	}, {
+		.name = "remount_ro",
+		.verb = "remount",
+		.what = "the file system is made read-only",
+		.on = ON_FILES,
+		.frees = FREES_NONE, .leaves = LEAVES_BYTES, .refusal = -EBUSY,
+		.run = remount_ro,
+		.undo = remount_rw,
+	}, {
+		.name = "unmount",
+		.verb = "umount",
+		.what = "the file system is unmounted",
+		.on = ON_FILES, .spoils = true,
+		.frees = FREES_CLOSED, .leaves = LEAVES_BYTES, .refusal = -EBUSY,
+		.run = unmount,
+		.unmounts = true,
+	}, {
+		.name = "shutdown",
+		.verb = "shutdown",
+		.what = "the file system is shut down by force, its log not written",
+		.on = ON_FILES, .spoils = true,
+		.frees = FREES_NONE, .leaves = LEAVES_OPEN,
+		.run = shutdown,
+	},
+	{ }
+};
+
+REGISTER(actions, file_actions);

@@ -22,12 +22,12 @@
 #define NODE_NS		(2 * NSEC_PER_SEC)
 
 /* what libnvdimm has bound: a namespace itself, or what gives it its mode */
-static const char *nd_device(const struct test_ns *v)
+static const char *nd_device(const struct test_mem *v)
 {
-	return v->claim_dev[0] ? v->claim_dev : v->ndns;
+	return v->ns.claim_dev[0] ? v->ns.claim_dev : v->ns.ndns;
 }
 
-bool action_pmem_bound(const struct test_ns *v)
+bool action_pmem_bound(const struct test_mem *v)
 {
 	char path[96];
 
@@ -35,7 +35,7 @@ bool action_pmem_bound(const struct test_ns *v)
 	return !access(path, F_OK);
 }
 
-static int write_driver(const struct test_ns *v, const char *file)
+static int write_driver(const struct test_mem *v, const char *file)
 {
 	const char *name = nd_device(v);
 	char path[64];
@@ -53,19 +53,19 @@ static int write_driver(const struct test_ns *v, const char *file)
 	return ret;
 }
 
-int action_unbind_pmem(const struct test_ns *v)
+int action_unbind_pmem(const struct test_mem *v)
 {
 	return write_driver(v, "unbind");
 }
 
-static int await_node(const struct test_ns *v)
+static int await_node(const struct test_mem *v)
 {
 	uint64_t end = timeline_now() + NODE_NS;
 	struct timespec nap = { .tv_nsec = NSEC_PER_MSEC };
 	struct stat st;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/dev/%s", v->block);
+	snprintf(path, sizeof(path), "/dev/%s", v->ns.block);
 	while (stat(path, &st) || !S_ISBLK(st.st_mode)) {
 		if (timeline_now() >= end)
 			return -ENXIO;
@@ -74,7 +74,7 @@ static int await_node(const struct test_ns *v)
 	return 0;
 }
 
-int action_bind_pmem(const struct test_ns *v)
+int action_bind_pmem(const struct test_mem *v)
 {
 	int ret = 0;
 
@@ -85,3 +85,17 @@ int action_bind_pmem(const struct test_ns *v)
 		ret = -ENXIO;
 	return ret ?: await_node(v);
 }
+
+static const struct action pmem_actions[] = {
+	{
+		.name = "unbind_nd_pmem",
+		.verb = "unbind",
+		.what = "the block device below is unbound from nd_pmem through sysfs",
+		.on = ON_PMEM, .named = true,
+		.run = action_unbind_pmem,
+		.undo = action_bind_pmem,
+	},
+	{ }
+};
+
+REGISTER(actions, pmem_actions);

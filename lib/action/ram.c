@@ -57,12 +57,12 @@ static bool is_online(unsigned long long block)
 }
 
 /* the first whole block of the device: that is where pins are */
-static unsigned long long first_block(const struct test_ns *v, size_t block)
+static unsigned long long first_block(const struct test_mem *v, size_t block)
 {
-	return (level_data(v) + block - 1) / block;
+	return (level_data(&v->ns) + block - 1) / block;
 }
 
-int action_ram_online(const struct test_ns *v)
+static int ram_online(const struct test_mem *v)
 {
 	size_t block = action_ram_block();
 
@@ -71,7 +71,7 @@ int action_ram_online(const struct test_ns *v)
 	return write_state(first_block(v, block), "online_movable");
 }
 
-int action_ram_offline(const struct test_ns *v)
+static int ram_offline(const struct test_mem *v)
 {
 	size_t block = action_ram_block();
 	unsigned long long first, last;
@@ -80,14 +80,14 @@ int action_ram_offline(const struct test_ns *v)
 	if (!block)
 		return -EOPNOTSUPP;
 	first = first_block(v, block);
-	last = (level_data(v) + v->size) / block;
+	last = (level_data(&v->ns) + v->size) / block;
 	for (unsigned long long i = first; i < last && !ret; i++)
 		if (is_online(i))
 			ret = write_state(i, "offline");
 	return ret;
 }
 
-int action_ram_bind(const struct test_ns *v)
+int action_ram_bind(const struct test_mem *v)
 {
 	const char *const argv[] = { "modprobe", "kmem", NULL };
 	char why[WHY_LEN];
@@ -95,36 +95,59 @@ int action_ram_bind(const struct test_ns *v)
 	/* libdaxctl says what is missing */
 	if (access("/sys/bus/dax/drivers/kmem", F_OK))
 		command_run(argv, NULL, why, sizeof(why));
-	return ns_to_ram(v);
+	return ns_to_ram(&v->ns);
 }
 
 /*
  * Where the machine onlines new memory by itself, it may do so for any kind of pages:
  * it is empty yet, and goes offline again.
  */
-int action_ram_become(const struct test_ns *v)
+static int ram_become(const struct test_mem *v)
 {
-	return action_ram_bind(v) ?: action_ram_offline(v) ?: action_ram_online(v);
+	return action_ram_bind(v) ?: ram_offline(v) ?: ram_online(v);
 }
 
-int action_ram_back(const struct test_ns *v)
+static int ram_back(const struct test_mem *v)
 {
 	const struct timespec nap = { .tv_nsec = OFFLINE_NAP_NS };
 	uint64_t end = timeline_now() + OFFLINE_NS;
 	char driver[32];
-	int ret = ns_driver(v, driver, sizeof(driver));
+	int ret = ns_driver(&v->ns, driver, sizeof(driver));
 
 	if (ret)
 		return ret;
 	if (!strcmp(driver, "device_dax"))
 		return 0;
-	while (!strcmp(driver, "kmem") && (ret = action_ram_offline(v)) == -EBUSY &&
+	while (!strcmp(driver, "kmem") && (ret = ram_offline(v)) == -EBUSY &&
 	       timeline_now() < end)
 		nanosleep(&nap, NULL);
 	/* unbound with a block online, kmem loses the device until reboot */
 	if (ret)
 		return ret;
 	if (driver[0])
-		ret = ns_disable(v);
-	return ret ?: ns_enable(v);
+		ret = ns_disable(&v->ns);
+	return ret ?: ns_enable(&v->ns);
 }
+
+static const struct action ram_actions[] = {
+	{
+		.name = "become_ram",
+		.verb = "becoming memory",
+		.what = "the device is bound to kmem, and a block of it onlined",
+		.lacks = LACKS_LIBNDCTL,
+		.on = ON_DEVDAX, .named = true,
+		.run = ram_become,
+		.undo = ram_back,
+	}, {
+		.name = "offline_ram",
+		.verb = "offlining",
+		.what = "the device's memory, which is online, is offlined",
+		.lacks = LACKS_LIBNDCTL,
+		.on = ON_DEVDAX, .named = true,
+		.run = ram_offline,
+		.undo = ram_back,
+	},
+	{ }
+};
+
+REGISTER(actions, ram_actions);

@@ -60,7 +60,7 @@ const struct fsdax_type *fsdax_type_find(const char *name)
 
 static void block_path(const struct fsdax *f, char *path, size_t len)
 {
-	snprintf(path, len, "/dev/%s", f->v.block);
+	snprintf(path, len, "/dev/%s", f->ns.block);
 }
 
 static int make_ext4(const char *dev, char *why, size_t len)
@@ -121,7 +121,6 @@ int fsdax_mount(struct fsdax *f)
 	if (ret)
 		return ret;
 	f->mounted = true;
-	snprintf(f->v.mount, sizeof(f->v.mount), "%s", f->dir);
 	return 0;
 }
 
@@ -150,7 +149,7 @@ static int mount_made(struct fsdax *f, char *why, size_t len)
 	if (!ret)
 		return 0;
 	return ns_say(ret == -ENODEV ? -EOPNOTSUPP : ret, why, len,
-		      "%s on %s cannot be mounted with DAX: %s", f->type, f->v.block,
+		      "%s on %s cannot be mounted with DAX: %s", f->type, f->ns.block,
 		      strerror(-ret));
 }
 
@@ -171,14 +170,14 @@ static int make_and_mount(struct fsdax *f, bool reflink, char *why, size_t len)
 	return mount_made(f, why, len);
 }
 
-int fsdax_make(struct fsdax *f, const char *type, const struct test_ns *v, char *why,
+int fsdax_make(struct fsdax *f, const char *type, const struct test_ns *ns, char *why,
 	       size_t len)
 {
 	bool xfs = !strcmp(type, "xfs");
 	int ret;
 
 	memset(f, 0, sizeof(*f));
-	f->v = *v;
+	f->ns = *ns;
 	snprintf(f->type, sizeof(f->type), "%s", type);
 	ret = make_dir(f);
 	if (ret)
@@ -228,7 +227,6 @@ int fsdax_unmount(struct fsdax *f)
 	if (ret && ret != -EINVAL)
 		return ret;
 	f->mounted = false;
-	f->v.mount[0] = '\0';
 	return 0;
 }
 

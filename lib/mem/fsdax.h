@@ -32,7 +32,7 @@ const struct fsdax_type *fsdax_type_find(const char *name);
 /**
  * struct fsdax - one of them
  * @type: its kind by name; "" when there is none
- * @v: the namespace, with v.mount set while it is mounted
+ * @ns: the namespace
  * @dir: the private directory it is mounted on; "" if there is none
  * @mounted: it is
  * @made: ours lies on the device, mounted or not
@@ -42,7 +42,7 @@ const struct fsdax_type *fsdax_type_find(const char *name);
  */
 struct fsdax {
 	char type[8];
-	struct test_ns v;
+	struct test_ns ns;
 	char dir[MOUNT_LEN];
 	bool mounted;
 	bool made;
@@ -53,7 +53,7 @@ struct fsdax {
  * fsdax_make() - make a file system and mount it
  * @f: filled as it goes, so that fsdax_drop() serves whatever happened
  * @type: "ext4" or "xfs"
- * @v: a namespace in fsdax mode, from ns_get()
+ * @ns: a namespace in fsdax mode, from ns_get()
  * @why: a sentence when it fails
  * @len: bytes in @why
  *
@@ -64,7 +64,7 @@ struct fsdax {
  * Return: 0; -EOPNOTSUPP when program, file system or DAX is missing; else
  * -errno.
  */
-int fsdax_make(struct fsdax *f, const char *type, const struct test_ns *v, char *why,
+int fsdax_make(struct fsdax *f, const char *type, const struct test_ns *ns, char *why,
 	       size_t len);
 
 /** fsdax_mount() - mount what was made before; 0 or -errno of mount(2) */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Kinds of DAX memory that cells work on.  One table (memories), one entry and one
- * function each.
+ * Kinds of DAX memory that cells work on.  Each is an entry beside its functions, in a
+ * file of its own: its properties, and how one of it is made ready.
  */
 #ifndef DAX_LIB_MEMORY_H
 #define DAX_LIB_MEMORY_H
@@ -11,18 +11,12 @@
 
 #include "lib/daxmap.h"
 #include "lib/guard.h"
-#include "lib/ns/ns.h"
+#include "lib/mem/select.h"
+#include "lib/mem/test_mem.h"
+#include "lib/registry.h"
 
-/* one bit for each entry of the table, for scenarios and actions to choose by */
-#define MEMORY_DEVDAX	0x1u	/* a device-dax character device */
-#define MEMORY_EXT4	0x2u	/* a file on ext4, mounted with dax */
-#define MEMORY_XFS	0x4u	/* a file on xfs */
-#define MEMORY_FILES	(MEMORY_EXT4 | MEMORY_XFS)
-#define MEMORY_RAW	0x8u	/* a bare block device on a namespace of no mode */
-#define MEMORY_FSDAX	0x10u	/* one on a namespace in fsdax mode */
-#define MEMORY_SECTOR	0x20u	/* one on a block translation table */
-#define MEMORY_DYNAMIC	0x40u	/* a device made in a dynamic dax region */
-#define MEMORY_BLOCKS	(MEMORY_RAW | MEMORY_FSDAX | MEMORY_SECTOR)
+/* The only alignment, bytes, at which files can be mapped by pmd entries. */
+#define MEMORY_FILE_ALIGN	(2u << 20)
 
 /**
  * struct memory_want - what a cell needs
@@ -42,22 +36,76 @@ struct memory_want {
  * struct memory - one kind
  * @name: first word of the cells' names, stable
  * @what: one sentence for -h
- * @bit: MEMORY_*
+ * @caps: MEM_*: its properties
  * @largest: largest level it can be mapped by
- * @take: gets one ready; fills g->mem's copy @v.  -EBUSY when it is wedged by
- *	an earlier cell, another -errno when there is none, with a sentence in @why
+ * @order: kinds of a lower one come first
+ * @align: alignment of the namespace, bytes; 0 where its mode has none
+ * @take: makes one ready, see memory_take()
  */
 struct memory {
 	const char *name;
 	const char *what;
-	unsigned int bit;
+	unsigned int caps;
 	enum daxmap_size largest;
+	int order;
+	size_t align;
 	int (*take)(const struct memory *m, struct guard *g, const struct memory_want *want,
-		    struct test_ns *v, char *why, size_t len);
+		    struct test_mem *mem, char *why, size_t len);
 };
 
-/* all of them, in the order of the cells; ends with an entry without a name */
-extern const struct memory memories[];
+REGISTRY(memories, struct memory);
+
+/**
+ * memory_next() - visit all kinds of memory
+ * @m: the one before; NULL for the first
+ *
+ * Return: the next one, or NULL.
+ */
+const struct memory *memory_next(const struct memory *m);
+
+#define for_each_memory(m) for (m = memory_next(NULL); m; m = memory_next(m))
+
+/**
+ * memory_selected() - is something for this kind of memory?
+ * @s: what it is for
+ * @m: kind
+ */
+bool memory_selected(const struct mem_select *s, const struct memory *m);
+
+/**
+ * memory_take() - make memory of a kind ready for a cell
+ * @m: kind
+ * @g: state of the run: namespaces may be reconfigured, file systems made
+ * @want: what the cell needs
+ * @mem: filled
+ * @why: a sentence when it fails
+ * @len: bytes in @why
+ *
+ * Return: 0, -EBUSY when it is wedged by an earlier cell, or another -errno when
+ * there is none.
+ */
+int memory_take(const struct memory *m, struct guard *g, const struct memory_want *want,
+		struct test_mem *mem, char *why, size_t len);
+
+/**
+ * memory_say_wedged() - the sentence for a device that an earlier cell has wedged
+ * @ns: the namespace
+ * @why: set
+ * @len: bytes in @why
+ *
+ * Return: -EBUSY.
+ */
+int memory_say_wedged(const struct test_ns *ns, char *why, size_t len);
+
+/**
+ * memory_drop_fs() - remove the file systems of the run, whose namespace is wanted
+ * @g: state of the run
+ * @why: a sentence when it fails
+ * @len: bytes in @why
+ *
+ * Return: 0, -EBUSY when one of them is still in use; its namespace counts as wedged.
+ */
+int memory_drop_fs(struct guard *g, char *why, size_t len);
 
 /**
  * memory_other() - a file on a second DAX file system

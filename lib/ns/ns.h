@@ -32,7 +32,7 @@ struct ns_above {
 };
 
 /**
- * struct test_ns - one device-dax device, or namespace that can become one, or file
+ * struct test_ns - a namespace that may be used, or a device-dax device without one
  * @ndns: namespace, "namespace0.1"; "" for a device without one
  * @region: "region0"
  * @provider: provider of the nvdimm bus
@@ -47,12 +47,11 @@ struct ns_above {
  * @sector: bytes of a sector in sector mode; else 0
  * @claim_dev: libnvdimm's device that gives the namespace its mode: "pfn0.1"; "" if none
  * @dax: "dax0.1"; "" in other modes than devdax
- * @node: what is opened and mapped: "/dev/dax0.1", or a file below @mount
+ * @node: node of @dax: "/dev/dax0.1"
  * @driver: driver of @dax: "device_dax", or "" when unbound
- * @size: usable bytes of @dax or, where @node is one, of the file
+ * @size: usable bytes of @dax
  * @rdev: device number of @dax's node
  * @block: "pmem0.1" in other modes than devdax
- * @mount: where a file system of ours lies that @node is a file of; else ""
  * @above: a device that it is below of, see level_find() in ns_level.h
  *
  * Plain data, so that it can lie in shared memory.
@@ -77,7 +76,6 @@ struct test_ns {
 	size_t size;
 	dev_t rdev;
 	char block[32];
-	char mount[MOUNT_LEN];
 	struct ns_above above;
 };
 

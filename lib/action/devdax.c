@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A device-dax device loses its driver: through sysfs, or as libdaxctl does it. */
+#include "lib/action/action.h"
+
+static int unbind(const struct test_mem *v)
+{
+	return ns_unbind(&v->ns);
+}
+
+static int bind(const struct test_mem *v)
+{
+	return ns_bind(&v->ns);
+}
+
+static int disable(const struct test_mem *v)
+{
+	return ns_disable(&v->ns);
+}
+
+static int enable(const struct test_mem *v)
+{
+	return ns_enable(&v->ns);
+}
+
+static const struct action devdax_actions[] = {
+	{
+		.name = "unbind_device_dax",
+		.verb = "unbind",
+		.what = "the device is unbound from device_dax through sysfs",
+		.on = ON_CHARDEV,
+		.run = unbind,
+		.undo = bind,
+		.first = true,
+	}, {
+		.name = "disable_libdaxctl",
+		.verb = "daxctl_dev_disable",
+		.what = "the device is disabled through libdaxctl",
+		.lacks = LACKS_LIBNDCTL,
+		.on = ON_DEVDAX,
+		.run = disable,
+		.undo = enable,
+	},
+	{ }
+};
+
+REGISTER(actions, devdax_actions);

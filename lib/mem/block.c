@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A block device of nd_pmem without a file system, by mode of the namespace. */
+#include <stdio.h>
+
+#include "lib/mem/memory.h"
+
+static int take_block(const struct memory *m, struct guard *g, const struct memory_want *want,
+		      struct test_mem *v, char *why, size_t len)
+{
+	struct ns_want wanted = {
+		.mode = m->name, .min_size = want->bytes,
+		.align = m->align,
+	};
+	int ret = memory_drop_fs(g, why, len);
+
+	ret = ret ?: ns_get(&g->set, &wanted, &v->ns, why, len);
+	if (ret)
+		return ret;
+	if (guard_is_wedged(g, ns_key(&v->ns)))
+		return memory_say_wedged(&v->ns, why, len);
+	snprintf(v->node, sizeof(v->node), "/dev/%s", v->ns.block);
+	v->size = want->bytes;
+	return 0;
+}
+
+static const struct memory blocks[] = {
+	{
+		.name = "raw",
+		.what = "a block device, the namespace in raw mode",
+		.caps = MEM_BLOCK | MEM_WRITABLE,
+		.largest = DAXMAP_PTE,
+		.order = 30,
+		.take = take_block,
+	}, {
+		.name = "fsdax",
+		.what = "a block device, the namespace in fsdax mode",
+		.caps = MEM_BLOCK | MEM_WRITABLE,
+		.align = MEMORY_FILE_ALIGN,
+		.largest = DAXMAP_PTE,
+		.order = 30,
+		.take = take_block,
+	}, {
+		.name = "sector",
+		.what = "a block device, the namespace in sector mode (btt)",
+		.caps = MEM_BLOCK | MEM_WRITABLE,
+		.largest = DAXMAP_PTE,
+		.order = 30,
+		.take = take_block,
+	},
+	{ }
+};
+
+REGISTER(memories, blocks);

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A file on a file system of ours, mounted with DAX. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/mem/memory.h"
+
+/* Files larger than this are not asked for; logs and metadata want room beside. */
+#define FILE_SYSTEM_BYTES	(96u << 20)
+
+static int make(struct guard *g, struct fsdax *f, const struct fsdax_type *type, bool map_dev,
+		char *why, size_t len)
+{
+	struct ns_want wanted = {
+		.mode = "fsdax", .align = MEMORY_FILE_ALIGN, .map_dev = map_dev,
+		.min_size = type->least > FILE_SYSTEM_BYTES ? type->least : FILE_SYSTEM_BYTES,
+	};
+	struct test_ns ns;
+	int ret = ns_get(&g->set, &wanted, &ns, why, len);
+
+	if (ret)
+		return ret;
+	if (guard_is_wedged(g, ns_key(&ns)))
+		return memory_say_wedged(&ns, why, len);
+	return fsdax_make(f, type->name, &ns, why, len);
+}
+
+/* whatever the cell before did to it: without its files, or made anew */
+static int ready(struct guard *g, struct fsdax *f, const struct memory *m, bool map_dev,
+		 char *why, size_t len)
+{
+	const struct fsdax_type *type = fsdax_type_find(m->name);
+	int ret;
+
+	if (f->mounted && !strcmp(f->type, type->name) && f->ns.map_dev == map_dev &&
+	    !g->fs_spoiled) {
+		if (guard_is_wedged(g, ns_key(&f->ns)))
+			return memory_say_wedged(&f->ns, why, len);
+		if (!fsdax_empty(f))
+			return 0;
+	}
+	ret = memory_drop_fs(g, why, len);
+	if (ret)
+		return ret;
+	g->fs_spoiled = false;
+	return make(g, f, type, map_dev, why, len);
+}
+
+static int allocate(const struct test_mem *v)
+{
+	int fd = open(v->node, O_RDWR | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : fsdax_allocate(fd, 0, v->size);
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int try_file(const struct memory *m, struct guard *g, const struct memory_want *want,
+		    struct test_mem *v, char *why, size_t len)
+{
+	struct fsdax *f = &g->fs[0];
+	int ret = ready(g, f, m, want->map_dev, why, len);
+	bool whole;
+
+	v->ns = f->ns;
+	memcpy(v->mount, f->dir, sizeof(v->mount));
+	/* a file smaller than a pmd entry may lie anywhere */
+	whole = want->bytes % MEMORY_FILE_ALIGN == 0;
+	ret = ret ?: fsdax_file(f, "cell", whole ? 0 : want->bytes, v->node, sizeof(v->node),
+				why, len);
+	v->size = want->bytes;
+	if (ret || !whole)
+		return ret;
+	ret = allocate(v);
+	if (ret)
+		snprintf(why, len, "%s: no room for %zu bytes%s: %s", v->node, v->size,
+			 ret == -EXDEV ? " on boundaries of pmd entries" : "", strerror(-ret));
+	return ret;
+}
+
+static int take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
+		     struct test_mem *v, char *why, size_t len)
+{
+	int ret = try_file(m, g, want, v, why, len);
+
+	if (!ret || ret == -EBUSY || ret == -EOPNOTSUPP)
+		return ret;
+	/* blocks may still belong to a file of an earlier cell: with a new file system */
+	g->fs_spoiled = true;
+	return try_file(m, g, want, v, why, len);
+}
+
+int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, char *why,
+		 size_t len)
+{
+	bool avoid[NS_MAX];
+	int ret = 0;
+
+	if (!g->fs[1].mounted) {
+		/* any but the first one's */
+		memcpy(avoid, g->set.avoid, sizeof(avoid));
+		ns_avoid(&g->set, &g->fs[0].ns);
+		for (int map_dev = 0; map_dev <= 1; map_dev++) {
+			ret = make(g, &g->fs[1], fsdax_type_find("ext4"), map_dev, why, len);
+			if (!ret)
+				break;
+		}
+		memcpy(g->set.avoid, avoid, sizeof(avoid));
+	}
+	ret = ret ?: fsdax_empty(&g->fs[1]);
+	return ret ?: fsdax_file(&g->fs[1], "other", bytes, path, path_len, why, len);
+}
+
+static const struct memory files[] = {
+	{
+		.name = "ext4",
+		.what = "a file on ext4, mounted with dax",
+		.caps = MEM_MOUNTED | MEM_WRITABLE | MEM_FRESH,
+		.largest = DAXMAP_PMD,
+		.order = 20,
+		.take = take_file,
+	}, {
+		.name = "xfs",
+		.what = "a file on xfs, mounted with dax",
+		.caps = MEM_MOUNTED | MEM_WRITABLE | MEM_FRESH | MEM_SHARES,
+		.largest = DAXMAP_PMD,
+		.order = 21,
+		.take = take_file,
+	},
+	{ }
+};
+
+REGISTER(memories, files);
