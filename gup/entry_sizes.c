@@ -56,7 +56,7 @@ static void mixed_entries(struct cell *c)
 	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.map.off, g.map.len, rw),
 		       "mapping by small entries", ""))
 		goto out;
-	for (size_t i = 0; i < ARRAY_LEN(small_at); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(small_at); i++)
 		daxmap_touch(&small, small_at[i] * g.entry + 5 * g.page, g.page, true, NULL);
 	for (nr = 0; nr < g.map.len / g.entry; nr++) {
 		want = nr == small_at[0] || nr == small_at[1] ? g.entry / g.page : 1;
@@ -337,7 +337,7 @@ static void fault_storm(struct cell *c)
 {
 	void *(*const roles[])(void *) = { storm_large, storm_small, storm_small, storm_punch };
 	struct storm s = { .small = { .fd = -1 } };
-	pthread_t threads[ARRAY_LEN(roles)];
+	pthread_t threads[ARRAY_SIZE(roles)];
 	struct test_map *g = &s.g;
 	size_t nr = 0;
 
@@ -347,7 +347,7 @@ static void fault_storm(struct cell *c)
 		goto out;
 	s.end = timeline_now() + STORM_NS;
 	doing("faults by large and small entries, and holes, all at once");
-	while (nr < ARRAY_LEN(roles) &&
+	while (nr < ARRAY_SIZE(roles) &&
 	       expect_ok(c, -pthread_create(&threads[nr], NULL, roles[nr], &s),
 			 "starting a thread", ""))
 		nr++;

@@ -8,15 +8,8 @@
 
 #include "suite/suite.h"
 
-#define TAG_SINK	0x5000	/* what a pin brings into the memory */
-#define TAG_STORE	0x5354	/* what the test itself stores while a pin is out */
-
-#define TAG_ZEROES	0	/* no pattern: zero bytes */
-
 /* page sizes of a file */
 #define AT_FILE		(AT_PTE | AT_PMD)
-
-#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 /**
  * struct test_map - DAX memory made ready for one cell

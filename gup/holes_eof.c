@@ -15,8 +15,6 @@
 
 #include "gup/gup.h"
 
-#define TAG_STALE	0x5441	/* what lay in the blocks before */
-#define TAG_WRITTEN	0x5752	/* what write(2) brings */
 
 static const int rw = PROT_READ | PROT_WRITE;
 
@@ -353,7 +351,7 @@ static void end_of_file(struct cell *c)
 	if (!test_map_open(&g, c))
 		goto out;
 	size = g.map.off + last_byte(&g);
-	for (size_t i = 0; i < 2 * ARRAY_LEN(tails) && !cell_over(c); i++)
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(tails) && !cell_over(c); i++)
 		if (cut(&g, size)) {
 			tail(&g, &tails[i / 2], i % 2);
 			has_length(&g, size);

@@ -20,7 +20,6 @@
 
 #include "gup/gup.h"
 
-#define TAG_LATER	0x4c41	/* stored into the file while the pin is out */
 
 /* As long as two threads need to meet a few hundred times. */
 #define RACE_NS		(NSEC_PER_SEC / 3)
@@ -530,7 +529,7 @@ static void odirect(struct cell *c, const char *path, bool self)
 	spans[0] = (struct span){ "a page", 2 * g.page, g.page };
 	spans[1] = test_map_pages(&g);
 	spans[2] = (struct span){ "a large entry's length", g.page, 512 * g.page };
-	for (size_t i = 0; i < 2 * ARRAY_LEN(spans) && !cell_over(c); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(spans) && !cell_over(c); i++) {
 		const struct span *s = &spans[i / 2];
 
 		/* all apart; in the same file before the mapping, if it has room there */

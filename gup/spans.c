@@ -55,7 +55,7 @@ static bool expect_mapped(struct test_map *g, const struct span *s, bool write)
 	size_t at[2] = { s->off, s->off + s->len - 1 };
 	unsigned long faults = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
 		size_t first = at[i] / g->entry * g->entry;
 		size_t last = first + g->entry - g->page;
 		unsigned long n = 0;

@@ -217,13 +217,13 @@ static void find_methods(struct crowd *crowd)
 static void run_crowd(struct crowd *crowd, uint64_t seed)
 {
 	static void *(*const roles[])(void *) = { pinner, pinner, pinner, faulter, unmapper };
-	struct worker workers[ARRAY_LEN(roles)] = { 0 };
+	struct worker workers[ARRAY_SIZE(roles)] = { 0 };
 	struct cell *c = crowd->g.c;
 	size_t started = 0;
 
 	doing("fault, pin, unpin and unmap in many places");
 	crowd->end = timeline_now() + suite_seconds(SECONDS) * NSEC_PER_SEC;
-	for (size_t i = 0; i < ARRAY_LEN(roles); i++, started++) {
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++, started++) {
 		workers[i].crowd = crowd;
 		workers[i].id = i % PINNERS;
 		workers[i].rnd = (seed + i) * 0x9e3779b97f4a7c15ull ?: 1;

@@ -12,10 +12,6 @@
 /* page sizes of a file: they matter to what maps it */
 #define AT_FILE		(AT_PTE | AT_PMD)
 
-#ifndef ARRAY_SIZE
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#endif
-
 /* no more ways than this are in the table */
 #define IO_PATHS	24
 

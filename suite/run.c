@@ -188,6 +188,12 @@ bool expect_ok(struct cell *c, int ret, const char *what, const char *why)
 		      "%s: %s%s%s", what, strerror(-ret), why[0] ? ": " : "", why);
 }
 
+bool expect_errno(struct cell *c, int ret, int err, const char *what)
+{
+	return expect(c, VERDICT_FAILED, ret == -err, "%s: %s; expected %s", what,
+		      ret ? strerror(-ret) : "done", strerror(err));
+}
+
 void cell_adds(struct cell *c, const char *fmt, ...)
 {
 	size_t n = strlen(c->why);

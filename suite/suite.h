@@ -23,8 +23,13 @@
 #include "lib/pattern.h"
 #include "lib/pin/pin.h"
 #include "lib/pin/select.h"
+#include "lib/tags.h"
 #include "lib/timeline.h"
 #include "lib/ns/ns.h"
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
 
 /* page sizes a scenario runs at */
 #define AT_PTE		(1u << DAXMAP_PTE)
@@ -34,9 +39,6 @@
 
 /* for @ignore of a scenario that trips no check, in a group whose others trip some */
 #define HEALTH_NONE	(1u << 31)
-
-/* the tag of the pattern that all of a device holds between cells */
-#define TAG_MEMORY	0x4d45
 
 struct cell;
 
@@ -225,8 +227,27 @@ void suite_run(struct cell *c);
 bool expect(struct cell *c, enum verdict_kind kind, bool cond, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/** expect_ok() - expect a return of 0; @why may be "" */
+/**
+ * expect_ok() - expect that a step succeeded
+ * @c: cell
+ * @ret: the step's result, 0 or -errno
+ * @what: the step
+ * @why: a sentence with more about it, or ""
+ *
+ * Return: true when @ret is 0.
+ */
 bool expect_ok(struct cell *c, int ret, const char *what, const char *why);
+
+/**
+ * expect_errno() - expect that a step was refused
+ * @c: cell
+ * @ret: the step's result, 0 or -errno
+ * @err: the error it has to fail with: EINVAL, ...
+ * @what: the step
+ *
+ * Return: true when @ret is -@err.
+ */
+bool expect_errno(struct cell *c, int ret, int err, const char *what);
 
 /**
  * cell_adds() - what else was seen of a failure, as part of its sentence

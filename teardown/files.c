@@ -21,8 +21,6 @@
 
 #include "teardown/teardown.h"
 
-#define TAG_OTHER	0x4f54	/* bytes of the second file that some actions want */
-#define TAG_STRANGER	0x5354	/* bytes of a file that got freed blocks */
 
 /* What need not wait may be slow on a loaded machine: so long it is left alone. */
 #define PASS_NS		(3 * NSEC_PER_SEC)
@@ -189,7 +187,7 @@ static off_t stranger(struct teardown *s, uint64_t physical, char *path, size_t 
 		}
 		at = place_of(path, physical);
 	}
-	if (at >= 0 && bytes_write(path, at, s->len, TAG_STRANGER, at))
+	if (at >= 0 && bytes_write(path, at, s->len, TAG_REUSER, at))
 		at = -1;
 	return at;
 }
@@ -223,7 +221,7 @@ static void look_through_pin(struct teardown *s, uint64_t physical)
 		return;
 	}
 	if (sink) {
-		ret = bytes_check(path, at, s->len, TAG_STRANGER, at, why, sizeof(why));
+		ret = bytes_check(path, at, s->len, TAG_REUSER, at, why, sizeof(why));
 		expect(c, VERDICT_WRONG_DATA, ret != -EILSEQ,
 		       "the pin wrote into another file that has got the block: %s", why);
 		return;

@@ -7,8 +7,6 @@
 
 #include "suite/suite.h"
 
-#define TAG_SINK	0x5000	/* what a pin brings into the memory, plus its slot */
-#define TAG_OWNER	0x4f57	/* bytes of whoever has the memory next */
 #define TAG_ANY		0	/* for bytes_check(): whatever it is */
 
 /* A clock holds a pin for so long at first. */
@@ -18,10 +16,6 @@
 
 /* Pins lie in this much of the device's start; it is checked word by word. */
 #define WINDOW_BYTES	(256u << 10)
-
-#ifndef ARRAY_SIZE
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#endif
 
 /* map slots of a holder */
 enum { MAP_MAIN, MAP_AGAIN, MAP_WHOLE };

@@ -216,15 +216,15 @@ TEST(the_guardian_cleans_up_after_a_killed_owner)
 		}
 		guard_add_proc(g, pid);
 		seen->guardian = g->guardian.pid;
-		seen->claim_dev = pid;
+		seen->holder = pid;
 		for (;;)
 			pause();
 	}
-	while (!seen->claim_dev)
+	while (!seen->holder)
 		usleep(1000);
 	kill(owner, SIGKILL);
 	EXPECT_EQ(owner, waitpid(owner, NULL, 0));
-	EXPECT_TRUE(gone(seen->claim_dev));
+	EXPECT_TRUE(gone(seen->holder));
 	EXPECT_TRUE(gone(seen->guardian));
 	munmap(seen, sizeof(*seen));
 }
