@@ -1,111 +1,111 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Ties the cells to kselftest_harness.h.  Only one translation unit of a
- * program may include the harness, so this is included by the program itself.
+ * Ties the cells to kselftest_harness.h: each is a test of its own, registered by the
+ * two functions that TEST() and FIXTURE() register by, __register_test() and
+ * __register_fixture().  Their macros do not serve: a test's name is a C identifier
+ * there, and a variant is crossed with every test of its fixture, where most cells
+ * exist for some pins only.
+ *
+ * Only one translation unit of a program may include the harness, so this is included
+ * by the program itself, and by nothing else.
  */
 #ifndef DAX_SUITE_HARNESS_H
 #define DAX_SUITE_HARNESS_H
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "kselftest_harness.h"
 #include "suite/suite.h"
 
-FIXTURE(devdax) {
+/* Of the harness are used these functions and five members, as 6.1 to 7.3 have them. */
+#define HARNESS_HAS(what, type)							\
+	_Static_assert(__builtin_types_compatible_p(typeof(what), type),		\
+		       "kselftest_harness.h has changed: suite/harness.h relies on " #what)
+
+typedef void suite_fn(struct __test_metadata *t, struct __fixture_variant_metadata *v);
+
+HARNESS_HAS(__register_fixture, void (struct __fixture_metadata *));
+HARNESS_HAS(__register_test, void (struct __test_metadata *));
+HARNESS_HAS(((struct __fixture_metadata *)0)->name, const char *);
+HARNESS_HAS(((struct __test_metadata *)0)->name, const char *);
+HARNESS_HAS(((struct __test_metadata *)0)->fn, suite_fn *);
+HARNESS_HAS(((struct __test_metadata *)0)->fixture, struct __fixture_metadata *);
+HARNESS_HAS(((struct __test_metadata *)0)->termsig, int);
+HARNESS_HAS(((struct __test_metadata *)0)->timeout, int);
+
+/**
+ * struct suite_test - a cell as the harness knows it
+ * @test: the harness's own
+ * @cell: the cell
+ */
+struct suite_test {
+	struct __test_metadata test;
 	struct cell *cell;
 };
 
-/* the harness's tests, and the cell of each */
-static struct __test_metadata *suite_tests;
-static struct cell **suite_test_cells;
-
-FIXTURE_SETUP(devdax)
+/* the body of each test, in the process that the harness makes for it */
+static void suite_test_run(struct __test_metadata *_metadata,
+			   struct __fixture_variant_metadata *variant)
 {
-	self->cell = suite_test_cells[_metadata - suite_tests];
+	struct suite_test *t = (struct suite_test *)_metadata;
+	struct cell *c = t->cell;
+
+	suite_run(c);
+	if (c->skipped)
+		SKIP(return, "%s", c->why);
+	EXPECT_EQ(VERDICT_PASS, c->verdict)
+		TH_LOG("%s", c->why);
 }
 
-FIXTURE_TEARDOWN(devdax)
+static void suite_register_cell(struct suite_test *t, struct cell *c,
+				struct __fixture_metadata *f)
 {
+	t->cell = c;
+	/* the fixture's name is the first word of the cell's */
+	t->test.name = strchr(c->name, '.') + 1;
+	t->test.fn = suite_test_run;
+	t->test.fixture = f;
+	t->test.termsig = -1;
+	t->test.timeout = c->scenario->seconds ?: SUITE_CELL_SECONDS;
+	__register_test(&t->test);
 }
 
 /*
- * The one test body.  suite_register() copies its entry for each cell, because
- * names of the harness's own macros are C identifiers and its variants are
- * crossed with every test, where most cells exist for some pins only.
+ * Up to 6.8 the harness puts what it is given before the rest where the toolchain runs
+ * constructors backwards.
  */
-TEST_F(devdax, cell)
+static bool suite_is_backwards(void)
 {
-	suite_run(self->cell);
-	if (self->cell->skipped)
-		SKIP(return, "%s", self->cell->why);
-	EXPECT_EQ(VERDICT_PASS, self->cell->verdict)
-		TH_LOG("%s", self->cell->why);
+#ifdef _CONSTRUCTOR_ORDER_BACKWARD
+	return __constructor_order == _CONSTRUCTOR_ORDER_BACKWARD;
+#else
+	return false;
+#endif
 }
 
-/* a cell's name without its first word, which is its fixture's name */
-static const char *suite_test_name(const struct cell *c)
-{
-	return strchr(c->name, '.') + 1;
-}
-
-/* the tests of one fixture: the cells from @from to @to, in the order given */
-static void suite_link(struct __fixture_metadata *f, const struct __test_metadata *body,
-		       struct cell *c, size_t from, size_t to, bool backwards)
-{
-	f->tests = NULL;
-	for (size_t i = from; i < to; i++) {
-		struct cell *cell = &c[backwards ? from + to - 1 - i : i];
-		struct __test_metadata *t = &suite_tests[i];
-
-		*t = *body;
-		t->fixture = f;
-		t->name = suite_test_name(cell);
-		t->timeout = cell->scenario->seconds ?: SUITE_CELL_SECONDS;
-		suite_test_cells[i] = cell;
-		__register_test(t);
-	}
-}
-
-static struct __fixture_metadata *suite_fixture(const struct memory *m)
-{
-	struct __fixture_metadata *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		ksft_exit_fail_msg("no memory for the cells\n");
-	*f = _devdax_fixture_object;
-	f->name = m->name;
-	f->next = NULL;
-	f->prev = NULL;
-	__register_fixture(f);
-	return f;
-}
-
-/* one harness test for each cell, a fixture for each kind of memory */
+/* one test for each cell, a fixture for each kind of memory */
 static void suite_register(void)
 {
-	const struct __test_metadata *body = _devdax_fixture_object.tests;
-	struct __fixture_metadata *f;
-	size_t nr, from, to;
-	struct cell *c = suite_cells(&nr);
+	size_t nr;
+	struct cell *cells = suite_cells(&nr);
+	struct suite_test *tests = calloc(nr + 1, sizeof(*tests));
+	struct __fixture_metadata *fixtures = calloc(nr + 1, sizeof(*fixtures)), *f = fixtures;
+	const struct memory *memory = NULL;
 
-	/* shared, as the harness has its own: children write results there */
-	suite_tests = mmap(NULL, (nr + 1) * sizeof(*suite_tests), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	suite_test_cells = calloc(nr + 1, sizeof(*suite_test_cells));
-	if (suite_tests == MAP_FAILED || !suite_test_cells)
+	if (!tests || !fixtures)
 		ksft_exit_fail_msg("no memory for %zu cells\n", nr);
-	for (from = 0; from < nr; from = to) {
-		for (to = from; to < nr && c[to].memory == c[from].memory; to++)
-			;
-		f = suite_fixture(c[from].memory);
-		suite_link(f, body, c, from, to, false);
-		/* some versions of the harness run the tests in reverse */
-		if (to - from > 1 && strcmp(f->tests->name, suite_test_name(&c[from])))
-			suite_link(f, body, c, from, to, true);
+	for (size_t i = 0; i < nr; i++) {
+		size_t at = suite_is_backwards() ? nr - 1 - i : i;
+		struct cell *c = &cells[at];
+
+		if (c->memory != memory) {
+			memory = c->memory;
+			f = &fixtures[i];
+			f->name = memory->name;
+			__register_fixture(f);
+		}
+		suite_register_cell(&tests[at], c, f);
 	}
-	/* it was there for its one body */
-	_devdax_fixture_object.tests = NULL;
 }
 
 static pid_t suite_pid;
