@@ -14,6 +14,8 @@
 
 #define CHUNK	(256u << 10)
 
+static const struct fsdax_type none = { .name = "none" };
+
 FIXTURE(fsdax) {
 	struct fsdax f;
 	char path[NODE_LEN];
@@ -27,7 +29,7 @@ FIXTURE_SETUP(fsdax)
 	memset(&self->f, 0, sizeof(self->f));
 	snprintf(self->f.dir, sizeof(self->f.dir), "%s/fsdax-XXXXXX", tmp ? tmp : "/tmp");
 	ASSERT_NE(NULL, mkdtemp(self->f.dir));
-	snprintf(self->f.type, sizeof(self->f.type), "ext4");
+	self->f.type = &none;
 	snprintf(self->path, sizeof(self->path), "%s/file", self->f.dir);
 }
 
@@ -37,25 +39,9 @@ FIXTURE_TEARDOWN(fsdax)
 	rmdir(self->f.dir);
 }
 
-TEST(the_types_can_be_checked)
-{
-	static const char *const names[] = { "ext4", "xfs" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const struct fsdax_type *type = fsdax_type_find(names[i]);
-
-		ASSERT_NE(NULL, type);
-		EXPECT_STREQ(names[i], type->name);
-		EXPECT_GT(type->least, 0);
-		EXPECT_NE(NULL, type->check[0]);
-	}
-	EXPECT_EQ(NULL, fsdax_type_find(""));
-	EXPECT_EQ(NULL, fsdax_type_find("ext"));
-}
-
 TEST(nothing_made_is_nothing_to_undo)
 {
-	struct fsdax f = { .type = "" };
+	struct fsdax f = { .type = NULL };
 
 	EXPECT_EQ(0, fsdax_unmount(&f));
 	EXPECT_EQ(0, fsdax_drop(&f));

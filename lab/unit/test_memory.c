@@ -46,9 +46,14 @@ TEST(files_are_on_a_file_system_that_can_be_made)
 {
 	const struct memory *m;
 
-	for_each_memory(m)
-		if (m->caps & MEM_MOUNTED)
-			EXPECT_NE(NULL, fsdax_type_find(m->name));
+	for_each_memory(m) {
+		EXPECT_EQ(!!(m->caps & MEM_MOUNTED), !!m->fs);
+		if (!m->fs)
+			continue;
+		EXPECT_NE(NULL, m->fs->make);
+		EXPECT_GT(m->fs->least, 0);
+		EXPECT_NE(NULL, m->fs->check[0]);
+	}
 }
 
 TEST(memory_is_selected_by_its_properties)

@@ -26,28 +26,25 @@ static int make(struct guard *g, struct fsdax *f, const struct fsdax_type *type,
 		return ret;
 	if (guard_is_wedged(g, ns_key(&ns)))
 		return memory_say_wedged(&ns, why, len);
-	return fsdax_make(f, type->name, &ns, why, len);
+	return fsdax_make(f, type, &ns, why, len);
 }
 
-/* whatever the cell before did to it: without its files, or made anew */
-static int ready(struct guard *g, struct fsdax *f, const struct memory *m, bool map_dev,
+int memory_mount(struct guard *g, struct fsdax *f, const struct memory *m, bool map_dev,
 		 char *why, size_t len)
 {
-	const struct fsdax_type *type = fsdax_type_find(m->name);
 	int ret;
 
-	if (f->mounted && !strcmp(f->type, type->name) && f->ns.map_dev == map_dev &&
-	    !g->fs_spoiled) {
+	if (f->mounted && f->type == m->fs && f->ns.map_dev == map_dev && !g->fs_spoiled) {
 		if (guard_is_wedged(g, ns_key(&f->ns)))
 			return memory_say_wedged(&f->ns, why, len);
-		if (!fsdax_empty(f))
+		if (!(m->caps & MEM_WRITABLE) || !fsdax_empty(f))
 			return 0;
 	}
 	ret = memory_drop_fs(g, why, len);
 	if (ret)
 		return ret;
 	g->fs_spoiled = false;
-	return make(g, f, type, map_dev, why, len);
+	return make(g, f, m->fs, map_dev, why, len);
 }
 
 static int allocate(const struct test_mem *v)
@@ -64,7 +61,7 @@ static int try_file(const struct memory *m, struct guard *g, const struct memory
 		    struct test_mem *v, char *why, size_t len)
 {
 	struct fsdax *f = &g->fs[0];
-	int ret = ready(g, f, m, want->map_dev, why, len);
+	int ret = memory_mount(g, f, m, want->map_dev, why, len);
 	bool whole;
 
 	v->ns = f->ns;
@@ -83,7 +80,7 @@ static int try_file(const struct memory *m, struct guard *g, const struct memory
 	return ret;
 }
 
-static int take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
+int memory_take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
 		     struct test_mem *v, char *why, size_t len)
 {
 	int ret = try_file(m, g, want, v, why, len);
@@ -95,18 +92,35 @@ static int take_file(const struct memory *m, struct guard *g, const struct memor
 	return try_file(m, g, want, v, why, len);
 }
 
+/* a file system whose files share no blocks: the smallest */
+static const struct fsdax_type *plain_type(void)
+{
+	static const struct mem_select plain = ON_NOT_SHARING;
+	const struct memory *m;
+
+	for_each_memory(m)
+		if (memory_selected(&plain, m))
+			return m->fs;
+	return NULL;
+}
+
 int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, char *why,
 		 size_t len)
 {
+	const struct fsdax_type *type = plain_type();
 	bool avoid[NS_MAX];
 	int ret = 0;
 
+	if (!type) {
+		snprintf(why, len, "this build has no file system for a second one");
+		return -EOPNOTSUPP;
+	}
 	if (!g->fs[1].mounted) {
 		/* any but the first one's */
 		memcpy(avoid, g->set.avoid, sizeof(avoid));
 		ns_avoid(&g->set, &g->fs[0].ns);
 		for (int map_dev = 0; map_dev <= 1; map_dev++) {
-			ret = make(g, &g->fs[1], fsdax_type_find("ext4"), map_dev, why, len);
+			ret = make(g, &g->fs[1], type, map_dev, why, len);
 			if (!ret)
 				break;
 		}
@@ -115,24 +129,3 @@ int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, cha
 	ret = ret ?: fsdax_empty(&g->fs[1]);
 	return ret ?: fsdax_file(&g->fs[1], "other", bytes, path, path_len, why, len);
 }
-
-static const struct memory files[] = {
-	{
-		.name = "ext4",
-		.what = "a file on ext4, mounted with dax",
-		.caps = MEM_MOUNTED | MEM_WRITABLE | MEM_FRESH,
-		.largest = DAXMAP_PMD,
-		.order = 20,
-		.take = take_file,
-	}, {
-		.name = "xfs",
-		.what = "a file on xfs, mounted with dax",
-		.caps = MEM_MOUNTED | MEM_WRITABLE | MEM_FRESH | MEM_SHARES,
-		.largest = DAXMAP_PMD,
-		.order = 21,
-		.take = take_file,
-	},
-	{ }
-};
-
-REGISTER(memories, files);

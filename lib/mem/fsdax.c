@@ -27,8 +27,8 @@
 /* What tells libblkid of a file system lies in the first of these bytes. */
 #define SIGNATURE_BYTES	(64u << 10)
 
-/* An allocation unit of a pmd entry keeps files mappable by it. */
-#define EXTENT_BYTES	(2u << 20)
+/* blocks of a pmd entry: what files are laid out in, to be mappable by it */
+#define EXTENT_BYTES	daxmap_bytes(DAXMAP_PMD)
 
 /* A file of a cell has one or a few. */
 #define MANY_EXTENTS	64
@@ -40,69 +40,9 @@
 #define LATE_NS		2000000000ULL
 #define LATE_NAP_NS	2000000L
 
-static const char *const check_ext4[] = { "e2fsck", "-f", "-n", NULL };
-static const char *const check_xfs[] = { "xfs_repair", "-n", NULL };
-
-static const struct fsdax_type types[] = {
-	{ .name = "ext4", .least = 32u << 20, .check = check_ext4 },
-	/* xfsprogs refuses less since 5.19 */
-	{ .name = "xfs", .least = 300u << 20, .check = check_xfs },
-	{ 0 }
-};
-
-const struct fsdax_type *fsdax_type_find(const char *name)
-{
-	for (const struct fsdax_type *t = types; t->name; t++)
-		if (!strcmp(t->name, name))
-			return t;
-	return NULL;
-}
-
 static void block_path(const struct fsdax *f, char *path, size_t len)
 {
 	snprintf(path, len, "/dev/%s", f->ns.block);
-}
-
-static int make_ext4(const char *dev, char *why, size_t len)
-{
-	const char *const argv[] = {
-		"mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0",
-		"-E", "stride=512,stripe_width=512,nodiscard", dev, NULL
-	};
-
-	return command_run(argv, NULL, why, len);
-}
-
-static int make_xfs(const char *dev, bool reflink, char *why, size_t len)
-{
-	const char *const argv[] = {
-		"mkfs.xfs", "-q", "-f", "-K", "-d", "agcount=2,su=2m,sw=1",
-		"-l", "size=64m,su=4k",
-		"-m", reflink ? "rmapbt=1,reflink=1" : "rmapbt=1,reflink=0", dev, NULL
-	};
-
-	return command_run(argv, NULL, why, len);
-}
-
-/* new files begin, and grow, by whole pmd entries */
-static int inherit_extent_size(const char *dir)
-{
-	struct fsxattr attr = { 0 };
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr)) {
-		ret = -errno;
-	} else {
-		attr.fsx_xflags |= FS_XFLAG_EXTSZINHERIT;
-		attr.fsx_extsize = EXTENT_BYTES;
-		if (ioctl(fd, FS_IOC_FSSETXATTR, &attr))
-			ret = -errno;
-	}
-	close(fd);
-	return ret;
 }
 
 int fsdax_mount(struct fsdax *f)
@@ -117,7 +57,7 @@ int fsdax_mount(struct fsdax *f)
 	block_path(f, dev, sizeof(dev));
 	/* before 5.8 it was one word */
 	for (size_t i = 0; i < 2 && ret == -EINVAL; i++)
-		ret = mount(dev, f->dir, f->type, flags, options[i]) ? -errno : 0;
+		ret = mount(dev, f->dir, f->type->name, flags, options[i]) ? -errno : 0;
 	if (ret)
 		return ret;
 	f->mounted = true;
@@ -141,58 +81,47 @@ static int make_dir(struct fsdax *f)
 	return 0;
 }
 
-/* a file system that cannot be mounted is told apart from one that is missing */
-static int mount_made(struct fsdax *f, char *why, size_t len)
-{
-	int ret = fsdax_mount(f);
-
-	if (!ret)
-		return 0;
-	return ns_say(ret == -ENODEV ? -EOPNOTSUPP : ret, why, len,
-		      "%s on %s cannot be mounted with DAX: %s", f->type, f->ns.block,
-		      strerror(-ret));
-}
-
-static int make_and_mount(struct fsdax *f, bool reflink, char *why, size_t len)
+static int make_and_mount(struct fsdax *f, char *why, size_t len)
 {
 	char dev[64], said[256];
 	int ret;
 
 	block_path(f, dev, sizeof(dev));
 	f->made = true;
-	f->reflink = reflink;
-	if (!strcmp(f->type, "ext4"))
-		ret = make_ext4(dev, said, sizeof(said));
-	else
-		ret = make_xfs(dev, reflink, said, sizeof(said));
+	ret = f->type->make(f, dev, said, sizeof(said));
+	/* without its program it is not supported here */
 	if (ret)
 		return ns_say(ret == -ENOENT ? -EOPNOTSUPP : ret, why, len, "%s", said);
-	return mount_made(f, why, len);
+	ret = fsdax_mount(f);
+	if (!ret)
+		return 0;
+	/* neither is a file system that the kernel does not have */
+	return ns_say(ret == -ENODEV ? -EOPNOTSUPP : ret, why, len,
+		      "%s on %s cannot be mounted with DAX: %s", f->type->name, f->ns.block,
+		      strerror(-ret));
 }
 
-int fsdax_make(struct fsdax *f, const char *type, const struct test_ns *ns, char *why,
-	       size_t len)
+int fsdax_make(struct fsdax *f, const struct fsdax_type *type, const struct test_ns *ns,
+	       char *why, size_t len)
 {
-	bool xfs = !strcmp(type, "xfs");
 	int ret;
 
 	memset(f, 0, sizeof(*f));
 	f->ns = *ns;
-	snprintf(f->type, sizeof(f->type), "%s", type);
+	f->type = type;
 	ret = make_dir(f);
 	if (ret)
 		return ns_say(ret, why, len, "no private directory to mount on: %s",
 			      strerror(-ret));
-	ret = make_and_mount(f, xfs, why, len);
-	/* kernels before 6.0 have shared extents or DAX, not both */
-	if (ret == -EINVAL && xfs)
-		ret = make_and_mount(f, false, why, len);
-	if (!ret && xfs) {
-		ret = inherit_extent_size(f->dir);
-		if (ret)
-			ns_say(ret, why, len, "no extent size on %s: %s", f->dir,
-			       strerror(-ret));
-	}
+	do
+		ret = make_and_mount(f, why, len);
+	while (ret == -EINVAL && f->attempt++ < type->fallbacks);
+	if (ret || !type->prepare)
+		return ret;
+	ret = type->prepare(f);
+	if (ret)
+		ns_say(ret, why, len, "preparing %s on %s: %s", type->name, f->dir,
+		       strerror(-ret));
 	return ret;
 }
 
@@ -254,7 +183,7 @@ int fsdax_drop(struct fsdax *f)
 {
 	int ret;
 
-	if (!f->type[0])
+	if (!f->type)
 		return 0;
 	ret = fsdax_unmount(f);
 	if (ret)
@@ -275,14 +204,13 @@ int fsdax_drop(struct fsdax *f)
 
 int fsdax_check(const struct fsdax *f, char *why, size_t len)
 {
-	const struct fsdax_type *type = fsdax_type_find(f->type);
 	const char *argv[8];
 	char dev[64];
 	int n = 0, status = 0, ret;
 
 	block_path(f, dev, sizeof(dev));
-	for (; type->check[n]; n++)
-		argv[n] = type->check[n];
+	for (; f->type->check[n]; n++)
+		argv[n] = f->type->check[n];
 	argv[n++] = dev;
 	argv[n] = NULL;
 	ret = command_run(argv, &status, why, len);
@@ -309,8 +237,7 @@ int fsdax_empty(const struct fsdax *f)
 	return ret;
 }
 
-/* -EOPNOTSUPP when the kernel says that this file goes by the page cache */
-static int is_dax(int fd)
+int fsdax_is_dax(int fd)
 {
 	struct statx stx;
 
@@ -326,7 +253,7 @@ static int is_dax(int fd)
 static int allocate(int fd, off_t off, off_t len)
 {
 	for (off_t step; len > 0; off += step, len -= step) {
-		step = len < EXTENT_BYTES ? len : EXTENT_BYTES;
+		step = len < (off_t)EXTENT_BYTES ? len : (off_t)EXTENT_BYTES;
 		if (fallocate(fd, 0, off, step))
 			return -errno;
 	}
@@ -381,9 +308,9 @@ int fsdax_file(const struct fsdax *f, const char *name, size_t bytes, char *path
 	if (fd < 0)
 		return ns_say(-errno, why, len, "%s cannot be made: %s", path,
 			      strerror(errno));
-	ret = is_dax(fd);
+	ret = fsdax_is_dax(fd);
 	if (ret)
-		ns_say(ret, why, len, "%s: files of this %s are not DAX", path, f->type);
+		ns_say(ret, why, len, "%s: files of this %s are not DAX", path, f->type->name);
 	if (!ret && bytes && fallocate(fd, 0, 0, bytes))
 		ret = ns_say(-errno, why, len, "%s: no room for %zu bytes: %s", path,
 			     bytes, strerror(errno));

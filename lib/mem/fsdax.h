@@ -11,61 +11,65 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/daxmap.h"
 #include "lib/ns/ns.h"
+
+struct fsdax;
 
 /**
  * struct fsdax_type - a kind of file system
- * @name: mount(2)'s word, and the word in the cell's name
+ * @name: its name for mount(2)
  * @least: bytes of the smallest device it can be made on
- * @check: program and options that check an unmounted one without changing it,
- *	the device's path goes behind them; ends with NULL
+ * @check: program and options that check an unmounted one without changing it; the
+ *	device's path is appended; ends with NULL
+ * @fallbacks: so often may make() be called again, with another f->attempt, because
+ *	the kernel refuses to mount the result with DAX
+ * @make: makes one on the block device @dev; -ENOENT when its program is missing,
+ *	with a sentence in @why
+ * @prepare: what is to be done to it once it is mounted; NULL for nothing
  */
 struct fsdax_type {
 	const char *name;
 	size_t least;
 	const char *const *check;
+	unsigned int fallbacks;
+	int (*make)(struct fsdax *f, const char *dev, char *why, size_t len);
+	int (*prepare)(struct fsdax *f);
 };
-
-/** fsdax_type_find() - by name; NULL if there is none */
-const struct fsdax_type *fsdax_type_find(const char *name);
 
 /**
  * struct fsdax - one of them
- * @type: its kind by name; "" when there is none
+ * @type: its kind; NULL when there is none
  * @ns: the namespace
  * @dir: the private directory it is mounted on; "" if there is none
  * @mounted: it is
  * @made: ours lies on the device, mounted or not
- * @reflink: it was made with shared extents
+ * @attempt: how often the kernel has refused to mount one made otherwise
  *
  * Plain data: a copy in shared memory serves the guardian.
  */
 struct fsdax {
-	char type[8];
+	const struct fsdax_type *type;
 	struct test_ns ns;
 	char dir[MOUNT_LEN];
 	bool mounted;
 	bool made;
-	bool reflink;
+	unsigned int attempt;
 };
 
 /**
  * fsdax_make() - make a file system and mount it
  * @f: filled as it goes, so that fsdax_drop() serves whatever happened
- * @type: "ext4" or "xfs"
+ * @type: its kind
  * @ns: a namespace in fsdax mode, from ns_get()
  * @why: a sentence when it fails
  * @len: bytes in @why
  *
- * Blocks are laid out in stripes of a pmd entry, so that files of that size can
- * be mapped by it.  xfs gets a reverse map, without which it tells nobody of
- * lost memory, and shared extents where the kernel mounts them with DAX.
- *
  * Return: 0; -EOPNOTSUPP when program, file system or DAX is missing; else
  * -errno.
  */
-int fsdax_make(struct fsdax *f, const char *type, const struct test_ns *ns, char *why,
-	       size_t len);
+int fsdax_make(struct fsdax *f, const struct fsdax_type *type, const struct test_ns *ns,
+	       char *why, size_t len);
 
 /** fsdax_mount() - mount what was made before; 0 or -errno of mount(2) */
 int fsdax_mount(struct fsdax *f);
@@ -142,6 +146,15 @@ int fsdax_file(const struct fsdax *f, const char *name, size_t bytes, char *path
  * Return: 0, -EXDEV when they lie otherwise, or -errno.
  */
 int fsdax_allocate(int fd, off_t off, off_t len);
+
+/**
+ * fsdax_is_dax() - does the kernel say that a file is mapped directly?
+ * @fd: the file
+ *
+ * Return: 0, also where the kernel does not say; -EOPNOTSUPP when the file goes by the
+ * page cache; or -errno.
+ */
+int fsdax_is_dax(int fd);
 
 /**
  * struct fsdax_extent - where a part of a file lies

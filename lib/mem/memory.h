@@ -40,6 +40,7 @@ struct memory_want {
  * @largest: largest level it can be mapped by
  * @order: kinds of a lower one come first
  * @align: alignment of the namespace, bytes; 0 where its mode has none
+ * @fs: for files: the file system; else NULL
  * @take: makes one ready, see memory_take()
  */
 struct memory {
@@ -49,6 +50,7 @@ struct memory {
 	enum daxmap_size largest;
 	int order;
 	size_t align;
+	const struct fsdax_type *fs;
 	int (*take)(const struct memory *m, struct guard *g, const struct memory_want *want,
 		    struct test_mem *mem, char *why, size_t len);
 };
@@ -106,6 +108,37 @@ int memory_say_wedged(const struct test_ns *ns, char *why, size_t len);
  * Return: 0, -EBUSY when one of them is still in use; its namespace counts as wedged.
  */
 int memory_drop_fs(struct guard *g, char *why, size_t len);
+
+/**
+ * memory_mount() - the file system that files of a kind are on, mounted
+ * @g: state of the run
+ * @f: its first or second file system
+ * @m: kind
+ * @map_dev: memory map on the device instead of in memory
+ * @why: a sentence when it fails
+ * @len: bytes in @why
+ *
+ * Without files if they can be written, and made again where an earlier cell has left
+ * it unfit.
+ *
+ * Return: 0, -EBUSY when it is wedged, or -errno.
+ */
+int memory_mount(struct guard *g, struct fsdax *f, const struct memory *m, bool map_dev,
+		 char *why, size_t len);
+
+/**
+ * memory_take_file() - take() of kinds that are new files with blocks of their own
+ * @m: kind
+ * @g: state of the run
+ * @want: what the cell needs
+ * @mem: filled
+ * @why: a sentence when it fails
+ * @len: bytes in @why
+ *
+ * Return: as memory_take().
+ */
+int memory_take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
+		     struct test_mem *mem, char *why, size_t len);
 
 /**
  * memory_other() - a file on a second DAX file system
