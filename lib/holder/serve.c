@@ -119,12 +119,7 @@ static int do_pin(const struct pin_proc_command *c, struct pin_proc_reply *r)
 
 	memset(pin, 0, sizeof(*pin));
 	pin->hold_ns = c->hold_ns;
-	ret = pin_open(pin, c->method, me.targets, c->len);
-	if (!ret && (c->method->flags & PIN_SINK)) {
-		ret = pin_prepare(pin);
-		if (!ret)
-			pattern_fill(pin->peer, c->len, c->tag, m->off + c->off);
-	}
+	ret = pin_open_filled(pin, c->method, me.targets, c->len, c->tag, m->off + c->off);
 	if (!ret)
 		ret = pin_take(pin, (char *)m->addr + c->off, c->len);
 	if (ret) {
