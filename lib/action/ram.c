@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lib/action/action.h"
-#include "lib/command.h"
+#include "lib/module.h"
 #include "lib/timeline.h"
 #include "lib/ns/internal.h"
 
@@ -89,12 +89,9 @@ static int ram_offline(const struct test_mem *v)
 
 int action_ram_bind(const struct test_mem *v)
 {
-	const char *const argv[] = { "modprobe", "kmem", NULL };
-	char why[WHY_LEN];
-
-	/* libdaxctl says what is missing */
+	/* an error is that of libdaxctl, which names the driver that is missing */
 	if (access("/sys/bus/dax/drivers/kmem", F_OK))
-		command_run(argv, NULL, why, sizeof(why));
+		module_load("kmem", NULL);
 	return ns_to_ram(&v->ns);
 }
 

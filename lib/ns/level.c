@@ -7,11 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/command.h"
+#include "lib/module.h"
 #include "lib/timeline.h"
 #include "lib/ns/level.h"
 #include "lib/ns/internal.h"
@@ -275,7 +274,7 @@ int level_rmmod(const struct test_ns *v)
 {
 	if (!v->above.module[0])
 		return -EOPNOTSUPP;
-	return syscall(SYS_delete_module, v->above.module, O_NONBLOCK) ? -errno : 0;
+	return module_unload(v->above.module);
 }
 
 int level_rmmod_in_order(const struct test_ns *v)
@@ -298,9 +297,5 @@ int level_rmmod_in_order(const struct test_ns *v)
 
 int level_modprobe(const struct test_ns *v)
 {
-	const char *const argv[] = { "modprobe", v->above.module, NULL };
-	char why[WHY_LEN];
-	int ret = command_run(argv, NULL, why, sizeof(why));
-
-	return ret ?: await_back(v);
+	return module_load(v->above.module, NULL) ?: await_back(v);
 }

@@ -390,7 +390,9 @@ static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 		return err ? pin_fail(pin, err, "null_blk refused the slow device") : 0;
 	}
 	snprintf(node, len, "%s", io->delay ? t->delay : t->fast);
-	return *node ? 0 : pin_fail(pin, -EOPNOTSUPP, "%s", t->why);
+	if (*node)
+		return 0;
+	return pin_fail(pin, -EOPNOTSUPP, "%s", t->why[0] ? t->why : "there is no block device for the I/O");
 }
 
 static int open_node(struct pin *pin, const char *node, int *fd)
