@@ -43,36 +43,47 @@ FIXTURE_VARIANT(memory) {
 FIXTURE_VARIANT_ADD(memory, vmsplice) {
 	.name = "vmsplice", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, process_vm_readv) {
 	.name = "process_vm_readv", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, process_vm_writev) {
 	.name = "process_vm_writev", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, kvm_read) {
 	.name = "kvm_read", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, kvm_write) {
 	.name = "kvm_write", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, proc_mem_read) {
 	.name = "proc_mem_read", .hole = -EIO, .readonly = -EIO
 };
+
 FIXTURE_VARIANT_ADD(memory, proc_mem_write) {
 	.name = "proc_mem_write", .hole = -EIO, .readonly = -EIO
 };
+
 FIXTURE_VARIANT_ADD(memory, uring_fixed) {
 	.name = "uring_fixed", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, tee) {
 	.name = "tee", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, splice) {
 	.name = "splice", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, msg_zerocopy) {
 	.name = "msg_zerocopy", .hole = -EFAULT, .readonly = -EFAULT
 };
+
 FIXTURE_VARIANT_ADD(memory, xdp_umem) {
 	.name = "xdp_umem", .hole = -ENOMEM, .readonly = -EFAULT
 };

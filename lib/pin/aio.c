@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Direct I/O by io_submit(2).  The system calls themselves: libaio adds nothing
- * to them, and a kernel's tree needs no library for this.
+ * Direct I/O by io_submit(2), held in flight by dm-delay.  By system calls, without
+ * libaio, which would add nothing to them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,13 +18,13 @@
 #include "lib/pin/internal.h"
 #include "lib/pin/io.h"
 
-/* between two commands to dm-delay */
-#define LET_GO_NS	500000
+/* between two commands to dm-delay, nanoseconds */
+#define FLUSH_NS	500000
 
 /*
- * Destroying a context waits for a grace period, each time; those of a process
- * that ends all wait for the same one.  So they are kept for the next pin.  A
- * child of fork has none of its parent's.
+ * Destroying a context waits for an RCU grace period, each time; when a process exits
+ * its contexts all wait for the same one.  So contexts are kept for later pins.  A
+ * child of fork() does not inherit them.
  */
 #define CONTEXTS	1024
 
@@ -94,7 +94,7 @@ static int aio_open(struct pin *pin)
 		pin_io_close(&a->io);
 		free(a);
 		if (err == -EAGAIN || err == -ENOMEM)
-			return pin_fail(pin, err, "no room for another context");
+			return pin_fail(pin, err, "io_setup() has no room for another context");
 		return pin_fail(pin, -EOPNOTSUPP, "this kernel has no io_submit()");
 	}
 	pin->priv = a;
@@ -102,7 +102,7 @@ static int aio_open(struct pin *pin)
 }
 
 /* submit what is left of the range */
-static int submit(struct pin *pin, struct aio *a)
+static int aio_submit(struct pin *pin, struct aio *a)
 {
 	struct iocb *list = &a->iocb;
 	int n;
@@ -122,7 +122,7 @@ static int submit(struct pin *pin, struct aio *a)
 	return n == 1 ? 0 : -EAGAIN;
 }
 
-/* ask for the completion, and wait for it at most so long (NULL: until it is there) */
+/* fetch the completion, waiting for it until the timeout (NULL: without limit) */
 static int get_event(struct aio *a, struct timespec *timeout)
 {
 	int n = 0;
@@ -134,7 +134,7 @@ static int get_event(struct aio *a, struct timespec *timeout)
 	return n < 0 ? -errno : 0;
 }
 
-static bool over(const struct pin *pin)
+static bool aio_over(const struct pin *pin)
 {
 	struct timespec now = { 0 };
 	struct aio *a = pin->priv;
@@ -144,29 +144,29 @@ static bool over(const struct pin *pin)
 }
 
 /*
- * More than one command: of a read that was cut short old kernels do the rest
- * through the page cache, and dm-delay holds that back as well.  Where it fails
- * dm-delay's own time runs out.
+ * More than one command: old kernels do the rest of a read that was cut short through
+ * the page cache, and dm-delay holds that back as well.  If a command fails, the I/O
+ * completes when its delay is over.
  */
-static void let_go(const struct pin *pin, struct aio *a)
+static void aio_flush(const struct pin *pin, struct aio *a)
 {
-	const struct timespec pause = { .tv_nsec = LET_GO_NS };
+	const struct timespec pause = { .tv_nsec = FLUSH_NS };
 
-	while (a->io.delay && !over(pin) && !pin_io_let_go(pin, &a->io))
+	while (a->io.delay && !aio_over(pin) && !pin_io_flush(pin, &a->io))
 		nanosleep(&pause, NULL);
 }
 
 /*
- * Let go and wait for the completion.  A transfer that the kernel cut short is
- * gone on with, so that the kernel says itself what is wrong with the rest.
+ * Complete the I/O and wait for it.  A transfer that the kernel cut short
+ * is continued: its own errno for the rest is the one to report.
  */
-static int reap(struct pin *pin, struct aio *a)
+static int aio_reap(struct pin *pin, struct aio *a)
 {
 	long long res;
 	int err;
 
 	while (a->submitted) {
-		let_go(pin, a);
+		aio_flush(pin, a);
 		err = get_event(a, NULL);
 		if (err == -EINTR)
 			continue;
@@ -178,7 +178,7 @@ static int reap(struct pin *pin, struct aio *a)
 			return res ? res : -EIO;
 		a->done += res;
 		if (a->done < pin->len) {
-			err = submit(pin, a);
+			err = aio_submit(pin, a);
 			if (err)
 				return err;
 		}
@@ -195,14 +195,14 @@ static int aio_take(struct pin *pin)
 	if (err)
 		return err;
 	a->done = 0;
-	err = submit(pin, a);
+	err = aio_submit(pin, a);
 	if (!err && a->io.held)
-		err = pin_io_wait(pin, &a->io, NULL, over);
+		err = pin_io_wait(pin, &a->io, NULL, aio_over);
 	if (!err && a->io.held)
 		return 0;
 
-	/* what went out all the same must not be left out */
-	ret = reap(pin, a);
+	/* it may have been submitted: wait for it */
+	ret = aio_reap(pin, a);
 	if (!ret && !a->submitted && !a->done)
 		ret = err;
 	ret = pin_io_finish(pin, &a->io, ret, pin_now_ns());
@@ -216,7 +216,7 @@ static int aio_live(struct pin *pin)
 	struct aio *a = pin->priv;
 	int n;
 
-	if (!a->submitted || over(pin))
+	if (!a->submitted || aio_over(pin))
 		return 0;
 	n = pin_io_inflight(pin, &a->io);
 	return n < 0 ? n : n > 0;
@@ -227,7 +227,7 @@ static int aio_release(struct pin *pin)
 	struct aio *a = pin->priv;
 	int ret;
 
-	ret = reap(pin, a);
+	ret = aio_reap(pin, a);
 	return pin_io_finish(pin, &a->io, ret, pin_now_ns());
 }
 

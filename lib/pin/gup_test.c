@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CONFIG_GUP_TEST: the kernel's own calls, one ioctl each, on whole pages.
+ * CONFIG_GUP_TEST: the kernel's functions themselves, one ioctl each, on whole pages.
  *
- * Distributions do not build it, and no header of theirs has it, so numbers and
- * structures are given here.  They have not changed since 5.11 except that the
- * held pin was added later.
+ * The interface is mm/gup_test.h, which is no UAPI header: it is there in a kernel tree
+ * only, and this file is built outside of one, too.  So numbers and structures are
+ * repeated here.  They have not changed since 5.11, but the held pin is newer.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -48,7 +48,7 @@ struct gup_hold {
 #define GUP_HOLD_STOP	_IO('g', 8)
 #define GUP_HOLD_READ	_IOW('g', 9, __u64)
 
-/* plain references by the fast walk: the call that checks and is not counted */
+/* plain references by the fast path: not counted by the pin counters */
 #define GUP_FAST	1
 #define GUP_DUMP	6
 
@@ -68,9 +68,8 @@ static bool is_hold(const struct pin *pin)
 }
 
 /*
- * Kernels without the held pin say EINVAL to any argument; those with it look
- * at a bad pointer, at START while nothing is held and at READ while something
- * is.
+ * Kernels without the held pin return EINVAL for any argument.  Others return EFAULT
+ * for a bad pointer: at START while nothing is held, at READ while something is.
  */
 static bool has_hold(int fd)
 {
@@ -86,8 +85,8 @@ static int gup_test_open(struct pin *pin)
 	fd = open(GUP_TEST_FILE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return pin_fail(pin, -EOPNOTSUPP, errno == EACCES || errno == EPERM ?
-				"debugfs may not be used" :
-				"no gup_test in debugfs: a kernel with CONFIG_GUP_TEST is needed");
+				"no permission for debugfs" :
+				"no gup_test in debugfs: the kernel needs CONFIG_GUP_TEST");
 	if (is_hold(pin) && !has_hold(fd)) {
 		close(fd);
 		return pin_fail(pin, -EOPNOTSUPP, "this kernel's gup_test cannot hold a pin");
@@ -115,7 +114,7 @@ static int call(int fd, unsigned int nr, uintptr_t addr, size_t size)
 
 	if (ioctl(fd, GUP_CALL(nr), &gup))
 		return -errno;
-	/* the size comes back as what was reached; the errno is lost */
+	/* the kernel returns the size that it reached, not an errno */
 	return gup.size == size ? 0 : -EFAULT;
 }
 
@@ -137,15 +136,15 @@ static int gup_test_take(struct pin *pin)
 	}
 
 	err = call(g->fd, pin->method->variant, addr, size);
-	/* a call that stopped half way looks the same: ask for the end once more */
+	/* a call that stopped half way may look the same: try the last page again */
 	if (!err)
 		err = call(g->fd, GUP_FAST, addr + size - page, page);
 	return err;
 }
 
 /*
- * READ copies to the address it is given: nothing can be copied to page 0, and
- * it gets that far only while pages are held.
+ * READ copies the pages to the given address.  Address 0 gives EFAULT while pages are
+ * held, EINVAL when they are not.
  */
 static int gup_test_live(struct pin *pin)
 {
@@ -165,7 +164,7 @@ static int gup_test_release(struct pin *pin)
 	size_t size;
 	int err = 0;
 
-	/* whole pages, then the range to the start of the peer */
+	/* whole pages; then move the range to the start of the peer */
 	pin_pages(pin, &addr, &size);
 	if (ioctl(g->fd, GUP_HOLD_READ, &to))
 		err = -errno;
@@ -182,7 +181,7 @@ static void gup_test_close(struct pin *pin)
 
 	if (!g)
 		return;
-	/* the kernel lets the held pin go at any close, so this is the last step */
+	/* the kernel unpins at any close of the file: the last step */
 	close(g->fd);
 	free(g);
 	pin->priv = NULL;

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Block I/O that is held in flight, and the bytes at its other end.
+ * Block I/O that is held in flight, and the transfer between target and peer.
  *
- * Peer and target exchange their bytes by splice(2) with an O_DIRECT
- * descriptor: no page cache that would have to be written back first, and pages
- * of a pipe instead of pinned user memory, so that the pin counters show the
+ * Peer and target exchange their bytes by splice(2) with an O_DIRECT descriptor:
+ * this needs no page cache, which would have to be written back first, and uses the
+ * pages of a pipe instead of pinned user memory, so that the pin counters count the
  * pin under test and nothing else.
  *
- * A slow null_blk device moves the bytes when it starts a request, arms a timer
- * and completes the request when that has run out.  A SINK's bytes are brought
- * to the target before the pin's own I/O, and their delay is paid.  A SOURCE's
- * are read back while the pin's own I/O is still in flight, and the clock tells
- * afterwards whether that was right: all of the write had moved before the read
- * back was submitted if it completed no later than one delay after that.  If it
- * did not, or that cannot be told, they are read once more.
+ * A slow null_blk device moves the bytes when it starts a request, arms a timer and
+ * completes the request when the timer expires.  A SINK's bytes are brought to the
+ * target before the pin's own I/O, which takes one more delay.  A SOURCE's bytes are
+ * read back while the pin's own I/O is still in flight.  This is valid if the pin's
+ * I/O completed no later than one delay after the read was submitted: all of the
+ * write had been moved before then.  If not, or if that is not known, the bytes are
+ * read once more.
  *
- * Requests in flight alone would not tell: a kernel that submits from a plug
- * when the caller goes to sleep starts them in a worker, and a request counts
+ * The number of requests in flight is not enough to know that: a kernel that submits
+ * from a plug when the caller sleeps starts them in a worker, and a request counts
  * as in flight while its bytes are still being moved.
  */
 #define _GNU_SOURCE
@@ -42,34 +42,34 @@
 /* a thread that only waits in one system call; room for the sanitizers */
 #define JOB_STACK	(256UL << 10)
 
-/* looking twice must cost nothing beside the shortest hold, 150 ms */
+/* short beside the shortest hold, 150 ms, nanoseconds */
 #define POLL_NS		200000
 
 /*
- * Getting an I/O into flight takes a millisecond, and much longer only where
- * the machine is overloaded: then a result is worth waiting for.
+ * An I/O is in flight after a millisecond, later only on an overloaded machine: two
+ * seconds, then.
  */
 #define IN_FLIGHT_POLLS	10000
 
 /*
- * Other pins' I/O that ends while ours starts hides ours in the number of
- * requests.  After this many looks without a completion it is in flight.
+ * I/O of another pin that ends while that of this pin starts leaves the number of
+ * requests unchanged.  After this many polls without a completion it is in flight.
  */
 #define PATIENT_POLLS	250
 
 /*
  * null_blk copies when it starts a request, under TCG at 4 to 60 MB/s: the last
- * byte must be in flight well before the hold of the first one is over.
+ * byte must be in flight well before the delay of the first one is over.
  */
 #define PIN_TIMED_MAX	(1UL << 20)
 
 /*
- * What a worker may need to move the bytes of a request that it has started;
- * the read back begins only then, and is seldom made twice.
+ * Time for a worker to move the bytes of a request that it has started, nanoseconds:
+ * the read back starts after it, so that it has seldom to be repeated.
  */
 #define SETTLE_NS	20000000
 
-/* direct I/O makes one bio of it, however its pages lie */
+/* direct I/O makes one bio of so many bytes, even if no two pages are contiguous */
 #define ONE_BIO		(128UL << 10)
 
 /* regions begin at a multiple of every block size and page size */
@@ -108,7 +108,7 @@ int pin_job_start(struct pin_job *job)
 	job->tid = 0;
 	job->done = 0;
 	job->ret = 0;
-	/* the caller's signal handlers are none of this thread's business */
+	/* the caller's signals are not for this thread */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_attr_init(&attr);
@@ -150,7 +150,7 @@ static bool job_blocked(const struct pin_job *job)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
 	if (pin_read_line(path, text, sizeof(text)) <= 0)
 		return false;
-	/* the name in parentheses may hold anything, also a parenthesis */
+	/* the name in parentheses may contain any byte, also a parenthesis */
 	p = strrchr(text, ')');
 	return p && p[1] == ' ' && p[2] == 'D';
 }
@@ -258,10 +258,9 @@ int pin_io_inflight(const struct pin *pin, const struct pin_io *io)
 }
 
 /*
- * In flight are all bytes of a range when the thread that submits them waits,
- * or, without a thread, when there are as many more requests as the range needs
- * at least.  A range of several requests is looked at twice: their number must
- * have come to rest.
+ * All bytes of a range are in flight when the thread that submits them sleeps, or,
+ * without a thread, when there are as many more requests as the range needs at least.
+ * For a range of several requests their number must also be the same in two polls.
  */
 static int wait_in_flight(const struct pin *pin, const struct pin_io *io,
 			  const struct pin_job *job, bool (*over)(const struct pin *pin))
@@ -311,7 +310,7 @@ static size_t max_request(const char *dir)
 	return n == 1 ? kib << 10 : 0;
 }
 
-/* where the first hole may be; a wrong guess costs time only */
+/* where the first free region may be; a wrong guess only costs time */
 static uint64_t region_guess;
 
 static int region_lock_from(struct pin_io *io, uint64_t at, uint64_t end, size_t len)
@@ -331,7 +330,7 @@ static int region_lock_from(struct pin_io *io, uint64_t at, uint64_t end, size_t
 			return -errno;
 		if (fcntl(io->store_fd, F_OFD_GETLK, &lock))
 			return -errno;
-		/* F_UNLCK: it has gone in between, the same place once more */
+		/* F_UNLCK: unlocked meanwhile, try the same place again */
 		if (lock.l_type != F_UNLCK)
 			at = lock.l_start + lock.l_len;
 	}
@@ -339,12 +338,12 @@ static int region_lock_from(struct pin_io *io, uint64_t at, uint64_t end, size_t
 }
 
 /*
- * Pins of several processes share a target.  The kernel keeps the book: a lock
- * on the byte range lives as long as the descriptor and dies with its holder.
+ * Pins of several processes share a target.  A lock on the byte range reserves a
+ * region: it lasts as long as the descriptor, also when the process is killed.
  *
- * Small regions go round in the first part of the device, a thousand of them
- * one after the other; large ones take the first hole behind it, so that the
- * memory behind the device stays small.
+ * Small regions are taken in turn from the first part of the device, which has room
+ * for a thousand; large ones take the first gap after that part, so that the device
+ * allocates little memory.
  */
 static int region_lock(struct pin_io *io, size_t len)
 {
@@ -376,10 +375,10 @@ static int choose(struct pin *pin, struct pin_io *io, char *node, size_t len)
 		    (pin->method->variant & PIN_IO_EITHER && pin->hold_ns && t && *t->delay);
 	io->held = io->delay || pin->hold_ns;
 	if (io->held && !io->delay && pin->max_len > PIN_TIMED_MAX)
-		return pin_fail(pin, -E2BIG, "a clock holds no more than %lu bytes in flight",
+		return pin_fail(pin, -E2BIG, "null_blk's delay holds no more than %lu bytes in flight",
 				PIN_TIMED_MAX);
 	if (!t)
-		return pin_fail(pin, -EOPNOTSUPP, "no block device to do the I/O on");
+		return pin_fail(pin, -EOPNOTSUPP, "no block device for the I/O");
 
 	io->delay_ns = 0;
 	if (io->held && !io->delay && *t->fast) {
@@ -426,7 +425,7 @@ int pin_io_open(struct pin *pin, struct pin_io *io)
 
 	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
 	snprintf(io->inflight, sizeof(io->inflight), "%s/inflight", dir);
-	/* dm passes bios on as they are: how many there are cannot be told before */
+	/* dm passes bios on unchanged: their number is not known beforehand */
 	io->max_request = io->delay ? 0 : max_request(dir);
 	return 0;
 fail:
@@ -457,11 +456,11 @@ int pin_io_wait(struct pin *pin, struct pin_io *io, const struct pin_job *job,
 	return err;
 }
 
-int pin_io_let_go(const struct pin *pin, const struct pin_io *io)
+int pin_io_flush(const struct pin *pin, const struct pin_io *io)
 {
 	if (!io->delay)
 		return 0;
-	/* one command lets go all: the rest of a thousand pins need none */
+	/* one command completes all: the rest of a thousand pins need none */
 	if (!in_flight(pin, io, false) && !in_flight(pin, io, true))
 		return 0;
 	return pin_targets_flush(pin->targets);
@@ -470,13 +469,13 @@ int pin_io_let_go(const struct pin *pin, const struct pin_io *io)
 int pin_io_finish(struct pin *pin, struct pin_io *io, int ret, uint64_t end_ns)
 {
 	struct pin_job *store = &io->store;
-	bool told = store->started;
+	bool reading = store->started;
 	int err;
 
 	err = pin_job_join(store);
 	if (ret || !(pin->method->flags & PIN_SOURCE))
 		return ret;
-	if (!told || err || end_ns > store->begin_ns + io->delay_ns)
+	if (!reading || err || end_ns > store->begin_ns + io->delay_ns)
 		err = store_get(store_job(pin, io, store_get));
 	return err;
 }

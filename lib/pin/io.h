@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Block I/O that is held in flight, and the bytes at its other end: what
- * pin_odirect, pin_aio and pin_uring share.  Not for test programs.
+ * Block I/O that is held in flight, and the transfer between target and peer: what
+ * odirect.c, aio.c and uring.c share.  For this folder only.
  */
 #ifndef DAX_LIB_PIN_IO_H
 #define DAX_LIB_PIN_IO_H
@@ -21,16 +21,16 @@
  * struct pin_job - one blocking transfer, made by a thread of its own
  * @thread: the thread
  * @run: makes the transfer; 0 or -errno
- * @fd: block device, opened O_DIRECT
+ * @fd: block device, opened with O_DIRECT
  * @buf: memory
  * @len: bytes
  * @off: offset in the block device
  * @started: the thread exists and has not been joined
- * @tid: its thread id; 0 until it runs
+ * @tid: its thread ID; 0 until it runs
  * @done: @run has returned
  * @ret: what it returned
- * @begin_ns: CLOCK_MONOTONIC when the I/O began, where @run notes it
- * @end_ns: when @run had returned
+ * @begin_ns: CLOCK_MONOTONIC when the I/O began, if @run sets it, nanoseconds
+ * @end_ns: likewise when @run had returned
  */
 struct pin_job {
 	pthread_t thread;
@@ -47,26 +47,42 @@ struct pin_job {
 	uint64_t end_ns;
 };
 
-/* start the thread; 0 or -errno */
+/**
+ * pin_job_start() - start the thread
+ * @job: @run, @fd, @buf, @len and @off are set
+ *
+ * Return: 0 or -errno.
+ */
 int pin_job_start(struct pin_job *job);
 
-/* wait for the end of the thread; what @run returned, 0 if it never started */
+/**
+ * pin_job_join() - wait for the end of the thread
+ * @job: the job
+ *
+ * Return: the value of @run, 0 if the thread was never started.
+ */
 int pin_job_join(struct pin_job *job);
 
+/**
+ * pin_job_done() - has the transfer ended?
+ * @job: started
+ *
+ * Return: true when it has; pin_job_join() is due then, too.
+ */
 bool pin_job_done(const struct pin_job *job);
 
 /**
  * struct pin_io - a pin's I/O on a target
  * @fd: the target, O_DIRECT
- * @store_fd: the same bytes, by a way that dm-delay does not hold up; may be @fd
- * @off: start of the region that belongs to this pin alone
- * @held: I/O stays in flight for a while
- * @delay: the target is dm-delay: a command lets go
- * @delay_ns: the target is null_blk with this completion delay; else 0
+ * @store_fd: the same bytes, not delayed by dm-delay; may be @fd
+ * @off: start of the region that belongs to this pin alone, bytes
+ * @held: I/O stays in flight for some time
+ * @delay: the target is dm-delay, whose I/O a command completes
+ * @delay_ns: the target is null_blk with this completion delay, nanoseconds; else 0
  * @inflight: path of the target's counters of requests in flight
- * @base: requests in flight before ours
+ * @base: requests in flight before the pin's own
  * @max_request: bytes that fit into one request; 0 if not known
- * @store: reads a SOURCE's bytes back from a slow target meanwhile
+ * @store: reads a SOURCE's bytes back from a slow target while they are in flight
  */
 struct pin_io {
 	int fd;
@@ -81,10 +97,22 @@ struct pin_io {
 	struct pin_job store;
 };
 
-/* choose target and region; -EOPNOTSUPP, -ERANGE or another -errno, with why */
+/**
+ * pin_io_open() - choose a target and a region of it
+ * @pin: its @targets, @hold_ns and @max_len are set
+ * @io: filled; the caller closes it with pin_io_close()
+ *
+ * Return: 0, or -EOPNOTSUPP, -ERANGE or another -errno with a reason in pin->why.
+ */
 int pin_io_open(struct pin *pin, struct pin_io *io);
 
-/* before the pin's own I/O: bring a SINK's bytes from the peer to the target */
+/**
+ * pin_io_prepare() - before the pin's own I/O: bring a SINK's bytes to the target
+ * @pin: its peer is filled
+ * @io: opened
+ *
+ * Return: 0 or -errno.
+ */
 int pin_io_prepare(struct pin *pin, struct pin_io *io);
 
 /**
@@ -92,36 +120,55 @@ int pin_io_prepare(struct pin *pin, struct pin_io *io);
  * @pin: started
  * @io: prepared
  * @job: the thread that makes the I/O; NULL when it is asynchronous
- * @over: has it ended already?
+ * @over: has the I/O ended already?  Not called with a @job
  *
- * Also starts to read back what a SOURCE has put on a slow target.
+ * Also starts to read the bytes of a SOURCE back from a slow target.
  *
  * Return: 0, -ETIME when it has ended, -ETIMEDOUT, or another -errno.
  */
 int pin_io_wait(struct pin *pin, struct pin_io *io, const struct pin_job *job,
 		bool (*over)(const struct pin *pin));
 
-/* requests of the pin's direction in flight on the target, or -errno */
+/**
+ * pin_io_inflight() - count requests in flight
+ * @pin: of its direction
+ * @io: on its target
+ *
+ * Return: their number, of all pins together, or -errno.
+ */
 int pin_io_inflight(const struct pin *pin, const struct pin_io *io);
 
-/* let go what waits for a command; nothing to do for a timed target */
-int pin_io_let_go(const struct pin *pin, const struct pin_io *io);
+/**
+ * pin_io_flush() - complete the I/O, if that takes a command
+ * @pin: the pin
+ * @io: does nothing if its target is not dm-delay
+ *
+ * Return: 0 or -errno.
+ */
+int pin_io_flush(const struct pin *pin, const struct pin_io *io);
 
 /**
- * pin_io_finish() - after the pin's own I/O: a SOURCE's bytes get to the peer
+ * pin_io_finish() - after the pin's own I/O: bring a SOURCE's bytes to the peer
  * @pin: its I/O has ended
  * @io: the I/O
  * @ret: how it ended, 0 or -errno
- * @end_ns: CLOCK_MONOTONIC when it was seen to have ended
+ * @end_ns: CLOCK_MONOTONIC when it was seen to have ended, nanoseconds
  *
  * Return: @ret, or the -errno of the transfer between peer and target.
  */
 int pin_io_finish(struct pin *pin, struct pin_io *io, int ret, uint64_t end_ns);
 
-/* CLOCK_MONOTONIC, nanoseconds */
+/**
+ * pin_now_ns() - read CLOCK_MONOTONIC
+ *
+ * Return: nanoseconds.
+ */
 uint64_t pin_now_ns(void);
 
-/* give region and descriptors back; safe when pin_io_open() failed */
+/**
+ * pin_io_close() - close the target, which unlocks the region
+ * @io: from pin_io_open(), also when that failed
+ */
 void pin_io_close(struct pin_io *io);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The memory is a virtual machine's: its one CPU copies the bytes.
+ * The memory is that of a guest, whose only CPU copies the bytes.
  *
- * KVM holds no reference to a guest's pages.  It maps them where the notifier of the
- * host's mapping finds them again (Documentation/virt/kvm/mmu.rst), so that whoever
- * takes the host's mapping away takes the guest's, too.
+ * KVM holds no reference to a guest's pages.  It maps them, and an MMU notifier on the
+ * host's mapping removes them from the guest (Documentation/virt/kvm/mmu.rst): when
+ * the host's mapping is revoked, so is the guest's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,15 +20,15 @@
 #ifdef __x86_64__
 #include <linux/kvm.h>
 
-/* where the guest has its code, the memory and the peer; flat, below 4 GiB */
+/* guest physical addresses of code, memory and peer, in flat mode below 4 GiB */
 #define GUEST_CODE	0x0UL
 #define GUEST_MEMORY	0x40000000UL
 #define GUEST_PEER	0xc0000000UL
 
-/* of the host's address as much as lets KVM map the largest entries */
+/* low bits of the host's address kept in the guest's, for the largest entries */
 #define GUEST_SAME	((1UL << 30) - 1)
 
-/* three pages that Intel's hardware wants for itself (KVM_SET_TSS_ADDR) */
+/* three pages that Intel hardware needs (KVM_SET_TSS_ADDR) */
 #define GUEST_TSS	0xfffbd000UL
 
 enum { SLOT_CODE, SLOT_MEMORY, SLOT_PEER };
@@ -58,8 +58,8 @@ static int page(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
-static int set_slot(struct kvm *k, unsigned int slot, unsigned long guest, uintptr_t host,
-		    size_t len)
+static int kvm_set_slot(struct kvm *k, unsigned int slot, unsigned long guest, uintptr_t host,
+			size_t len)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = slot, .guest_phys_addr = guest, .memory_size = len,
@@ -67,12 +67,12 @@ static int set_slot(struct kvm *k, unsigned int slot, unsigned long guest, uintp
 	};
 	struct kvm_userspace_memory_region none = { .slot = slot };
 
-	/* a slot of another size than before is refused, and so is removing none */
+	/* a slot cannot change its size: remove it first, if it is there */
 	ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &none);
 	return ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
 }
 
-static int set_mode(struct kvm *k)
+static int kvm_set_mode(struct kvm *k)
 {
 	struct kvm_segment data = {
 		.limit = 0xffffffff, .selector = 0x10, .type = 3, .present = 1, .db = 1,
@@ -92,12 +92,12 @@ static int set_mode(struct kvm *k)
 	return ioctl(k->cpu, KVM_SET_SREGS, &s) ? -errno : 0;
 }
 
-static int make(struct kvm *k)
+static int kvm_make(struct kvm *k)
 {
 	k->vm = ioctl(k->dev, KVM_CREATE_VM, 0);
 	if (k->vm < 0)
 		return -errno;
-	/* AMD's hardware has no use for it */
+	/* AMD hardware does not need it */
 	ioctl(k->vm, KVM_SET_TSS_ADDR, GUEST_TSS);
 	k->cpu = ioctl(k->vm, KVM_CREATE_VCPU, 0);
 	if (k->cpu < 0)
@@ -110,7 +110,8 @@ static int make(struct kvm *k)
 	if (k->code == MAP_FAILED)
 		return -errno;
 	memcpy(k->code, copy, sizeof(copy));
-	return set_slot(k, SLOT_CODE, GUEST_CODE, (uintptr_t)k->code, page()) ?: set_mode(k);
+	return kvm_set_slot(k, SLOT_CODE, GUEST_CODE, (uintptr_t)k->code, page()) ?:
+	       kvm_set_mode(k);
 }
 
 static void kvm_close(struct pin *pin)
@@ -146,7 +147,7 @@ static int kvm_open(struct pin *pin)
 	k->run = MAP_FAILED;
 	k->code = MAP_FAILED;
 	k->dev = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	err = k->dev < 0 ? -errno : make(k);
+	err = k->dev < 0 ? -errno : kvm_make(k);
 	if (!err)
 		return 0;
 	kvm_close(pin);
@@ -160,7 +161,7 @@ static uintptr_t peer_end(const struct pin *pin)
 }
 
 /* the guest's CPU copies all of the range, from the memory or into it */
-static int run(struct pin *pin, bool write)
+static int kvm_run(struct pin *pin, bool write)
 {
 	uintptr_t at = GUEST_MEMORY + ((uintptr_t)pin->addr & GUEST_SAME);
 	uintptr_t peer = GUEST_PEER + (uintptr_t)pin->peer % page();
@@ -177,10 +178,10 @@ static int run(struct pin *pin, bool write)
 			return -errno;
 	if (k->run->exit_reason == KVM_EXIT_HLT)
 		return 0;
-	/* where the host has no memory to give, it is taken for a device's */
+	/* an address that the host does not map is taken for that of a device */
 	if (k->run->exit_reason == KVM_EXIT_MMIO)
 		return -EFAULT;
-	return pin_fail(pin, -EIO, "the guest's CPU left with reason %u",
+	return pin_fail(pin, -EIO, "the guest's CPU stopped with exit reason %u",
 			k->run->exit_reason);
 }
 
@@ -192,9 +193,9 @@ static int kvm_take(struct pin *pin)
 	int err;
 
 	pin_pages(pin, &at, &len);
-	err = set_slot(k, SLOT_MEMORY, GUEST_MEMORY + (at & GUEST_SAME), at, len);
-	err = err ?: set_slot(k, SLOT_PEER, GUEST_PEER, peer, (peer_end(pin) - peer));
-	return err ?: run(pin, pin->method->flags & PIN_SINK);
+	err = kvm_set_slot(k, SLOT_MEMORY, GUEST_MEMORY + (at & GUEST_SAME), at, len);
+	err = err ?: kvm_set_slot(k, SLOT_PEER, GUEST_PEER, peer, peer_end(pin) - peer);
+	return err ?: kvm_run(pin, pin->method->flags & PIN_SINK);
 }
 
 static int kvm_reach(struct pin *pin, void *buf, bool write)
@@ -203,7 +204,7 @@ static int kvm_reach(struct pin *pin, void *buf, bool write)
 
 	if (write)
 		memcpy(pin->peer, buf, pin->len);
-	err = run(pin, write);
+	err = kvm_run(pin, write);
 	if (!err && !write)
 		memcpy(buf, pin->peer, pin->len);
 	return err;
@@ -221,13 +222,13 @@ static int kvm_reach(struct pin *pin, void *buf, bool write)
 static const struct pin_method kvm_methods[] = {
 	{
 		.name = "kvm_read",
-		.what = "the memory is a virtual machine's, whose CPU reads it",
+		.what = "the memory of a guest, read by its CPU (KVM)",
 		.flags = PIN_SOURCE | PIN_REACH,
 		.max_len = PIN_COPY_MAX,
 		KVM_FUNCTIONS,
 	}, {
 		.name = "kvm_write",
-		.what = "the memory is a virtual machine's, whose CPU writes it",
+		.what = "the memory of a guest, written by its CPU (KVM)",
 		.flags = PIN_SINK | PIN_REACH,
 		.max_len = PIN_COPY_MAX,
 		KVM_FUNCTIONS,

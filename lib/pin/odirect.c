@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Direct I/O by plain system calls.  Held in flight it needs a thread: the call
+ * Direct I/O by pread(2) and pwrite(2).  To hold it in flight takes a thread: the call
  * does not return before the I/O has completed.
  */
 #define _GNU_SOURCE
@@ -12,8 +12,8 @@
 #include "lib/pin/internal.h"
 #include "lib/pin/io.h"
 
-/* between two commands to dm-delay */
-#define LET_GO_NS	500000
+/* between two commands to dm-delay, nanoseconds */
+#define FLUSH_NS	500000
 
 struct odirect {
 	struct pin_io io;
@@ -38,10 +38,10 @@ static int odirect_open(struct pin *pin)
 
 /*
  * A transfer that the kernel cuts short (the range is not mapped to its end) is
- * gone on with, so that the kernel says itself what is wrong.
+ * continued: the kernel's own errno for the rest is the one to report.
  */
-static int transfer(struct pin_job *job,
-		    ssize_t (*step)(int fd, char *buf, size_t len, off_t off))
+static int odirect_transfer(struct pin_job *job,
+			    ssize_t (*step)(int fd, char *buf, size_t len, off_t off))
 {
 	size_t done = 0;
 	ssize_t n;
@@ -69,12 +69,12 @@ static ssize_t step_read(int fd, char *buf, size_t len, off_t off)
 
 static int run_write(struct pin_job *job)
 {
-	return transfer(job, step_write);
+	return odirect_transfer(job, step_write);
 }
 
 static int run_read(struct pin_job *job)
 {
-	return transfer(job, step_read);
+	return odirect_transfer(job, step_read);
 }
 
 static int odirect_take(struct pin *pin)
@@ -103,8 +103,8 @@ static int odirect_take(struct pin *pin)
 	if (!err)
 		return 0;
 
-	/* what went out all the same must not be left out */
-	pin_io_let_go(pin, &o->io);
+	/* it may have been submitted: wait for it */
+	pin_io_flush(pin, &o->io);
 	ret = pin_job_join(job);
 	ret = pin_io_finish(pin, &o->io, ret, job->end_ns);
 	if (ret)
@@ -125,23 +125,23 @@ static int odirect_live(struct pin *pin)
 
 static int odirect_release(struct pin *pin)
 {
-	const struct timespec pause = { .tv_nsec = LET_GO_NS };
+	const struct timespec pause = { .tv_nsec = FLUSH_NS };
 	struct odirect *o = pin->priv;
 	int err = 0, ret;
 
 	if (!o->io.held)
 		return 0;
 	/*
-	 * More than once: of a read that was cut short old kernels do the rest
+	 * More than one command: old kernels do the rest of a read that was cut short
 	 * through the page cache, and dm-delay holds that back as well.
 	 */
 	while (o->io.delay && !pin_job_done(&o->job)) {
-		err = pin_io_let_go(pin, &o->io);
+		err = pin_io_flush(pin, &o->io);
 		if (err)
 			break;
 		nanosleep(&pause, NULL);
 	}
-	/* where letting go fails dm-delay's own time runs out: join all the same */
+	/* if a command fails, the I/O completes when its delay is over: join anyway */
 	ret = pin_job_join(&o->job);
 	ret = pin_io_finish(pin, &o->io, ret, o->job.end_ns);
 	return ret ? ret : err;

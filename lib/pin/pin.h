@@ -218,7 +218,7 @@ int pin_release(struct pin *pin);
 
 /**
  * pin_close() - release the pin if it is taken, free everything
- * @pin: opened, also in vain; may be closed twice
+ * @pin: from pin_open(), also when that failed; may be closed twice
  */
 void pin_close(struct pin *pin);
 

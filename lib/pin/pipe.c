@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pipes that hold pages by reference.  The kernel takes plain references for
- * them, which the pin counters do not count.
+ * Pipes that hold pages by reference.  The kernel takes plain references for them,
+ * which the pin counters do not count.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,8 +17,8 @@ int pin_pipe_open(int fds[2], size_t len)
 	int err;
 
 	/*
-	 * Not inherited by exec: a pipe that some program still has open would
-	 * keep the pages after everybody believes them free.
+	 * Closed by exec(): a pipe that another program still has open would keep
+	 * the references after the pin has been closed.
 	 */
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;

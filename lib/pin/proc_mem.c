@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /proc/self/mem: page by page a plain reference and a copy.  Not counted, and
- * forced: what is in the way of a write is answered with EIO, not EFAULT.
+ * /proc/self/mem: for each page a plain reference and a copy.  The pin counters do not
+ * count them.  The access is with FOLL_FORCE, and fails with EIO, not EFAULT.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +18,7 @@ static int proc_mem_open(struct pin *pin)
 	return 0;
 }
 
-static int move(const struct pin *pin, int fd)
+static int proc_mem_move(const struct pin *pin, int fd)
 {
 	size_t done = 0;
 	ssize_t n;
@@ -44,12 +44,12 @@ static int proc_mem_take(struct pin *pin)
 {
 	int fd, err;
 
-	/* not kept open: in a child of fork it would be the parent's memory */
+	/* not kept open: in a child of fork() it would be the parent's memory */
 	fd = open("/proc/self/mem", (pin->method->flags & PIN_SOURCE ? O_RDONLY : O_WRONLY) |
 		  O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	err = move(pin, fd);
+	err = proc_mem_move(pin, fd);
 	close(fd);
 	return err;
 }

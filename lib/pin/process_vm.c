@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * process_vm_readv() and process_vm_writev(): the kernel pins the pages of the
- * remote process and copies.  Remote is the process itself, which takes the
- * same way through the kernel; local is the peer, which is not pinned.
+ * process_vm_readv() and process_vm_writev(): the kernel pins the pages of the remote
+ * process and copies.  The remote process is this one, for which the kernel does the
+ * same; the local buffer is the peer, which is not pinned.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 static int process_vm_open(struct pin *pin)
 {
-	/* nothing to move: only whether the kernel has the call */
+	/* no bytes: only whether the kernel has the call */
 	if (process_vm_readv(getpid(), NULL, 0, NULL, 0, 0) < 0)
 		return pin_fail(pin, -EOPNOTSUPP, "this kernel has no process_vm_readv()");
 	return 0;

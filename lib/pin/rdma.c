@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory registered with an RDMA device: pinned for good (FOLL_LONGTERM) until
- * it is given back or the last descriptor of the device is closed.
+ * Memory registered with an RDMA device: pinned (FOLL_LONGTERM) until it is
+ * deregistered or the last descriptor of the device is closed.
  *
- * By the commands of the device node themselves.  Soft RoCE has no private part
- * in them, so that neither libibverbs nor its plugin for the device is needed.
+ * By the commands of the device node themselves, without libibverbs: soft RoCE has no
+ * driver-specific part in them, while libibverbs would need its plugin for the device
+ * at run time and be one more optional library for four commands.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -30,9 +31,8 @@
 #define COMMAND_MAX	64
 
 /*
- * One for a process: a device has a few hundred contexts to give.  The kernel
- * takes commands only from the process that has opened the device, so that a
- * child makes its own.
+ * One per process: a device has only a few hundred contexts.  The kernel accepts
+ * commands only from the process that has opened the device, so a child opens its own.
  */
 static struct context {
 	pthread_mutex_t lock;
@@ -49,8 +49,8 @@ struct rdma {
 	bool has_domain;
 };
 
-/* a command with what it is asked for and what it answers, if anything */
-static int command(int fd, __u32 nr, const void *in, size_t in_len, size_t out_len)
+/* a command with its argument; the response is written to where @in points */
+static int rdma_command(int fd, __u32 nr, const void *in, size_t in_len, size_t out_len)
 {
 	struct {
 		struct ib_uverbs_cmd_hdr head;
@@ -67,8 +67,8 @@ static int command(int fd, __u32 nr, const void *in, size_t in_len, size_t out_l
 	return write(fd, &c, sizeof(c.head) + in_len) < 0 ? -errno : 0;
 }
 
-/* the node that stands for an RDMA device */
-static int open_node(const char *device)
+/* the node of an RDMA device */
+static int rdma_open_node(const char *device)
 {
 	char path[320], text[64];
 	struct dirent *entry;
@@ -97,10 +97,11 @@ static int make_context(struct context *ctx, const char *device)
 	struct ib_uverbs_get_context ask = { .response = (uintptr_t)&answer };
 	int err;
 
-	ctx->fd = open_node(device);
+	ctx->fd = rdma_open_node(device);
 	if (ctx->fd < 0)
 		return ctx->fd;
-	err = command(ctx->fd, IB_USER_VERBS_CMD_GET_CONTEXT, &ask, sizeof(ask), sizeof(answer));
+	err = rdma_command(ctx->fd, IB_USER_VERBS_CMD_GET_CONTEXT, &ask, sizeof(ask),
+			   sizeof(answer));
 	if (err) {
 		close(ctx->fd);
 		return err;
@@ -151,7 +152,7 @@ static int make_domain(struct rdma *r)
 	struct ib_uverbs_alloc_pd ask = { .response = (uintptr_t)&answer };
 	int err;
 
-	err = command(r->fd, IB_USER_VERBS_CMD_ALLOC_PD, &ask, sizeof(ask), sizeof(answer));
+	err = rdma_command(r->fd, IB_USER_VERBS_CMD_ALLOC_PD, &ask, sizeof(ask), sizeof(answer));
 	if (!err) {
 		r->domain = answer.pd_handle;
 		r->has_domain = true;
@@ -166,7 +167,7 @@ static int drop_domain(struct rdma *r)
 
 	if (!r->has_domain)
 		return 0;
-	err = command(r->fd, IB_USER_VERBS_CMD_DEALLOC_PD, &ask, sizeof(ask), 0);
+	err = rdma_command(r->fd, IB_USER_VERBS_CMD_DEALLOC_PD, &ask, sizeof(ask), 0);
 	if (!err)
 		r->has_domain = false;
 	return err;
@@ -205,20 +206,20 @@ static int rdma_take(struct pin *pin)
 	struct rdma *r = pin->priv;
 	int err = 0;
 
-	/* each has a domain of its own: see rdma_live() */
+	/* each pin has its own domain: see rdma_live() */
 	if (!r->has_domain)
 		err = make_domain(r);
 	if (err)
 		return pin_fail(pin, err, "no protection domain");
 	ask.pd_handle = r->domain;
-	err = command(r->fd, IB_USER_VERBS_CMD_REG_MR, &ask, sizeof(ask), sizeof(answer));
+	err = rdma_command(r->fd, IB_USER_VERBS_CMD_REG_MR, &ask, sizeof(ask), sizeof(answer));
 	if (err)
 		return pin_fail(pin, err, "the memory was refused");
 	r->region = answer.mr_handle;
 	return 0;
 }
 
-/* a domain cannot be given back while anything belongs to it */
+/* a domain cannot be deallocated while a region belongs to it */
 static int rdma_live(struct pin *pin)
 {
 	int err = drop_domain(pin->priv);
@@ -231,7 +232,7 @@ static int rdma_release(struct pin *pin)
 	struct rdma *r = pin->priv;
 	const struct ib_uverbs_dereg_mr ask = { .mr_handle = r->region };
 
-	return command(r->fd, IB_USER_VERBS_CMD_DEREG_MR, &ask, sizeof(ask), 0);
+	return rdma_command(r->fd, IB_USER_VERBS_CMD_DEREG_MR, &ask, sizeof(ask), 0);
 }
 
 static void rdma_close(struct pin *pin)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Soft RoCE devices, made and removed by netlink (Linux 5.2).
+ *
+ * These are the messages of "rdma link add" of iproute2.  libibverbs has no call for
+ * them, and the rdma program is often not installed.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -20,7 +23,7 @@
 
 #define CLASS_DIR	"/sys/class/infiniband"
 
-/* an answer about one device, and a dump's share of those about all */
+/* longest message: about one device, or a part of a dump of all */
 #define ANSWER_MAX	16384
 
 /**
@@ -41,7 +44,7 @@ bool pin_rdma_link_exists(const char *name)
 	return !access(path, F_OK);
 }
 
-/* only rxe has this attribute: the network device it lies on */
+/* only rxe has this attribute: its network device */
 static bool lies_on(const char *name, const char *netdev)
 {
 	char path[320], text[64];
@@ -142,7 +145,7 @@ static bool attr_is(const struct nlattr *a, const char *text)
 	return attr_len(a) == strlen(text) + 1 && !memcmp(attr_data(a), text, attr_len(a));
 }
 
-/* what an answer is looked through by: @arg is the caller's own */
+/* called for each answer; @arg is the caller's */
 typedef void (*look_fn)(const char *attrs, size_t len, void *arg);
 
 static int read_answers(int fd, const struct request *r, look_fn look, void *arg)
@@ -171,7 +174,7 @@ static int read_answers(int fd, const struct request *r, look_fn look, void *arg
 				return 0;
 			if (look)
 				look(NLMSG_DATA(m), m->nlmsg_len - NLMSG_HDRLEN, arg);
-			/* one answer to one question; an acknowledgment comes alone */
+			/* a plain request has one answer */
 			if (!(r->head.nlmsg_flags & (NLM_F_DUMP | NLM_F_ACK)))
 				return 0;
 		}
@@ -230,7 +233,7 @@ static void look_for_index(const char *at, size_t len, void *arg)
 	w->found = true;
 }
 
-/* how many contexts of user space a device has, from its summary of resources */
+/* the number of user contexts of a device, from its summary of resources */
 static void look_for_contexts(const char *at, size_t len, void *arg)
 {
 	const struct nlattr *summary, *entry, *a;
@@ -268,7 +271,7 @@ int pin_rdma_link_remove(const char *name)
 	struct request r;
 	int err;
 
-	/* no RDMA at all: asking would load it */
+	/* a netlink request would load the RDMA core */
 	if (!pin_rdma_link_exists(name))
 		return 0;
 	request_init(&r, RDMA_NLDEV_CMD_GET, NLM_F_DUMP);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages that get from one pipe into another: by tee(2), which takes a reference
- * of its own for the copy, and by splice(2), which hands the first one on.  The
- * pipe they were lent to is gone when the pin has been taken.
+ * Pages that get from one pipe into another: by tee(2), which takes a further
+ * reference for the copy, and by splice(2), which moves the reference.  The first pipe
+ * is closed when the pin has been taken.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,7 +30,7 @@ static int splice_open(struct pin *pin)
 	err = pin_pipe_open(s->pipe, pin->max_len);
 	if (err) {
 		free(s);
-		return pin_fail(pin, err, "no pipe can be made that holds %zu bytes",
+		return pin_fail(pin, err, "no pipe that holds %zu bytes",
 				pin->max_len);
 	}
 	pin->priv = s;
@@ -44,7 +44,7 @@ static int in_pipe(const struct second *s)
 	return ioctl(s->pipe[0], FIONREAD, &n) ? -errno : n;
 }
 
-/* tee(2) begins at the first page each time: all must get there at once */
+/* tee(2) starts at the first page each time: one call must copy all */
 static int copy_pages(int from, int to, size_t len)
 {
 	ssize_t n;
@@ -85,12 +85,12 @@ static int splice_take(struct pin *pin)
 		err = copy_pages(first[0], s->pipe[1], pin->len);
 	else if (!err)
 		err = move_pages(first[0], s->pipe[1], pin->len);
-	/* nobody has it open but we: all that it holds is let go */
+	/* no other process has it open: this drops the references that it still holds */
 	close(first[0]);
 	close(first[1]);
 	if (!err)
 		return 0;
-	/* what did get across before the error is let go again */
+	/* drop the references that got there before the error */
 	n = in_pipe(s);
 	if (n > 0)
 		pin_pipe_drain(s->pipe[0], pin->peer, n);
@@ -126,7 +126,7 @@ static void splice_close(struct pin *pin)
 static const struct pin_method splice_methods[] = {
 	{
 		.name = "tee",
-		.what = "pages lent to a pipe and copied by tee() to another, which stays",
+		.what = "pages put into a pipe by vmsplice(), and by tee() into another, which stays",
 		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
 		.variant = SPLICE_TEE,
 		.max_len = PIN_COPY_MAX,
@@ -137,7 +137,7 @@ static const struct pin_method splice_methods[] = {
 		.close = splice_close,
 	}, {
 		.name = "splice",
-		.what = "pages lent to a pipe and moved by splice() to another",
+		.what = "pages put into a pipe by vmsplice(), and moved to another by splice()",
 		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
 		.variant = SPLICE_MOVE,
 		.max_len = PIN_COPY_MAX,

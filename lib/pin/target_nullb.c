@@ -112,10 +112,11 @@ static int nullb_configure(const char *name, size_t size, uint64_t completion_ns
 		{ "irqmode", completion_ns ? 2 : 0 },
 		{ "completion_nsec", completion_ns },
 		{ "power", 1 },
+		{ }
 	};
 	int err = 0;
 
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]) && !err; i++)
+	for (int i = 0; settings[i].attr && !err; i++)
 		err = nullb_set(name, settings[i].attr, settings[i].value);
 	return err;
 }
@@ -161,6 +162,7 @@ int pin_nullb_create(struct pin_targets *t, const char *what, char *node, size_t
 		return pin_target_missing(t, err, "null_blk refused a device: %s", strerror(-err));
 	return 0;
 }
+
 int pin_targets_timed(const struct pin_targets *t, uint64_t hold_ns,
 		      uint64_t *delay_ns, char *node, size_t len)
 {

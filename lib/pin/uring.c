@@ -22,10 +22,10 @@
 
 #include <liburing.h>
 
-/* between two commands to dm-delay */
-#define LET_GO_NS	500000
+/* between two commands to dm-delay, nanoseconds */
+#define FLUSH_NS	500000
 
-/* one request at a time, and no ring smaller than this saves anything */
+/* one request at a time; a smaller ring would not save memory */
 #define RING_ENTRIES	4
 
 /* the kernel takes no larger buffer (io_buffer_validate()) */
@@ -62,7 +62,7 @@ static int uring_open(struct pin *pin)
 		if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
 			return err;
 		/* not built in, or switched off by the sysctl io_uring_disabled */
-		return pin_fail(pin, -EOPNOTSUPP, "this kernel has no io_uring to offer");
+		return pin_fail(pin, -EOPNOTSUPP, "this kernel has no io_uring");
 	}
 	if (does_io(pin))
 		err = pin_io_open(pin, &u->io);
@@ -75,7 +75,7 @@ static int uring_open(struct pin *pin)
 	return 0;
 }
 
-static int register_range(struct uring *u, char *addr, size_t len)
+static int uring_register(struct uring *u, char *addr, size_t len)
 {
 	unsigned int i, nr = (len + BUFFER_MAX - 1) / BUFFER_MAX;
 	struct iovec *iov = calloc(nr, sizeof(*iov));
@@ -94,7 +94,7 @@ static int register_range(struct uring *u, char *addr, size_t len)
 	return err;
 }
 
-static int unregister(struct uring *u)
+static int uring_unregister(struct uring *u)
 {
 	if (!u->registered)
 		return 0;
@@ -103,7 +103,7 @@ static int unregister(struct uring *u)
 }
 
 /* submit what is left of the range */
-static int submit(struct pin *pin, struct uring *u)
+static int uring_submit(struct pin *pin, struct uring *u)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	bool write = pin->method->flags & PIN_SOURCE;
@@ -131,7 +131,7 @@ static int submit(struct pin *pin, struct uring *u)
 }
 
 /* has the request completed? */
-static bool over(const struct pin *pin)
+static bool uring_over(const struct pin *pin)
 {
 	struct uring *u = pin->priv;
 	struct io_uring_cqe *cqe;
@@ -140,29 +140,29 @@ static bool over(const struct pin *pin)
 }
 
 /*
- * More than one command: a large range may still have been on its way into
- * dm-delay, by a thread of io_uring's, when the first one was given.  Where it
- * fails dm-delay's own time runs out.
+ * More than one command: at the first one a thread of io_uring may still have been
+ * submitting parts of a large range to dm-delay.  If a command fails, the I/O
+ * completes when its delay is over.
  */
-static void let_go(const struct pin *pin, struct uring *u)
+static void uring_flush(const struct pin *pin, struct uring *u)
 {
-	const struct timespec pause = { .tv_nsec = LET_GO_NS };
+	const struct timespec pause = { .tv_nsec = FLUSH_NS };
 
-	while (u->io.delay && !over(pin) && !pin_io_let_go(pin, &u->io))
+	while (u->io.delay && !uring_over(pin) && !pin_io_flush(pin, &u->io))
 		nanosleep(&pause, NULL);
 }
 
 /*
- * Let go and wait for the completion.  A transfer that the kernel cut short is gone on
- * with, so that the kernel says itself what is wrong with the rest.
+ * Complete the I/O and wait for it.  A transfer that the kernel cut short
+ * is continued: its own errno for the rest is the one to report.
  */
-static int reap(struct pin *pin, struct uring *u)
+static int uring_reap(struct pin *pin, struct uring *u)
 {
 	struct io_uring_cqe *cqe;
 	int err, res;
 
 	while (u->submitted) {
-		let_go(pin, u);
+		uring_flush(pin, u);
 		err = io_uring_wait_cqe(&u->ring, &cqe);
 		if (err == -EINTR)
 			continue;
@@ -175,7 +175,7 @@ static int reap(struct pin *pin, struct uring *u)
 			return res ? res : -EIO;
 		u->done += res;
 		if (u->done < pin->len) {
-			err = submit(pin, u);
+			err = uring_submit(pin, u);
 			if (err)
 				return err;
 		}
@@ -183,19 +183,19 @@ static int reap(struct pin *pin, struct uring *u)
 	return 0;
 }
 
-static int take_io(struct pin *pin, struct uring *u)
+static int uring_take_io(struct pin *pin, struct uring *u)
 {
 	int err, ret;
 
 	u->done = 0;
-	err = submit(pin, u);
+	err = uring_submit(pin, u);
 	if (!err && u->io.held)
-		err = pin_io_wait(pin, &u->io, NULL, over);
+		err = pin_io_wait(pin, &u->io, NULL, uring_over);
 	if (!err && u->io.held)
 		return 0;
 
-	/* what went out all the same must not be left out */
-	ret = reap(pin, u);
+	/* it may have been submitted: wait for it */
+	ret = uring_reap(pin, u);
 	ret = pin_io_finish(pin, &u->io, ret, pin_now_ns());
 	if (ret || !u->io.held)
 		return ret;
@@ -207,9 +207,9 @@ static int uring_take(struct pin *pin)
 	struct uring *u = pin->priv;
 	int err;
 
-	/* first the buffer: a refusal should not wait for bytes on their way */
+	/* first the buffer: a refusal need not wait for I/O */
 	if (is_fixed(pin)) {
-		err = register_range(u, pin->addr, pin->len);
+		err = uring_register(u, pin->addr, pin->len);
 		if (err)
 			return pin_fail(pin, err, "the buffer was refused");
 	}
@@ -217,14 +217,14 @@ static int uring_take(struct pin *pin)
 		return 0;
 	err = pin_io_prepare(pin, &u->io);
 	if (!err)
-		err = take_io(pin, u);
+		err = uring_take_io(pin, u);
 	if (err)
-		unregister(u);
+		uring_unregister(u);
 	return err;
 }
 
-/* does the ring still have its table of buffers?  It refuses a second one. */
-static int still_registered(struct uring *u)
+/* does the ring still have its table of buffers?  The kernel refuses a second one. */
+static int uring_registered(struct uring *u)
 {
 	char byte;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
@@ -244,14 +244,14 @@ static int uring_live(struct pin *pin)
 	int n = 0;
 
 	if (does_io(pin) && u->submitted) {
-		/* in this order: the system call lets a completion be posted */
+		/* in this order: the system call may post a completion */
 		n = pin_io_inflight(pin, &u->io);
-		if (n > 0 && over(pin))
+		if (n > 0 && uring_over(pin))
 			n = 0;
 	}
-	/* asked last: old kernels wait for I/O before they look at the table */
+	/* last: old kernels wait for I/O before they look at the table */
 	if (!n && is_fixed(pin))
-		return still_registered(u);
+		return uring_registered(u);
 	return n < 0 ? n : n > 0;
 }
 
@@ -261,10 +261,10 @@ static int uring_release(struct pin *pin)
 	int ret = 0, gone;
 
 	if (does_io(pin) && u->submitted) {
-		ret = reap(pin, u);
+		ret = uring_reap(pin, u);
 		ret = pin_io_finish(pin, &u->io, ret, pin_now_ns());
 	}
-	gone = unregister(u);
+	gone = uring_unregister(u);
 	return ret ? ret : gone;
 }
 
@@ -281,8 +281,8 @@ static void uring_close(struct pin *pin)
 	pin->priv = NULL;
 }
 
-/* one request on a registered buffer, to its end */
-static int one(struct uring *u, int fd, void *addr, unsigned int len, bool write)
+/* one transfer between a registered buffer and a file, waited for */
+static int uring_transfer(struct uring *u, int fd, void *addr, unsigned int len, bool write)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	struct io_uring_cqe *cqe;
@@ -290,7 +290,7 @@ static int one(struct uring *u, int fd, void *addr, unsigned int len, bool write
 
 	if (!sqe)
 		return -EBUSY;
-	/* "write" is into the memory, which is the file's reader then */
+	/* a write into the memory is a read of the file */
 	if (write)
 		io_uring_prep_read_fixed(sqe, fd, addr, len, 0, 0);
 	else
@@ -306,7 +306,7 @@ static int one(struct uring *u, int fd, void *addr, unsigned int len, bool write
 	return ret < 0 ? ret : (unsigned int)ret == len ? 0 : -EIO;
 }
 
-/* the table of buffers has the reference: a transfer takes none (io_import_fixed()) */
+/* the table of buffers holds the reference: a transfer takes none (io_import_fixed()) */
 static int uring_reach(struct pin *pin, void *buf, bool write)
 {
 	struct uring *u = pin->priv;
@@ -319,7 +319,7 @@ static int uring_reach(struct pin *pin, void *buf, bool write)
 		return -errno;
 	if (write && pwrite(fd, buf, pin->len, 0) != (ssize_t)pin->len)
 		ret = -EIO;
-	ret = ret ?: one(u, fd, pin->addr, pin->len, write);
+	ret = ret ?: uring_transfer(u, fd, pin->addr, pin->len, write);
 	if (!ret && !write && pread(fd, buf, pin->len, 0) != (ssize_t)pin->len)
 		ret = -EIO;
 	close(fd);

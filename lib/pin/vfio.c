@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory mapped for DMA of a device that is given away: pinned for good
- * (FOLL_LONGTERM) until it is unmapped from the IOMMU or the container is closed.
+ * Memory mapped for DMA of a device that is bound to vfio: pinned (FOLL_LONGTERM) until
+ * it is unmapped from the IOMMU or the container is closed.
  *
- * The group has to be offered, since no device is asked what it is there for.  It is
- * attached to the IOMMU and not opened: nothing is ever transferred.
+ * The user has to name the group, since the test cannot know which device is free to
+ * be used.  The group is attached to the IOMMU; its device is not opened, and no DMA
+ * takes place.
+ *
+ * Not by iommufd, which Debian's kernels do not have.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +23,7 @@
 
 #include "lib/pin/internal.h"
 
-/* where ranges are mapped for the device: above 32 bits, and one after the other */
+/* IOVA at which the range is mapped: above 32 bits */
 #define IOVA_FIRST	(1UL << 32)
 
 struct vfio {
@@ -28,7 +31,7 @@ struct vfio {
 	int container;
 };
 
-static int attach(struct vfio *v)
+static int vfio_attach(struct vfio *v)
 {
 	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container) ||
 	    ioctl(v->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
@@ -36,7 +39,7 @@ static int attach(struct vfio *v)
 	return 0;
 }
 
-static void detach(struct vfio *v)
+static void vfio_detach(struct vfio *v)
 {
 	if (v->group >= 0)
 		close(v->group);
@@ -53,7 +56,7 @@ static int vfio_open(struct pin *pin)
 
 	if (!path || !*path)
 		return pin_fail(pin, -EOPNOTSUPP,
-				"DAX_TEST_VFIO names no group in /dev/vfio that may be used");
+				"DAX_TEST_VFIO is not set to a group in /dev/vfio");
 	v = malloc(sizeof(*v));
 	if (!v)
 		return -ENOMEM;
@@ -63,16 +66,16 @@ static int vfio_open(struct pin *pin)
 	v->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	if (v->container < 0)
 		err = err ?: -errno;
-	err = err ?: attach(v);
+	err = err ?: vfio_attach(v);
 	if (err) {
-		detach(v);
+		vfio_detach(v);
 		return pin_fail(pin, -EOPNOTSUPP, "%s cannot be used: %s", path, strerror(-err));
 	}
 	pin->priv = v;
 	return 0;
 }
 
-static int map(struct pin *pin)
+static int vfio_map(struct pin *pin)
 {
 	struct vfio *v = pin->priv;
 	struct vfio_iommu_type1_dma_map ask = {
@@ -91,7 +94,7 @@ static int map(struct pin *pin)
 
 static int vfio_take(struct pin *pin)
 {
-	return map(pin);
+	return vfio_map(pin);
 }
 
 static int vfio_release(struct pin *pin)
@@ -111,10 +114,10 @@ static int vfio_release(struct pin *pin)
 	return ask.size == size ? 0 : -EIO;
 }
 
-/* the kernel maps no address twice: where ours is taken, the pin is out */
+/* the kernel maps no IOVA twice: while it is in use, the pin is there */
 static int vfio_live(struct pin *pin)
 {
-	int err = map(pin);
+	int err = vfio_map(pin);
 
 	if (err == -EEXIST)
 		return 1;
@@ -126,7 +129,7 @@ static int vfio_live(struct pin *pin)
 static void vfio_close(struct pin *pin)
 {
 	if (pin->priv)
-		detach(pin->priv);
+		vfio_detach(pin->priv);
 	pin->priv = NULL;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages in a pipe: the pin that every kernel has, that lives as long as the
- * pipe, and that the pin counters do not see.
+ * Pages in a pipe: every kernel has this pin, it lasts as long as the pipe, and the pin
+ * counters do not count it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,7 +25,7 @@ static int vmsplice_open(struct pin *pin)
 	err = pin_pipe_open(v->pipe, pin->max_len);
 	if (err) {
 		free(v);
-		return pin_fail(pin, err, "no pipe can be made that holds %zu bytes",
+		return pin_fail(pin, err, "no pipe that holds %zu bytes",
 				pin->max_len);
 	}
 	pin->priv = v;
@@ -47,7 +47,7 @@ static int vmsplice_take(struct pin *pin)
 	err = pin_pipe_fill(v->pipe[1], pin->addr, pin->len);
 	if (!err)
 		return 0;
-	/* what did get in before the error is let go again */
+	/* drop the references that got there before the error */
 	n = in_pipe(v);
 	if (n > 0)
 		pin_pipe_drain(v->pipe[0], pin->peer, n);
@@ -83,7 +83,7 @@ static void vmsplice_close(struct pin *pin)
 static const struct pin_method vmsplice_methods[] = {
 	{
 		.name = "vmsplice",
-		.what = "pages lent to a pipe by vmsplice()",
+		.what = "pages put into a pipe by vmsplice()",
 		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
 		.max_len = PIN_COPY_MAX,
 		.open = vmsplice_open,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that an AF_XDP socket would keep its packets in.  The kernel pins it
- * for good (FOLL_LONGTERM) as soon as it is registered; no network device is
- * needed, and on kernels whose io_uring refuses files this is the only such pin
- * that needs no hardware.
+ * Packet memory (UMEM) of an AF_XDP socket.  The kernel pins it (FOLL_LONGTERM) as soon
+ * as it is registered.  It needs no network device: on kernels whose io_uring refuses
+ * files this is the only such pin without hardware.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,14 +19,14 @@
 #define SOL_XDP		283
 #endif
 
-/* the smallest that the kernel takes (XDP_UMEM_MIN_CHUNK_SIZE); pages hold it evenly */
+/* the smallest that the kernel accepts (XDP_UMEM_MIN_CHUNK_SIZE); divides every page */
 #define CHUNK		2048
 
 struct xdp {
 	int fd;
 };
 
-static int new_socket(struct xdp *x)
+static int xdp_socket(struct xdp *x)
 {
 	x->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	return x->fd < 0 ? -errno : 0;
@@ -40,7 +39,7 @@ static int xdp_open(struct pin *pin)
 
 	if (!x)
 		return -ENOMEM;
-	err = new_socket(x);
+	err = xdp_socket(x);
 	if (err) {
 		free(x);
 		if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
@@ -51,7 +50,7 @@ static int xdp_open(struct pin *pin)
 	return 0;
 }
 
-static int register_pages(int fd, uintptr_t addr, size_t size)
+static int xdp_register(int fd, uintptr_t addr, size_t size)
 {
 	struct xdp_umem_reg umem;
 
@@ -62,8 +61,8 @@ static int register_pages(int fd, uintptr_t addr, size_t size)
 	return setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &umem, sizeof(umem)) ? -errno : 0;
 }
 
-/* only the socket's end lets go, so that each pin needs a new one */
-static void let_go(struct xdp *x)
+/* only closing the socket unpins the memory: each pin needs a new one */
+static void xdp_disconnect(struct xdp *x)
 {
 	if (x->fd >= 0)
 		close(x->fd);
@@ -78,21 +77,21 @@ static int xdp_take(struct pin *pin)
 	int err = 0;
 
 	if (x->fd < 0)
-		err = new_socket(x);
+		err = xdp_socket(x);
 	if (err)
 		return err;
 	pin_pages(pin, &addr, &size);
-	err = register_pages(x->fd, addr, size);
+	err = xdp_register(x->fd, addr, size);
 	if (err)
 		return pin_fail(pin, err, "the memory was refused");
 	return 0;
 }
 
-/* the kernel looks whether there is a registration before anything else */
+/* the kernel checks for an earlier registration before all else */
 static int xdp_live(struct pin *pin)
 {
 	struct xdp *x = pin->priv;
-	int err = register_pages(x->fd, 0, 0);
+	int err = xdp_register(x->fd, 0, 0);
 
 	if (err == -EBUSY)
 		return 1;
@@ -101,7 +100,7 @@ static int xdp_live(struct pin *pin)
 
 static int xdp_release(struct pin *pin)
 {
-	let_go(pin->priv);
+	xdp_disconnect(pin->priv);
 	return 0;
 }
 
@@ -111,7 +110,7 @@ static void xdp_close(struct pin *pin)
 
 	if (!x)
 		return;
-	let_go(x);
+	xdp_disconnect(x);
 	free(x);
 	pin->priv = NULL;
 }
@@ -119,7 +118,7 @@ static void xdp_close(struct pin *pin)
 static const struct pin_method xdp_methods[] = {
 	{
 		.name = "xdp_umem",
-		.what = "packet memory of an AF_XDP socket",
+		.what = "packet memory (UMEM) of an AF_XDP socket",
 		.flags = PIN_HELD | PIN_LONGTERM | PIN_OUTLIVES,
 		.max_len = PIN_ARRAY_MAX,
 		.open = xdp_open,

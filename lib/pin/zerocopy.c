@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages in a TCP send queue by MSG_ZEROCOPY, to a socket of our own over the
- * loopback device.
+ * Pages in a TCP send queue by MSG_ZEROCOPY, over the loopback device to another socket
+ * of this process.
  *
- * What a loopback receiver is given is copied, so the range itself must not get
- * that far: bytes sent before it fill the receiver, which takes few, and what is
- * behind them stays with the sender.  Until somebody reads.
+ * The kernel copies data that reaches a loopback receiver, which ends the pin.  So the
+ * range must stay in the send queue: bytes sent before it fill the small buffer of the
+ * receiver, and the range is sent when they are read.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,24 +38,23 @@
 #endif
 
 /*
- * The kernel doubles what it is asked for, and puts one segment more, of half
- * its window, into a receiver that is nearly full: four times this is out of its
- * reach.
+ * The kernel doubles the size that is asked for, and puts one more segment, of half the
+ * window, into a receiver that is nearly full: no more than four times this.
  */
 #define RECEIVER_BYTES		4096
 #define FILLER_BYTES		(8 * RECEIVER_BYTES)
 
-/* while it is read: the largest window without scaling, which was not agreed on */
+/* while it is read: the largest window without scaling, which was not negotiated */
 #define READING_BYTES		65535
 
-/* nothing on the way takes longer, whatever the load; a hang is worse */
+/* far more than any of these steps takes under load */
 #define STUCK_MS		10000
 
 struct zerocopy {
 	int sender;
 	int receiver;
-	uint32_t calls;		/* each has a number, from 0 on */
-	uint32_t completed;	/* of them the kernel has let go */
+	uint32_t calls;		/* send() calls, numbered from 0 */
+	uint32_t completed;	/* calls whose pages the kernel has released */
 };
 
 static int set_int(int fd, int level, int name, int value)
@@ -63,7 +62,7 @@ static int set_int(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
 }
 
-/* closing drops what is queued, at once and on both sides */
+/* close() then drops the queued data, at once and on both sides */
 static int set_hard_close(int fd)
 {
 	const struct linger hard = { .l_onoff = 1 };
@@ -99,7 +98,7 @@ static int make_listener(struct sockaddr_in *at)
 	memset(at, 0, sizeof(*at));
 	at->sin_family = AF_INET;
 	at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	/* before the window is agreed on, and kept by what is accepted */
+	/* before the window is negotiated; accepted sockets inherit it */
 	err = set_int(fd, SOL_SOCKET, SO_RCVBUF, RECEIVER_BYTES);
 	if (!err && (bind(fd, (struct sockaddr *)at, len) || listen(fd, 1) ||
 		     getsockname(fd, (struct sockaddr *)at, &len)))
@@ -137,7 +136,7 @@ static int make_connection(struct zerocopy *z)
 		err = set_hard_close(z->sender);
 	if (!err)
 		err = set_hard_close(z->receiver);
-	/* all of a range must fit into the queue; counted twice */
+	/* all of a range must fit into the queue, which counts it twice */
 	if (!err && set_int(z->sender, SOL_SOCKET, SO_SNDBUFFORCE, INT_MAX / 4))
 		err = -errno;
 	if (err)
@@ -211,13 +210,13 @@ static int zerocopy_take(struct pin *pin)
 		else if (n < 0)
 			err = n;
 	}
-	/* what did get in before the error can only be dropped together */
+	/* the data queued before the error can only be dropped with the connection */
 	if (err)
 		disconnect(z);
 	return err;
 }
 
-/* read what the kernel says about calls that it has done with */
+/* read the notifications of completed calls */
 static int read_completions(struct zerocopy *z)
 {
 	union {
@@ -242,7 +241,7 @@ static int read_completions(struct zerocopy *z)
 			if (c->cmsg_level != SOL_IP || c->cmsg_type != IP_RECVERR)
 				continue;
 			memcpy(&said, CMSG_DATA(c), sizeof(said));
-			/* first and last number of those that ended together */
+			/* numbers of the first and last call that completed together */
 			if (said.ee_origin == SO_EE_ORIGIN_ZEROCOPY)
 				z->completed += said.ee_data - said.ee_info + 1;
 		}
@@ -262,7 +261,7 @@ static int zerocopy_live(struct pin *pin)
 	return n < 0 ? n : n > 0;
 }
 
-/* exactly @len bytes; to nowhere if @buf is NULL */
+/* exactly @len bytes; discarded if @buf is NULL */
 static int receive(int fd, char *buf, size_t len)
 {
 	ssize_t n;
@@ -281,7 +280,7 @@ static int receive(int fd, char *buf, size_t len)
 
 static int await_completions(struct zerocopy *z)
 {
-	/* what is on the error queue is always reported, asked or not */
+	/* POLLERR, for the error queue, is always reported */
 	struct pollfd pfd = { .fd = z->sender };
 	int err;
 
@@ -311,7 +310,7 @@ static int zerocopy_release(struct pin *pin)
 	err = receive(z->receiver, NULL, FILLER_BYTES);
 	if (!err)
 		err = receive(z->receiver, pin->peer, pin->len);
-	/* now: the last acknowledgment is otherwise put off for a while */
+	/* without this the last acknowledgment is delayed */
 	set_int(z->receiver, IPPROTO_TCP, TCP_QUICKACK, 1);
 	if (!err)
 		err = await_completions(z);
@@ -333,7 +332,7 @@ static void zerocopy_close(struct pin *pin)
 static const struct pin_method zerocopy_methods[] = {
 	{
 		.name = "msg_zerocopy",
-		.what = "MSG_ZEROCOPY in the send queue to a TCP socket that nobody reads",
+		.what = "pages in a TCP send queue by MSG_ZEROCOPY, not received",
 		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_ELABORATE,
 		.max_len = PIN_COPY_MAX,
 		.open = zerocopy_open,
