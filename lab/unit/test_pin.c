@@ -11,6 +11,7 @@
 #include "kselftest_harness.h"
 #include "lib/pattern.h"
 #include "lib/pin/pin.h"
+#include "lib/pin/select.h"
 #include "lib/pin/targets.h"
 
 static unsigned int open_files(void)
@@ -122,6 +123,53 @@ TEST(table_is_whole)
 	EXPECT_GE(n, 20);
 	EXPECT_EQ(pin_method_find("nonsense"), NULL);
 	EXPECT_EQ(pin_method_find(""), NULL);
+}
+
+TEST(sets_are_chosen_by_flags)
+{
+	static const struct pin_method
+		read = { .name = "read", .flags = PIN_SOURCE | PIN_HELD },
+		timed = { .name = "timed", .flags = PIN_SINK | PIN_HELD | PIN_TIMED },
+		plain = { .name = "plain" };
+
+	EXPECT_FALSE(pin_selected(NULL, &plain));
+	EXPECT_TRUE(pin_selected(PINS_ANY, &plain));
+	EXPECT_FALSE(pin_selected(PINS_HELD, &plain));
+	EXPECT_TRUE(pin_selected(PINS_HELD, &read));
+	EXPECT_TRUE(pin_selected(PINS_UNTIMED, &read));
+	EXPECT_FALSE(pin_selected(PINS_UNTIMED, &timed));
+	/* all flags, not any of them */
+	EXPECT_FALSE(pin_selected(PINS(.all = PIN_SINK | PIN_HELD), &read));
+	/* none of the flags */
+	EXPECT_FALSE(pin_selected(PINS(.none = PIN_LOST | PIN_TIMED), &timed));
+	EXPECT_TRUE(pin_selected(PIN_ONE("plain"), &plain));
+	EXPECT_FALSE(pin_selected(PIN_ONE("plain"), &read));
+	EXPECT_FALSE(pin_selected(PINS(.all = PIN_HELD, .only = "plain"), &plain));
+	/* one of two sets is enough */
+	EXPECT_TRUE(pin_selected(PIN_TWO("plain", "read"), &read));
+	EXPECT_TRUE(pin_selected(PINS(.only = "plain", .also = PINS_TIMED), &timed));
+	EXPECT_FALSE(pin_selected(PINS(.only = "plain", .also = PINS_TIMED), &read));
+}
+
+/* a method that a set names by its name has to be there */
+TEST(named_methods_exist)
+{
+	const struct pin_select *const sets[] = {
+		PIN_VMSPLICE, PINS_NEXT_OWNER, PINS_FILE, PINS_FILE_SOURCE, PINS_FILE_SINK,
+		PINS_VMSPLICE_OR_REACH, PINS_GUEST, PINS_DM_DELAY_DIRECT, PINS_TIMED_DIRECT,
+		PINS_LOST, PINS_INHERITED, PINS_UNTIMED_CHEAP, PINS_UNTIMED_COSTLY,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		const struct pin_method *m;
+		unsigned int nr = 0;
+
+		for (const struct pin_select *s = sets[i]; s; s = s->also)
+			EXPECT_TRUE(!s->only || pin_method_find(s->only));
+		for_each_pin_method(m)
+			nr += pin_selected(sets[i], m);
+		EXPECT_GT(nr, 0);
+	}
 }
 
 /* without block devices those that need them say so, and leave nothing open */
