@@ -182,15 +182,10 @@ static void *unmapper(void *arg)
 }
 
 /*
- * dm-delay lets go of all I/O at once, at a command that one thread at a time may
- * give: its pins are no good for several threads.
+ * The methods that can pin this memory here.  Not by dm-delay: a command, which only
+ * one thread at a time may give, completes the I/O of all pins.  And not those that
+ * some kernels never unpin, which have tests of their own.
  */
-static bool by_command(const struct pin_method *m)
-{
-	return m->flags & PIN_DM_DELAY;
-}
-
-/* methods that this kernel and machine let pin this memory */
 static void find_methods(struct crowd *crowd)
 {
 	struct test_map *g = &crowd->g;
@@ -200,8 +195,7 @@ static void find_methods(struct crowd *crowd)
 		struct pin pin;
 		int ret;
 
-		/* and what may never be given back belongs into cells of its own */
-		if (by_command(m) || m->flags & PIN_LOST)
+		if (m->flags & (PIN_DM_DELAY | PIN_LOST))
 			continue;
 		memset(&pin, 0, sizeof(pin));
 		doing("trying %s", m->name);

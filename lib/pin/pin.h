@@ -31,10 +31,9 @@ struct pin_targets;
 #define PIN_OUTLIVES	0x020u	/* inherited by fork(), survives the process that took it */
 #define PIN_ELABORATE	0x040u	/* expensive to set up: milliseconds for each pin */
 #define PIN_LOST	0x080u	/* some kernels never drop the references: destructive cells */
-#define PIN_PIPE	0x100u	/* a pipe holds the pages */
-#define PIN_DM_DELAY	0x200u	/* always I/O that dm-delay holds: pin_targets_flush() ends it */
-#define PIN_DIRECT	0x400u	/* a pread() or pwrite() with O_DIRECT */
-#define PIN_REACH	0x800u	/* @reach of struct pin_method works */
+#define PIN_DM_DELAY	0x100u	/* always I/O that dm-delay holds: pin_targets_flush() ends it */
+#define PIN_DIRECT	0x200u	/* a pread() or pwrite() with O_DIRECT */
+#define PIN_REACH	0x400u	/* @reach of struct pin_method works */
 
 /**
  * struct pin_method - one way to pin

@@ -127,7 +127,7 @@ static const struct pin_method splice_methods[] = {
 	{
 		.name = "tee",
 		.what = "pages put into a pipe by vmsplice(), and by tee() into another, which stays",
-		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
 		.variant = SPLICE_TEE,
 		.max_len = PIN_COPY_MAX,
 		.open = splice_open,
@@ -138,7 +138,7 @@ static const struct pin_method splice_methods[] = {
 	}, {
 		.name = "splice",
 		.what = "pages put into a pipe by vmsplice(), and moved to another by splice()",
-		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
 		.variant = SPLICE_MOVE,
 		.max_len = PIN_COPY_MAX,
 		.open = splice_open,

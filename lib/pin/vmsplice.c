@@ -84,7 +84,7 @@ static const struct pin_method vmsplice_methods[] = {
 	{
 		.name = "vmsplice",
 		.what = "pages put into a pipe by vmsplice()",
-		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES | PIN_PIPE,
+		.flags = PIN_SOURCE | PIN_HELD | PIN_OUTLIVES,
 		.max_len = PIN_COPY_MAX,
 		.open = vmsplice_open,
 		.take = vmsplice_take,
