@@ -18,9 +18,6 @@
 #include "lib/pin/internal.h"
 #include "lib/pin/io.h"
 
-/* between two commands to dm-delay, nanoseconds */
-#define FLUSH_NS	500000
-
 /*
  * Destroying a context waits for an RCU grace period, each time; when a process exits
  * its contexts all wait for the same one.  So contexts are kept for later pins.  A
@@ -150,7 +147,7 @@ static bool aio_over(const struct pin *pin)
  */
 static void aio_flush(const struct pin *pin, struct aio *a)
 {
-	const struct timespec pause = { .tv_nsec = FLUSH_NS };
+	const struct timespec pause = { .tv_nsec = PIN_IO_FLUSH_NS };
 
 	while (a->io.delay && !aio_over(pin) && !pin_io_flush(pin, &a->io))
 		nanosleep(&pause, NULL);

@@ -14,6 +14,9 @@
 
 #include "lib/pin/pin.h"
 
+/* interval of pin_io_flush() until the I/O has completed, nanoseconds */
+#define PIN_IO_FLUSH_NS	500000
+
 /* bit of @variant: on dm-delay if there is one, else on null_blk with a delay */
 #define PIN_IO_EITHER	0x1u
 

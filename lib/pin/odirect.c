@@ -12,9 +12,6 @@
 #include "lib/pin/internal.h"
 #include "lib/pin/io.h"
 
-/* between two commands to dm-delay, nanoseconds */
-#define FLUSH_NS	500000
-
 struct odirect {
 	struct pin_io io;
 	struct pin_job job;
@@ -125,7 +122,7 @@ static int odirect_live(struct pin *pin)
 
 static int odirect_release(struct pin *pin)
 {
-	const struct timespec pause = { .tv_nsec = FLUSH_NS };
+	const struct timespec pause = { .tv_nsec = PIN_IO_FLUSH_NS };
 	struct odirect *o = pin->priv;
 	int err = 0, ret;
 

@@ -22,9 +22,6 @@
 
 #include <liburing.h>
 
-/* between two commands to dm-delay, nanoseconds */
-#define FLUSH_NS	500000
-
 /* one request at a time; a smaller ring would not save memory */
 #define RING_ENTRIES	4
 
@@ -146,7 +143,7 @@ static bool uring_over(const struct pin *pin)
  */
 static void uring_flush(const struct pin *pin, struct uring *u)
 {
-	const struct timespec pause = { .tv_nsec = FLUSH_NS };
+	const struct timespec pause = { .tv_nsec = PIN_IO_FLUSH_NS };
 
 	while (u->io.delay && !uring_over(pin) && !pin_io_flush(pin, &u->io))
 		nanosleep(&pause, NULL);
