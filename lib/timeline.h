@@ -11,8 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NSEC_PER_MSEC	1000000ull
-#define NSEC_PER_SEC	1000000000ull
+#include "lib/clock.h"
 
 /**
  * enum timeline_event - the moments a cell is judged by
