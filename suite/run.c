@@ -95,7 +95,7 @@ int suite_prepare(char *why, size_t len)
 		health_clear_warn_once();
 	ret = health_open(&health);
 	if (ret) {
-		snprintf(why, len, "cannot read /dev/kmsg: %s", strerror(-ret));
+		snprintf(why, len, "cannot open the kernel log and counters: %s", strerror(-ret));
 		return ret;
 	}
 	if (suite->targets && pin_targets_create(&guard->targets, getpid()))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Controls: each oracle is made to say no.  Such a cell passes when the oracle
- * does.
+ * Controls: provoke each oracle, and each verdict.  A control passes when the fault is
+ * reported.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,28 +14,34 @@
 #include <unistd.h>
 
 #include "lib/health/control.h"
+#include "lib/sysfs.h"
 #include "teardown/teardown.h"
 
-/* For an action that never returns: long enough to be asleep, no more. */
+/* For an action that never returns: long enough for its task to block. */
 #define CONTROL_WAIT_NS	(100 * NSEC_PER_MSEC)
 
-/* health of its own: the frame's is told to look away */
-static bool begin(struct cell *c, struct health **h)
+/* separate from the cell's own, which runs around it and ignores what stays */
+static bool open_health(struct cell *c, struct health **h)
 {
 	int ret = health_open(h);
 
-	ret = ret ?: health_begin(*h);
-	return expect_ok(c, ret, "reading the kernel's health", "");
+	if (!expect_ok(c, ret, "opening what the oracles read", ""))
+		return false;
+	return expect_ok(c, health_begin(*h), "reading the kernel's state before the fault", "");
 }
 
-static void expect_found(struct cell *c, struct health *h, unsigned int oracles)
+static void expect_found(struct cell *c, struct health *h, const char *oracle)
 {
-	unsigned int found = 0;
-	int ret = health_end(h, oracles, &found);
+	unsigned int bit = health_bit(oracle), found = 0;
+	int ret;
 
-	if (expect_ok(c, ret, "reading the kernel's health", ""))
-		expect(c, VERDICT_FAILED, found & oracles,
-		       "an oracle is asleep: it was given a fault and found none");
+	if (!bit) {
+		skip(c, "built without the oracle %s", oracle);
+		return;
+	}
+	ret = health_end(h, bit, &found);
+	if (expect_ok(c, ret, "reading the kernel's state after the fault", ""))
+		expect(c, VERDICT_FAILED, found, "the oracle %s missed an injected fault", oracle);
 	note_lines(c, "found, as it should be", health_text(h));
 }
 
@@ -44,13 +50,13 @@ static void control_log(struct cell *c)
 	struct health *h = NULL;
 	int ret;
 
-	if (!begin(c, &h))
+	if (!open_health(c, &h))
 		goto out;
 	ret = health_control_log();
 	if (ret == -EOPNOTSUPP)
 		skip(c, "this kernel has no harmless fault to log (CONFIG_MEMORY_FAILURE)");
 	else if (expect_ok(c, ret, "making the kernel log a fault", ""))
-		expect_found(c, h, HEALTH_LOG);
+		expect_found(c, h, "log");
 out:
 	health_close(h);
 }
@@ -64,14 +70,15 @@ static void control_pins(struct cell *c)
 	void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int ret;
 
-	if (!expect(c, VERDICT_FAILED, mem != MAP_FAILED, "no memory") || !begin(c, &h))
+	if (!expect(c, VERDICT_FAILED, mem != MAP_FAILED, "mmap() of %zu bytes: %s", len,
+		    strerror(errno)) || !open_health(c, &h))
 		goto out;
 	ret = pin_open(&pin, m, NULL, len);
 	ret = ret ?: pin_take(&pin, mem, len);
 	if (ret == -EOPNOTSUPP)
 		skip(c, "uring_fixed: %s", pin.why);
 	else if (expect_ok(c, ret, "pinning anonymous memory", pin.why))
-		expect_found(c, h, HEALTH_PINS);
+		expect_found(c, h, "pins");
 out:
 	pin_close(&pin);
 	if (mem != MAP_FAILED)
@@ -83,19 +90,19 @@ static void control_devices(struct cell *c)
 {
 	struct health *h = NULL;
 
-	if (!begin(c, &h))
+	if (!open_health(c, &h))
 		goto out;
 	if (expect_ok(c, guard_unbind_dax(c->guard), "unbind", "")) {
-		expect_found(c, h, HEALTH_DEVICES);
-		expect_found(c, h, HEALTH_IOMEM);
+		expect_found(c, h, "devices");
+		expect_found(c, h, "iomem");
 	}
 	expect_ok(c, guard_bind_dax(c->guard), "bind", "");
 out:
 	health_close(h);
 }
 
-/* whoever looks at a PUD mapping with a page walker splits it */
-static bool look_at_mappings(void)
+/* the page table walk of smaps splits PUD mappings */
+static bool read_smaps(void)
 {
 	char buf[4096];
 	int fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
@@ -117,14 +124,14 @@ static void control_thp_split(struct cell *c)
 	unsigned long faults;
 	int ret;
 
-	if (!begin(c, &h))
+	if (!open_health(c, &h))
 		goto out;
 	ret = daxmap_open(&m, c->v.node, c->size, 0, daxmap_bytes(c->size),
 			  PROT_READ | PROT_WRITE);
-	ret = ret ?: daxmap_prove(&m, true, &faults);
 	if (expect_ok(c, ret, "mapping the device", "") &&
-	    expect(c, VERDICT_FAILED, look_at_mappings(), "reading smaps"))
-		expect_found(c, h, HEALTH_THP_SPLIT);
+	    expect_ok(c, daxmap_prove(&m, true, &faults), "proving the mapping's size", "") &&
+	    expect(c, VERDICT_FAILED, read_smaps(), "cannot read /proc/self/smaps"))
+		expect_found(c, h, "thp_split");
 out:
 	daxmap_close(&m);
 	health_close(h);
@@ -138,12 +145,13 @@ static void control_wrong_byte(struct cell *c)
 
 	if (!teardown_setup(c, &s))
 		goto out;
-	/* the word that belongs a page further up */
+	/* the word that belongs into the next page */
 	ret = pin_proc_fill(&s.h, MAP_MAIN, off, sizeof(uint64_t), TAG_MEMORY + 1);
 	if (!expect_ok(c, ret, "writing a wrong word", ""))
 		goto out;
 	ret = pin_proc_check(&s.h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
-	expect(c, VERDICT_FAILED, ret == -EILSEQ, "a wrong word was not found");
+	expect(c, VERDICT_FAILED, ret == -EILSEQ, "the wrong word was not found: check returned %d",
+	       ret);
 	note(c, "found, as it should be: %s", s.h.why);
 	teardown_refill(&s);
 out:
@@ -169,12 +177,12 @@ static void expect_verdict(struct teardown *s, enum verdict_kind want)
 	char text[256];
 	enum verdict_kind kind = timeline_judge(&s->c->guard->tl, &s->rule, text, sizeof(text));
 
-	expect(s->c, VERDICT_FAILED, kind == want, "the judge said %s; expected %s",
+	expect(s->c, VERDICT_FAILED, kind == want, "the verdict was %s; expected %s",
 	       verdict_name(kind), verdict_name(want));
-	note(s->c, "the judge said, as it should: %s", text);
+	note(s->c, "the verdict, as it should be: %s", text);
 }
 
-/* an action that does nothing at all while a pin is out */
+/* an action that returns at once, while a page is pinned */
 static void control_returned_early(struct cell *c)
 {
 	struct teardown s;
@@ -232,13 +240,13 @@ static void control_taint(struct cell *c)
 	struct health *h = NULL;
 	int ret;
 
-	if (!begin(c, &h))
+	if (!open_health(c, &h))
 		goto out;
 	ret = health_control_taint();
 	if (ret == -EALREADY)
 		skip(c, "the taint bit of user space is set already");
 	else if (expect_ok(c, ret, "tainting the kernel", ""))
-		expect_found(c, h, HEALTH_TAINT);
+		expect_found(c, h, "taint");
 out:
 	health_close(h);
 }
@@ -247,30 +255,29 @@ static void control_overrun(struct cell *c)
 {
 	struct health *h = NULL;
 
-	if (!begin(c, &h))
+	if (!open_health(c, &h))
 		goto out;
 	if (expect_ok(c, health_control_overrun(), "filling the kernel log", ""))
-		expect_found(c, h, HEALTH_OVERRUN);
+		expect_found(c, h, "overrun");
 out:
 	health_close(h);
 }
 
-/* the machine dies: whoever runs it has to see that only this cell is lost */
+/* what runs the machine has to lose this cell and no other */
 static void control_crash(struct cell *c)
 {
-	int fd;
+	int ret;
 
 	if (!getenv("DAX_TEST_CRASH")) {
 		skip(c, "this brings the machine down: DAX_TEST_CRASH=1 to try");
 		return;
 	}
-	fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
-	if (fd < 0) {
+	ret = sysfs_write("/proc/sysrq-trigger", "c");
+	if (ret == -ENOENT)
 		skip(c, "no /proc/sysrq-trigger");
-		return;
-	}
-	expect(c, VERDICT_FAILED, write(fd, "c", 1) < 0, "the kernel survived a crash");
-	close(fd);
+	else
+		expect(c, VERDICT_FAILED, false, "the kernel survived a crash by sysrq: %s",
+		       strerror(-ret));
 }
 
 static const struct scenario_group control = {

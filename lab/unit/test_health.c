@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parts of lib/health*.c that need no kernel to be ill: which lines of a
- * log are faults, how records become lines and lines become findings, diffs.
+ * lib/health/: which lines of a log are faults, how records become lines and lines
+ * become findings, diffs; and the order in which oracles are read and judged, with
+ * oracles of the test's own.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,15 +13,6 @@
 #include "kselftest_harness.h"
 #include "lib/health/health.h"
 #include "lib/health/internal.h"
-#include "lib/pin/pin.h"
-
-/* health.c wants it; nothing here asks for pins */
-int pin_counters_read(struct pin_counters *c)
-{
-	c->acquired = 0;
-	c->released = 0;
-	return 0;
-}
 
 static const char *const faults[] = {
 	/* x86, from 5.10 to 7.x */
@@ -115,7 +107,7 @@ static const char *const faults[] = {
 
 static const char *const harmless[] = {
 	"",
-	/* what stands around a fault, and around a trace nobody need worry about */
+	/* lines around a fault, and around a harmless trace */
 	"------------[ cut here ]------------",
 	"---[ end trace 0000000000000000 ]---",
 	"Call Trace:",
@@ -133,12 +125,12 @@ static const char *const harmless[] = {
 	"page:000000003d2a8b5f refcount:2 mapcount:1 mapping:0000000000000000 index:0x0 pfn:0x140000",
 	"page dumped because: gup_test failure",
 	"Disabling lock debugging due to kernel taint",
-	/* user space's own accidents */
+	/* faults of user space */
 	"drv[98]: segfault at ffffffffffffffff ip 000000000040188f sp 00007ffd666e9b10 error 7 in drv[401000+9b000]",
 	"traps: a.out[123] general protection fault ip:401136 sp:7ffd1 error:0 in a.out[401000+1000]",
 	"traps: a.out[123] trap invalid opcode ip:401136 sp:7ffd1 error:0 in a.out[401000+1000]",
 	"Out of memory: Killed process 123 (fsx) total-vm:1234kB, anon-rss:1kB",
-	/* words that look like it */
+	/* similar words */
 	"device_dax: dax0.0: op=FAULT addr=7f DEBUG: order 9",
 	"device_dax dax0.0: this is not a BUG: it is a debug line",
 	"[Firmware Bug]: TSC doesn't count with P0 frequency!",
@@ -164,7 +156,7 @@ static const char *const harmless[] = {
 	"cma: Reserved 64 MiB at 0x00000000bc000000",
 };
 
-/* the first line that is not told as it should be; "" when all are */
+/* the first line that is judged wrongly; "" when none is */
 static const char *first_wrong(const char *const *line, size_t nr, bool is_fault)
 {
 	size_t i;
@@ -229,7 +221,7 @@ TEST(records_that_are_none)
 	}
 }
 
-/* what a log of these lines, all the kernel's, is told as */
+/* one line of the log, whose record begins with @prefix */
 static void feed(struct health_log *log, const char *prefix, const char *line)
 {
 	char raw[4096];
@@ -238,8 +230,9 @@ static void feed(struct health_log *log, const char *prefix, const char *line)
 	health_log_feed(log, raw, strlen(raw));
 }
 
-static const char *told(const char *const *line, size_t nr,
-			struct health_lines *out, unsigned int *faults_seen)
+/* the findings in a log of these lines, all by the kernel */
+static const char *findings(const char *const *line, size_t nr,
+			    struct health_lines *out, unsigned int *faults_seen)
 {
 	struct health_log *log = calloc(1, sizeof(*log));
 	size_t i;
@@ -276,7 +269,7 @@ TEST(an_oops_is_one_finding)
 	struct health_lines out;
 	unsigned int nr;
 
-	EXPECT_STREQ(want[0], told(oops, sizeof(oops) / sizeof(*oops), &out, &nr));
+	EXPECT_STREQ(want[0], findings(oops, sizeof(oops) / sizeof(*oops), &out, &nr));
 	EXPECT_EQ(1, nr);
 }
 
@@ -299,13 +292,13 @@ TEST(functions_of_other_architectures)
 	struct health_lines out;
 	unsigned int nr;
 
-	EXPECT_NE(NULL, strstr(told(arm64, 4, &out, &nr), ", in gup_put_folio+0x18/0xa0\n"));
+	EXPECT_NE(NULL, strstr(findings(arm64, 4, &out, &nr), ", in gup_put_folio+0x18/0xa0\n"));
 	EXPECT_EQ(1, nr);
-	EXPECT_NE(NULL, strstr(told(powerpc, 2, &out, &nr), ", in gup_put_folio+0x20/0x160\n"));
-	EXPECT_NE(NULL, strstr(told(s390, 2, &out, &nr), ", in gup_put_folio+0x1c/0x90\n"));
+	EXPECT_NE(NULL, strstr(findings(powerpc, 2, &out, &nr), ", in gup_put_folio+0x20/0x160\n"));
+	EXPECT_NE(NULL, strstr(findings(s390, 2, &out, &nr), ", in gup_put_folio+0x1c/0x90\n"));
 }
 
-TEST(what_a_warning_says_goes_with_it)
+TEST(the_message_of_a_warning_is_in_the_finding)
 {
 	static const char *const known[] = {
 		"------------[ cut here ]------------",
@@ -317,20 +310,20 @@ TEST(what_a_warning_says_goes_with_it)
 	};
 	static const char *const unknown[] = {
 		"------------[ cut here ]------------",
-		"something nobody has heard of",
+		"an unknown message",
 		"WARNING: fs/dax.c:452 at dax_folio_put+0x12c/0x150, CPU#1: umount/812",
 		"---[ end trace 0000000000000000 ]---",
 	};
 	static const char *const want[] = {
 		"failed to free all reserved pages; WARNING: CPU: 1 PID: 133 at mm/memremap.c:119 memunmap_pages+0x1f6/0x2a0\n",
-		"something nobody has heard of; WARNING: fs/dax.c:452 at dax_folio_put+0x12c/0x150, CPU#1: umount/812\n",
+		"an unknown message; WARNING: fs/dax.c:452 at dax_folio_put+0x12c/0x150, CPU#1: umount/812\n",
 	};
 	struct health_lines out;
 	unsigned int nr;
 
-	EXPECT_STREQ(want[0], told(known, 6, &out, &nr));
+	EXPECT_STREQ(want[0], findings(known, 6, &out, &nr));
 	EXPECT_EQ(1, nr);
-	EXPECT_STREQ(want[1], told(unknown, 4, &out, &nr));
+	EXPECT_STREQ(want[1], findings(unknown, 4, &out, &nr));
 	EXPECT_EQ(1, nr);
 }
 
@@ -348,7 +341,7 @@ TEST(a_warning_swallows_no_other_fault)
 	struct health_lines out;
 	unsigned int nr;
 
-	told(both, 7, &out, &nr);
+	findings(both, 7, &out, &nr);
 	EXPECT_EQ(3, nr);
 	EXPECT_NE(NULL, strstr(out.text, "Bad page state"));
 	EXPECT_NE(NULL, strstr(out.text, "percpu ref (x)"));
@@ -368,25 +361,25 @@ TEST(two_faults_two_functions)
 	struct health_lines out;
 	unsigned int nr;
 
-	told(two, 6, &out, &nr);
+	findings(two, 6, &out, &nr);
 	EXPECT_EQ(2, nr);
 	EXPECT_NE(NULL, strstr(out.text, "000010, in first+0x1/0x2\nBUG: "));
 	EXPECT_NE(NULL, strstr(out.text, "000034, in second+0x3/0x4\n"));
 }
 
-TEST(whose_words_they_are)
+TEST(only_the_kernel_reports_faults)
 {
 	struct health_log *log = calloc(1, sizeof(*log));
 
 	ASSERT_NE(NULL, log);
-	/* facility user, daemon; and the kernel's own debugging */
+	/* facility user, daemon; and the kernel's debug level */
 	feed(log, "12,1,2,-", "BUG: written by user space");
 	feed(log, "8,2,2,-", "BUG: written by user space as an emergency");
 	feed(log, "28,3,2,-", "WARNING: CPU: 0 PID: 1 at systemd");
 	feed(log, "7,4,2,-", "BUG: quoted by pr_debug()");
 	health_log_flush(log);
 	EXPECT_EQ(0, log->nr);
-	feed(log, "0,5,2,-", "BUG: said by the kernel");
+	feed(log, "0,5,2,-", "BUG: logged by the kernel");
 	health_log_flush(log);
 	EXPECT_EQ(1, log->nr);
 	EXPECT_FALSE(log->overrun);
@@ -410,11 +403,11 @@ TEST(lines_in_pieces)
 	health_log_flush(log);
 	EXPECT_EQ(3, log->nr);
 	EXPECT_STREQ("WARNING: suspicious RCU usage", log->fault[1].head);
-	/* other escapes stay: what is quoted ends up on a terminal */
+	/* other escapes stay: the report goes to terminals */
 	feed(log, "4,6,2,-", "BUG: \\x1b[31m red");
 	health_log_flush(log);
 	EXPECT_STREQ("BUG: \\x1b[31m red", log->fault[3].head);
-	/* a piece whose beginning was read long ago */
+	/* the continuation of a record that was read before */
 	feed(log, "4,7,2,c", "BUG: alone");
 	health_log_flush(log);
 	EXPECT_EQ(5, log->nr);
@@ -477,11 +470,11 @@ TEST(taint)
 	EXPECT_EQ(-EINVAL, health_taint_parse("x", &value));
 
 	health_lines_clear(&out);
-	health_taint_report(1 << 12, 1 << 12 | 1 << 9 | 1ULL << 40, &out);
+	EXPECT_TRUE(health_taint_report(1 << 12, 1 << 12 | 1 << 9 | 1ULL << 40, &out));
 	EXPECT_STREQ("taint: bit 9 is new (W, warning)\n"
 		     "taint: bit 40 is new (unknown to this test)\n", out.text);
 	health_lines_clear(&out);
-	health_taint_report(1 << 9, 0, &out);
+	EXPECT_FALSE(health_taint_report(1 << 9, 0, &out));
 	EXPECT_STREQ("", out.text);
 }
 
@@ -509,7 +502,7 @@ static const char *diff(const char *a, const char *b, struct health_lines *out)
 	return out->text;
 }
 
-TEST(what_vanished_and_what_appeared)
+TEST(lines_gone_and_new)
 {
 	const char *was = "100-1ff : Persistent Memory\n  100-13f : namespace0.0\n"
 			  "    140-1ff : dax0.0\n";
@@ -564,7 +557,7 @@ TEST(memory_failure_is_counted_apart)
 	free(log);
 }
 
-TEST(a_negative_counter_is_news_once)
+TEST(a_negative_counter_is_reported_once)
 {
 	struct health_log *log = calloc(1, sizeof(*log));
 
@@ -609,7 +602,6 @@ TEST(names_without_numbers)
 	health_snapshot_anonymous(&devices, false);
 	EXPECT_STREQ("dax dax#: device_dax\nnd dax#: dax_pmem\nnd dax#: dax_pmem\n"
 		     "nd namespace#: no driver\nnd region#: nd_region\n", devices.text);
-	/* a driver that is missing is seen all the same */
 	snapshot_of(&iomem, "1f0000000-1f3ffffff : Persistent Memory\n"
 		    "  1f0000000-1f00fffff : namespace0.1\n  1f0200000-1f3ffffff : dax0.12\n");
 	health_snapshot_anonymous(&iomem, true);
@@ -624,24 +616,306 @@ TEST(this_machine_twice)
 {
 	struct health_snapshot a = { 0 }, b = { 0 };
 
-	/* whatever buses it has, the listing is stable */
-	ASSERT_EQ(0, health_snapshot_devices(&a));
-	ASSERT_EQ(0, health_snapshot_devices(&b));
+	/* its listing is stable, with or without these buses */
+	ASSERT_EQ(0, health_devices_read(&a));
+	ASSERT_EQ(0, health_devices_read(&b));
 	EXPECT_TRUE(health_snapshot_same(&a, &b));
-	ASSERT_EQ(0, health_snapshot_devices(&a));
+	ASSERT_EQ(0, health_devices_read(&a));
 	EXPECT_TRUE(health_snapshot_same(&a, &b));
 	health_snapshot_free(&a);
 	health_snapshot_free(&b);
 }
 
-TEST(names)
+TEST(lines_are_sorted)
 {
-	unsigned int bit;
+	struct health_snapshot s = { 0 };
 
-	for (bit = 1; bit <= HEALTH_POISON; bit <<= 1)
-		EXPECT_STRNE("unknown", health_name(bit));
-	EXPECT_STREQ("unknown", health_name(HEALTH_POISON << 1));
-	EXPECT_STREQ("unknown", health_name(0));
+	ASSERT_EQ(0, health_snapshot_sort(&s));
+	ASSERT_EQ(0, health_snapshot_add(&s, "b %d", 2));
+	ASSERT_EQ(0, health_snapshot_add(&s, "%5000s", "c"));
+	ASSERT_EQ(0, health_snapshot_add(&s, "b"));
+	ASSERT_EQ(0, health_snapshot_add(&s, "%s", ""));
+	ASSERT_EQ(0, health_snapshot_sort(&s));
+	EXPECT_EQ(5000 + 1 + 4 + 2 + 1, s.len);
+	EXPECT_EQ('\n', s.text[0]);
+	EXPECT_STREQ("c\nb\nb 2\n", s.text + 5000);
+	health_snapshot_free(&s);
+}
+
+TEST(a_file_is_read_again_from_its_start)
+{
+	struct health_snapshot s = { 0 }, none = { 0 };
+
+	EXPECT_EQ(-ENOENT, health_snapshot_open(&none, "/proc/no such file"));
+	health_snapshot_free(&none);
+	ASSERT_EQ(0, health_snapshot_open(&s, "/proc/self/status"));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, health_snapshot_read(&s));
+		EXPECT_EQ(0, strncmp("Name:\t", s.text, 6));
+		EXPECT_EQ(strlen(s.text), s.len);
+	}
+	health_snapshot_free(&s);
+}
+
+/*
+ * Oracles of this test.  Each logs the calls of its functions in order; a number is its
+ * state.
+ */
+static char calls[1024];
+static int number, error, open_error;
+
+static void called(const char *what)
+{
+	strncat(calls, what, sizeof(calls) - strlen(calls) - 1);
+}
+
+struct test_state {
+	int value;
+	char *memory;
+};
+
+static int open_state(void *state)
+{
+	struct test_state *s = state;
+
+	s->memory = malloc(1);
+	called("open ");
+	return open_error;
+}
+
+static int read_late(void *state, void *before)
+{
+	struct test_state *s = state;
+
+	called(before ? "settle " : "first ");
+	s->value = number;
+	return error;
+}
+
+static int read_plain(void *state, void *before)
+{
+	called("plain ");
+	((struct test_state *)state)->value = number;
+	return 0;
+}
+
+static int read_events(void *state, void *before)
+{
+	called("events ");
+	((struct test_state *)state)->value = number;
+	return 0;
+}
+
+static int read_missing(void *state, void *before)
+{
+	return -EOPNOTSUPP;
+}
+
+static bool judge_change(const void *before, const void *after, struct health_lines *l)
+{
+	const struct test_state *was = before, *now = after;
+
+	if (was->value != now->value)
+		health_lines_add(l, "from %d to %d", was->value, now->value);
+	return was->value != now->value;
+}
+
+static bool judge_events(const void *before, const void *after, struct health_lines *l)
+{
+	const struct test_state *now = after;
+
+	if (now->value)
+		health_lines_add(l, "%d events", now->value);
+	return now->value;
+}
+
+static bool judge_many(const void *before, const void *after, struct health_lines *l)
+{
+	const struct test_state *now = after;
+
+	if (now->value > 1)
+		health_lines_add(l, "many events");
+	return now->value > 1;
+}
+
+static void renumber_state(void *state)
+{
+	((struct test_state *)state)->value = 0;
+}
+
+static void free_state(void *state)
+{
+	free(((struct test_state *)state)->memory);
+}
+
+static const struct oracle test_oracles[] = {
+	{
+		.name = "test_events", .events = true, .size = sizeof(struct test_state),
+		.open = open_state, .read = read_events, .judge = judge_events, .free = free_state,
+	}, {
+		.name = "test_many", .of = &test_oracles[0], .judge = judge_many,
+	}, {
+		.name = "test_plain", .size = sizeof(struct test_state), .read = read_plain,
+		.judge = judge_change, .renumber = renumber_state,
+	}, {
+		.name = "test_late", .settles = true, .size = sizeof(struct test_state),
+		.read = read_late, .judge = judge_change,
+	}, {
+		.name = "test_missing", .size = 1, .read = read_missing, .judge = judge_change,
+	},
+	{ }
+};
+
+REGISTER(oracles, test_oracles);
+
+static unsigned int test_bits(void)
+{
+	unsigned int bits = 0;
+
+	for (const struct oracle *o = test_oracles; o->name; o++)
+		bits |= health_bit(o->name);
+	return bits;
+}
+
+/* without root, or in a container without the log */
+static bool is_refused(int err)
+{
+	return err == -EPERM || err == -EACCES || err == -ENODEV;
+}
+
+FIXTURE(oracles) {
+	struct health *h;
+};
+
+FIXTURE_SETUP(oracles)
+{
+	int ret;
+
+	calls[0] = '\0';
+	ret = health_open(&self->h);
+	if (is_refused(ret))
+		SKIP(return, "the kernel log cannot be read here: %s", strerror(-ret));
+	ASSERT_EQ(0, ret);
+	/* a state of events is opened once */
+	EXPECT_STREQ("open ", calls);
+	calls[0] = '\0';
+	number = 0;
+	ret = health_begin(self->h);
+	if (is_refused(ret))
+		SKIP(return, "the counters cannot be read here: %s", strerror(-ret));
+	ASSERT_EQ(0, ret);
+}
+
+FIXTURE_TEARDOWN(oracles)
+{
+	health_close(self->h);
+}
+
+TEST_F(oracles, are_read_and_judged_in_order)
+{
+	unsigned int found;
+
+	EXPECT_STREQ("first plain events ", calls);
+	calls[0] = '\0';
+	number = 7;
+	EXPECT_EQ(0, health_end(self->h, test_bits(), &found));
+	EXPECT_EQ(test_bits() & ~health_bit("test_missing"), found);
+	EXPECT_STREQ("settle plain events ", calls);
+	EXPECT_STREQ("7 events\nmany events\nfrom 0 to 7\nfrom 0 to 7\n", health_text(self->h));
+}
+
+TEST_F(oracles, are_read_when_asked)
+{
+	unsigned int found;
+
+	calls[0] = '\0';
+	number = 1;
+	EXPECT_EQ(0, health_end(self->h, health_bit("test_many"), &found));
+	EXPECT_EQ(0, found);
+	EXPECT_STREQ("events ", calls);
+	EXPECT_STREQ("", health_text(self->h));
+	EXPECT_EQ(0, health_end(self->h, health_bit("test_plain"), &found));
+	EXPECT_EQ(health_bit("test_plain"), found);
+	EXPECT_STREQ("events plain ", calls);
+}
+
+TEST_F(oracles, events_before_the_test_are_stray)
+{
+	unsigned int found;
+
+	number = 2;
+	ASSERT_EQ(0, health_begin(self->h));
+	EXPECT_NE(NULL, strstr(health_stray(self->h), "2 events\nmany events\n"));
+	number = 0;
+	EXPECT_EQ(0, health_end(self->h, health_bit("test_events"), &found));
+	EXPECT_EQ(0, found);
+}
+
+TEST_F(oracles, numbers_may_be_ignored)
+{
+	unsigned int found;
+
+	number = 3;
+	health_renumbered(self->h);
+	EXPECT_EQ(0, health_end(self->h, health_bit("test_plain"), &found));
+	EXPECT_EQ(0, found);
+}
+
+TEST_F(oracles, an_error_does_not_hide_the_others)
+{
+	unsigned int found;
+
+	error = -EIO;
+	number = 4;
+	EXPECT_EQ(-EIO, health_end(self->h, test_bits(), &found));
+	EXPECT_EQ(health_bit("test_events") | health_bit("test_many") | health_bit("test_plain"),
+		  found);
+	/* it can be asked again */
+	error = 0;
+	EXPECT_EQ(0, health_end(self->h, health_bit("test_late"), &found));
+	EXPECT_EQ(health_bit("test_late"), found);
+}
+
+TEST(an_oracle_that_cannot_be_opened)
+{
+	struct health *h;
+	int ret;
+
+	open_error = -EIO;
+	ret = health_open(&h);
+	if (is_refused(ret))
+		SKIP(return, "the kernel log cannot be read here: %s", strerror(-ret));
+	EXPECT_EQ(-EIO, ret);
+	/* one that the kernel lacks is left out, with those that judge its state */
+	open_error = -ENOENT;
+	ASSERT_EQ(0, health_open(&h));
+	calls[0] = '\0';
+	ret = health_begin(h);
+	EXPECT_TRUE(!ret || is_refused(ret));
+	EXPECT_STREQ("first plain ", calls);
+	health_close(h);
+}
+
+TEST(each_oracle_has_a_bit_of_its_own)
+{
+	static const char *const names[] = {
+		"log", "poison", "overrun", "taint", "pins", "thp_split", "iomem", "devices",
+		"test_events", "test_many", "test_plain", "test_late", "test_missing",
+	};
+	unsigned int seen = HEALTH_NUMBERS;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		unsigned int bit = health_bit(names[i]);
+
+		EXPECT_NE(0, bit) {
+			TH_LOG("%s", names[i]);
+		}
+		EXPECT_EQ(0, bit & (bit - 1));
+		EXPECT_EQ(0, bit & seen);
+		seen |= bit;
+	}
+	EXPECT_EQ(HEALTH_LOG, health_bit("log"));
+	EXPECT_EQ(0, health_bit("unknown"));
 }
 
 TEST_HARNESS_MAIN

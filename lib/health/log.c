@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel log: read from a cursor of our own, told apart line by line.
+ * log, poison, overrun: no fault and no memory failure in the kernel log, and no line
+ * of it lost.
  *
- * An oops has dozens of lines.  Few of them say that something is wrong, the
- * others say where: registers, "Call Trace:", "Modules linked in:".  Only the
- * former are faults; sysrq and dump_stack() print the latter in good health.
+ * The log is read through a descriptor of its own, line by line.  An oops has dozens of
+ * lines.  Few of them say that something is wrong, the others say where: registers,
+ * "Call Trace:", "Modules linked in:".  Only the former are faults; sysrq and
+ * dump_stack() print the latter on a healthy kernel.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -20,10 +22,10 @@
 /* The kernel formats a record into at most 8 KiB (CONSOLE_EXT_LOG_MAX). */
 #define RECORD_MAX	(8192 + 1)
 
-/* A reader that never gets to the end misses something: same as an overrun. */
+/* A log that grows faster than it can be read is as good as overrun. */
 #define DRAIN_MAX	200000
 
-/* where in a line the words have to stand */
+/* where in a line the text has to be */
 enum place {
 	START,		/* at its beginning */
 	CLAUSE,		/* there, or after a "subsystem: " */
@@ -32,29 +34,30 @@ enum place {
 
 enum role {
 	HEAD,		/* begins a fault */
-	REST,		/* mostly the second line of one, seldom the first */
-	AFTER,		/* what a fault that was told leads to */
+	REST,		/* usually the second line of one, rarely the first */
+	AFTER,		/* follow-up of a reported fault */
 };
 
+/* the kernel's messages that the oracles rely on, 5.10 to 7.3 */
 static const struct fault_string {
 	const char *text;
-	const char *also;	/* has to follow in the same line, or NULL */
+	const char *also;	/* has to follow in the same line; may be NULL */
 	enum place place;
 	enum role role;
 } fault_strings[] = {
-	/* BUG() and WARN() and what is printed in their manner */
+	/* BUG(), WARN() and messages of the same form */
 	{ "WARNING: ", NULL, START, HEAD },
 	{ "BUG: ", NULL, CLAUSE, HEAD },
 	{ "BUG ", "): ", START, HEAD },			/* SLUB */
 	{ "kernel BUG at ", NULL, CLAUSE, HEAD },
 
-	/* traps, in the words of x86, arm64, riscv, s390 and powerpc */
+	/* traps of x86, arm64, riscv, s390 and powerpc */
 	{ "unable to handle page fault", NULL, CLAUSE, HEAD },
 	{ "unable to handle kernel ", NULL, CLAUSE, HEAD },
 	{ "Unable to handle kernel ", NULL, CLAUSE, HEAD },
 	{ "kernel NULL pointer dereference", NULL, CLAUSE, HEAD },
 	{ "Kernel attempted to ", " user page", START, HEAD },
-	/* at the start only: "traps: name[pid] general ..." is user space's */
+	/* at the start only: "traps: name[pid] general ..." is about user space */
 	{ "general protection fault", NULL, START, HEAD },
 	{ "double fault", NULL, CLAUSE, HEAD },
 	{ "Bad mode in ", NULL, START, HEAD },
@@ -88,7 +91,7 @@ static const struct fault_string {
 	{ "ODEBUG: ", NULL, START, HEAD },
 	{ "Slab cache still has objects", NULL, ANYWHERE, HEAD },
 
-	/* counts that went wrong */
+	/* reference counts and lists */
 	{ "percpu ref (", ") <= 0 (", CLAUSE, HEAD },
 	{ "jump label: negative count!", NULL, CLAUSE, HEAD },
 	{ "refcount_t: ", NULL, START, HEAD },
@@ -105,7 +108,7 @@ static const struct fault_string {
 	{ "is NOT dma-pinned", NULL, ANYWHERE, HEAD },
 	{ "is NOT pinnable but pinned", NULL, ANYWHERE, HEAD },
 
-	/* a device's memory that comes, or goes, at the wrong time */
+	/* device memory added or removed in the wrong state */
 	{ "failed to free all reserved pages", NULL, ANYWHERE, HEAD },
 	{ "Conflicting mapping in same section", NULL, ANYWHERE, HEAD },
 	{ "attempted on mixed region", NULL, ANYWHERE, HEAD },
@@ -155,7 +158,7 @@ static bool matches(const struct fault_string *f, const char *line)
 	return !f->also || strstr(at + strlen(f->text), f->also);
 }
 
-/* "[#1]": every architecture's die() counts in this way */
+/* "[#1]": the die() of every architecture counts so */
 static bool has_die_count(const char *line)
 {
 	const char *at = line;
@@ -205,8 +208,8 @@ static const char *skip_blank(const char *s)
 }
 
 /*
- * The function an oops happened in, from the line of the instruction pointer;
- * NULL when the line is none, or is that of user space.
+ * The function in which an oops happened, if this is the line of the instruction
+ * pointer; NULL if not, or if it is one of user space.
  */
 static const char *fault_where(const char *line)
 {
@@ -231,7 +234,7 @@ static const char *fault_where(const char *line)
 	if (!at)
 		return NULL;
 	at = skip_blank(at);
-	/* a function has a name and an offset in it */
+	/* a function is a name and an offset */
 	if (!(isalpha((unsigned char)*at) || *at == '_') || !strstr(at, "+0x"))
 		return NULL;
 	return at;
@@ -265,7 +268,7 @@ static void begin_fault(struct health_log *log, const char *line)
 	log->said[0] = '\0';
 }
 
-/* a WARN() whose WARNING: line never came is still what it said */
+/* without its WARNING: line, the message of a WARN() is judged by itself */
 static void end_cut(struct health_log *log)
 {
 	char said[HEALTH_LINE_MAX];
@@ -280,8 +283,8 @@ static void end_cut(struct health_log *log)
 }
 
 /*
- * A counter that is negative is told each time it is looked at, to the end of the
- * machine's days.  Only the cell that made it so is to blame.
+ * The kernel logs a negative counter on every refresh until reboot: report it once, in
+ * the test case that has made it negative.
  */
 static bool is_old_minus(struct health_log *log, const char *line)
 {
@@ -299,10 +302,10 @@ static bool is_old_minus(struct health_log *log, const char *line)
 	return log->before;
 }
 
-/* what scenarios bring about on purpose is counted apart */
+/* scenarios cause memory failures on purpose: an oracle of their own */
 static bool is_poison(struct health_log *log, const char *line)
 {
-	/* where there is no memory none can be lost: that is somebody's mistake */
+	/* at an address without memory it is a fault like others */
 	if (!skip_word(line, "Memory failure: ") || strstr(line, "outside kernel control") ||
 	    strstr(line, "non struct page pfn"))
 		return false;
@@ -365,7 +368,7 @@ void health_log_flush(struct health_log *log)
 	}
 }
 
-/* append to the pending line; the kernel escapes what is not printable */
+/* append to the pending line, in which the kernel has escaped unprintable bytes */
 static void append(struct health_log *log, const char *msg, size_t len)
 {
 	size_t have = log->is_pending ? strlen(log->pending) : 0;
@@ -374,7 +377,7 @@ static void append(struct health_log *log, const char *msg, size_t len)
 	for (i = 0; i < len && have < sizeof(log->pending) - 1; i++) {
 		char c = msg[i];
 
-		/* the others stay escaped: this ends up on terminals */
+		/* others stay escaped: the report goes to terminals */
 		if (c == '\\' && len - i >= 4 && !strncmp(msg + i, "\\x0a", 4)) {
 			c = '\n';
 			i += 3;
@@ -432,14 +435,13 @@ void health_log_feed(struct health_log *log, const char *raw, size_t len)
 	struct health_record r;
 
 	if (health_record_parse(raw, len, &r)) {
-		/* a record that cannot be read is a record that was missed */
+		/* a record that cannot be parsed is lost */
 		log->overrun = true;
 		return;
 	}
 	/*
-	 * User space can write into the log what it likes, but not with the
-	 * kernel's facility; and pr_debug() is never how a fault is told, while
-	 * it may quote any word.
+	 * User space can write any line to the log, but not with the kernel's
+	 * facility.  pr_debug() reports no faults, but may quote any text.
 	 */
 	if (r.facility != 0 || r.level == 7)
 		return;
@@ -448,7 +450,14 @@ void health_log_feed(struct health_log *log, const char *raw, size_t len)
 	append(log, r.msg, r.len);
 }
 
-int health_log_drain(struct health_log *log)
+static int skip(struct health_log *log)
+{
+	log->is_pending = false;
+	return lseek(log->fd, 0, SEEK_END) < 0 ? -errno : 0;
+}
+
+/* read up to the newest record */
+static int drain(struct health_log *log)
 {
 	char raw[RECORD_MAX];
 	unsigned int n;
@@ -463,7 +472,7 @@ int health_log_drain(struct health_log *log)
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0 && errno == EPIPE) {
-			/* the cursor is now at the oldest record there is */
+			/* the position is now at the oldest record left */
 			log->overrun = true;
 			continue;
 		}
@@ -474,13 +483,7 @@ int health_log_drain(struct health_log *log)
 		return 0;
 	}
 	log->overrun = true;
-	return health_log_skip(log);
-}
-
-int health_log_skip(struct health_log *log)
-{
-	log->is_pending = false;
-	return lseek(log->fd, 0, SEEK_END) < 0 ? -errno : 0;
+	return skip(log);
 }
 
 void health_log_reset(struct health_log *log)
@@ -492,27 +495,6 @@ void health_log_reset(struct health_log *log)
 	log->cut = false;
 	log->said[0] = '\0';
 	log->is_pending = false;
-}
-
-int health_log_open(struct health_log *log)
-{
-	int err;
-
-	log->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (log->fd < 0)
-		return -errno;
-	health_log_reset(log);
-	err = health_log_skip(log);
-	if (err)
-		health_log_close(log);
-	return err;
-}
-
-void health_log_close(struct health_log *log)
-{
-	if (log->fd >= 0)
-		close(log->fd);
-	log->fd = -1;
 }
 
 void health_log_report(const struct health_log *log, struct health_lines *l)
@@ -531,3 +513,84 @@ void health_log_report(const struct health_log *log, struct health_lines *l)
 		health_lines_add(l, "log: %u more faults",
 				 log->nr - HEALTH_FAULTS_MAX);
 }
+
+static int open_log(void *state)
+{
+	struct health_log *log = state;
+
+	log->fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	/* without the log no test can pass: do not go on without this oracle */
+	if (log->fd < 0)
+		return errno == ENOENT ? -ENODEV : -errno;
+	log->is_open = true;
+	return skip(log);
+}
+
+static int read_log(void *state, void *before)
+{
+	struct health_log *log = state;
+
+	health_log_reset(log);
+	log->before = !before;
+	return drain(log);
+}
+
+static bool judge_log(const void *before, const void *after, struct health_lines *l)
+{
+	const struct health_log *log = after;
+
+	health_log_report(log, l);
+	return log->nr;
+}
+
+static bool judge_poison(const void *before, const void *after, struct health_lines *l)
+{
+	const struct health_log *log = after;
+
+	if (log->poisoned)
+		health_lines_add(l, "%s%s", log->poison, log->poisoned > 1 ? ", and so on" : "");
+	return log->poisoned;
+}
+
+static bool judge_overrun(const void *before, const void *after, struct health_lines *l)
+{
+	const struct health_log *log = after;
+
+	if (log->overrun)
+		health_lines_add(l, "log: lines were lost");
+	return log->overrun;
+}
+
+static void free_log(void *state)
+{
+	struct health_log *log = state;
+
+	if (log->is_open)
+		close(log->fd);
+}
+
+static const struct oracle log_oracles[] = {
+	{
+		.name = "log",
+		.bit = HEALTH_LOG,
+		.events = true,
+		.size = sizeof(struct health_log),
+		.open = open_log,
+		.read = read_log,
+		.judge = judge_log,
+		.free = free_log,
+	}, {
+		.name = "poison",
+		.bit = HEALTH_POISON,
+		.of = &log_oracles[0],
+		.judge = judge_poison,
+	}, {
+		.name = "overrun",
+		.bit = HEALTH_OVERRUN,
+		.of = &log_oracles[0],
+		.judge = judge_overrun,
+	},
+	{ }
+};
+
+REGISTER(oracles, log_oracles);

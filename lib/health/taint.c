@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Numbers the kernel keeps about itself: its taint and /proc/vmstat.
+ * taint: no new bit in the kernel's taint.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #include "lib/health/internal.h"
 
-/* What a bit means, for people; the letters of admin-guide/tainted-kernels. */
+/* the bits' meaning, with the letters of admin-guide/tainted-kernels */
 static const char *const taint_words[] = {
 	"P, proprietary module", "F, module was force loaded",
 	"S, kernel running out of specification", "R, module was force unloaded",
@@ -33,12 +33,11 @@ int health_taint_parse(const char *text, uint64_t *taint)
 	return 0;
 }
 
-void health_taint_report(uint64_t was, uint64_t now, struct health_lines *l)
+bool health_taint_report(uint64_t was, uint64_t now, struct health_lines *l)
 {
 	uint64_t fresh = now & ~was;
-	unsigned int bit;
 
-	for (bit = 0; bit < 64; bit++) {
+	for (unsigned int bit = 0; bit < 64; bit++) {
 		const char *word = "unknown to this test";
 
 		if (!(fresh & (1ULL << bit)))
@@ -47,21 +46,54 @@ void health_taint_report(uint64_t was, uint64_t now, struct health_lines *l)
 			word = taint_words[bit];
 		health_lines_add(l, "taint: bit %u is new (%s)", bit, word);
 	}
+	return fresh;
 }
 
-int health_vmstat_find(const char *text, const char *name, uint64_t *value)
+struct taint {
+	struct health_snapshot file;
+	uint64_t bits;
+};
+
+static int open_taint(void *state)
 {
-	size_t len = strlen(name);
-	const char *line = text;
+	struct taint *t = state;
 
-	while (line && *line) {
-		if (!strncmp(line, name, len) && line[len] == ' ') {
-			*value = strtoull(line + len + 1, NULL, 10);
-			return 0;
-		}
-		line = strchr(line, '\n');
-		if (line)
-			line++;
-	}
-	return -ENOENT;
+	return health_snapshot_open(&t->file, "/proc/sys/kernel/tainted");
 }
+
+static int read_taint(void *state, void *before)
+{
+	struct taint *t = state;
+	int err = health_snapshot_read(&t->file);
+
+	return err ? err : health_taint_parse(t->file.text, &t->bits);
+}
+
+static bool judge_taint(const void *before, const void *after, struct health_lines *l)
+{
+	const struct taint *was = before, *now = after;
+
+	return health_taint_report(was->bits, now->bits, l);
+}
+
+static void free_taint(void *state)
+{
+	struct taint *t = state;
+
+	health_snapshot_free(&t->file);
+}
+
+static const struct oracle taint[] = {
+	{
+		.name = "taint",
+		.bit = HEALTH_TAINT,
+		.size = sizeof(struct taint),
+		.open = open_taint,
+		.read = read_taint,
+		.judge = judge_taint,
+		.free = free_taint,
+	},
+	{ }
+};
+
+REGISTER(oracles, taint);
