@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The probes are one event each in a group of our own, and they are enabled and
- * recorded only in an instance of our own: whoever else traces on this machine
- * sees neither their buffer nor their settings change.
+ * The probes are one event each in an event group of this run, and they are enabled and
+ * recorded only in a tracefs instance of this run: buffers and settings of others who
+ * trace on this machine do not change.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,15 +17,25 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/ktrace.h"
+#include "lib/sysfs.h"
 
 /* For each CPU.  A teardown is five events of some 40 bytes. */
 #define BUFFER_KB	"64"
 
-/* Tracers that still read the instance keep it busy for a moment. */
+/* A tracer that still reads the instance keeps it busy for a moment. */
 #define BUSY_RETRIES	20
-#define BUSY_SLEEP_US	10000
+#define BUSY_SLEEP_NS	(10 * NSEC_PER_MSEC)
 
+/* the longest path below tracefs, and the longest probe */
+#define PATH_LEN	192
+
+/*
+ * The kernel functions and the event (FAULT_EVENT) that are relied on, all of them in
+ * 5.10 to 7.3.  Where one is missing or cannot be probed its line is missing in the
+ * report; no verdict depends on it.
+ */
 static const struct probe {
 	const char *event;
 	const char *function;
@@ -38,68 +49,20 @@ static const struct probe {
 	{ "arch_remove_memory", "arch_remove_memory", 'p', "arch_remove_memory" },
 };
 
-/* the kernel's own event at the end of each pmd fault on a DAX file */
+/* logged at the end of each pmd fault on a DAX file */
 #define FAULT_GROUP	"fs_dax"
 #define FAULT_EVENT	"dax_pmd_fault_done"
 
 #define NR_PROBES	(sizeof(probes) / sizeof(*probes))
 
-/* in this order: the second exists only where debugfs mounts it by itself */
-static const char *const tracefs[] = {
+/* in this order: the second exists only where debugfs mounts it */
+static const char *const mounts[] = {
 	"/sys/kernel/tracing", "/sys/kernel/debug/tracing",
 };
 
-/* a directory descriptor, or -errno */
-static int open_tracefs(void)
-{
-	int fd, err = -ENOENT;
-	size_t i;
-
-	for (i = 0; i < sizeof(tracefs) / sizeof(*tracefs); i++) {
-		fd = open(tracefs[i], O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-		if (fd < 0) {
-			err = -errno;
-			continue;
-		}
-		/* the mount point is there also when nothing is mounted */
-		if (!faccessat(fd, "kprobe_events", F_OK, 0))
-			return fd;
-		close(fd);
-		err = -ENOENT;
-	}
-	return err;
-}
-
-static int write_to(int dir, const char *path, int flags, const char *text)
-{
-	size_t len = strlen(text);
-	int fd, err = 0;
-	ssize_t n;
-
-	fd = openat(dir, path, O_WRONLY | O_CLOEXEC | flags);
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, len);
-	if (n < 0)
-		err = -errno;
-	else if ((size_t)n != len)
-		err = -EIO;
-	close(fd);
-	return err;
-}
-
-static int write_instance(const struct ktrace *t, int dir, const char *file,
-			  const char *text)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "instances/%s/%s", t->group, file);
-	return write_to(dir, path, 0, text);
-}
-
 /*
- * The struct may come from memory that a dying process scribbled on, and its
- * name goes into paths and into kprobe_events.
+ * The struct may come from memory that a dying process has overwritten, and its group
+ * goes into paths and into kprobe_events.
  */
 static bool group_is_ours(const struct ktrace *t)
 {
@@ -111,168 +74,193 @@ static bool group_is_ours(const struct ktrace *t)
 	       strspn(t->group + prefix, "0123456789") == len - prefix;
 }
 
-/* O_APPEND: opening for writing without it removes everybody's probes */
-static int kprobe_command(int dir, const char *command)
+/* the path of a file below tracefs: 0 or -errno */
+static int path_in_tracefs(char *path, const char *fmt, ...)
 {
-	return write_to(dir, "kprobe_events", O_APPEND, command);
-}
+	int err = -ENOENT;
+	va_list args;
 
-static int add_probe(const struct ktrace *t, int dir, const struct probe *p)
-{
-	char command[160];
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
+		int len = snprintf(path, PATH_LEN, "%s/kprobe_events", mounts[i]);
 
-	snprintf(command, sizeof(command), "%c:%s/%s %s\n", p->kind, t->group,
-		 p->event, p->function);
-	return kprobe_command(dir, command);
-}
-
-static int remove_probe(const struct ktrace *t, int dir, const struct probe *p)
-{
-	char path[128], command[160];
-
-	snprintf(path, sizeof(path), "events/%s/%s", t->group, p->event);
-	if (faccessat(dir, path, F_OK, 0))
-		return errno == ENOENT ? 0 : -errno;
-	snprintf(command, sizeof(command), "-:%s/%s\n", t->group, p->event);
-	return kprobe_command(dir, command);
-}
-
-static int remove_instance(const struct ktrace *t, int dir)
-{
-	char path[64];
-	int i;
-
-	snprintf(path, sizeof(path), "instances/%s", t->group);
-	for (i = 0; i < BUSY_RETRIES; i++) {
-		if (!unlinkat(dir, path, AT_REMOVEDIR) || errno == ENOENT)
-			return 0;
-		if (errno != EBUSY)
-			break;
-		usleep(BUSY_SLEEP_US);
-	}
-	return -errno;
-}
-
-static int destroy_in(const struct ktrace *t, int dir)
-{
-	char path[64];
-	int ret, err;
-	size_t i;
-
-	/* an enabled event cannot be removed; absent after half a create */
-	snprintf(path, sizeof(path), "events/%s/enable", t->group);
-	write_instance(t, dir, path, "0");
-	err = remove_instance(t, dir);
-	for (i = 0; i < NR_PROBES; i++) {
-		ret = remove_probe(t, dir, &probes[i]);
-		err = err ? err : ret;
+		/* the mount point exists also when nothing is mounted */
+		if (access(path, F_OK)) {
+			err = -errno;
+			continue;
+		}
+		len -= (int)strlen("kprobe_events");
+		va_start(args, fmt);
+		vsnprintf(path + len, PATH_LEN - (size_t)len, fmt, args);
+		va_end(args);
+		return 0;
 	}
 	return err;
 }
 
+static int path_in_instance(char *path, const struct ktrace *t, const char *file)
+{
+	if (!group_is_ours(t))
+		return -EINVAL;
+	return path_in_tracefs(path, "instances/%s/%s", t->group, file);
+}
+
+static int write_instance(const struct ktrace *t, const char *file, const char *text)
+{
+	char path[PATH_LEN];
+	int err = path_in_instance(path, t, file);
+
+	return err ? err : sysfs_write(path, text);
+}
+
+/* all events of this run's group */
+static int enable_events(const struct ktrace *t, const char *on)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "events/%s/enable", t->group);
+	return write_instance(t, file, on);
+}
+
+static int kprobe_command(const char *command)
+{
+	char path[PATH_LEN];
+	int err = path_in_tracefs(path, "kprobe_events");
+
+	return err ? err : sysfs_write(path, command);
+}
+
+static int add_probe(const struct ktrace *t, const struct probe *p)
+{
+	char command[PATH_LEN];
+
+	snprintf(command, sizeof(command), "%c:%s/%s %s\n", p->kind, t->group,
+		 p->event, p->function);
+	return kprobe_command(command);
+}
+
+static int remove_probe(const struct ktrace *t, const struct probe *p)
+{
+	char path[PATH_LEN], command[PATH_LEN];
+	int err = path_in_tracefs(path, "events/%s/%s", t->group, p->event);
+
+	if (err)
+		return err;
+	if (access(path, F_OK))
+		return errno == ENOENT ? 0 : -errno;
+	snprintf(command, sizeof(command), "-:%s/%s\n", t->group, p->event);
+	return kprobe_command(command);
+}
+
+static int remove_instance(const struct ktrace *t)
+{
+	char path[PATH_LEN];
+	int err = path_in_tracefs(path, "instances/%s", t->group);
+
+	if (err)
+		return err;
+	for (int i = 0; i < BUSY_RETRIES; i++) {
+		if (!rmdir(path) || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			break;
+		clock_sleep_ns(BUSY_SLEEP_NS);
+	}
+	return -errno;
+}
+
 int ktrace_destroy(const struct ktrace *t)
 {
-	int dir, err;
+	int ret, err;
 
 	if (!t->group[0])
 		return 0;
 	if (!group_is_ours(t))
 		return -EINVAL;
-	dir = open_tracefs();
-	if (dir < 0)
-		return dir;
-	err = destroy_in(t, dir);
-	close(dir);
+	/* an enabled event cannot be removed; fails where creation has failed before */
+	enable_events(t, "0");
+	err = remove_instance(t);
+	for (size_t i = 0; i < NR_PROBES; i++) {
+		ret = remove_probe(t, &probes[i]);
+		err = err ? err : ret;
+	}
 	return err;
 }
 
-static int create_in(struct ktrace *t, int dir)
+static int add_probes(struct ktrace *t)
 {
-	/* what a new instance inherits and ktrace_read() cannot do with */
-	static const char *const options[] = {
-		"context-info", "noraw", "nohex", "nobin",
-	};
-	char path[64];
 	int ret, err = -ENOENT;
-	size_t i;
 
-	for (i = 0; i < NR_PROBES; i++) {
-		ret = add_probe(t, dir, &probes[i]);
+	for (size_t i = 0; i < NR_PROBES; i++) {
+		ret = add_probe(t, &probes[i]);
 		if (!ret)
 			t->probes++;
 		else
 			err = ret;
 	}
-	if (!t->probes)
-		return err;
+	return t->probes ? 0 : err;
+}
 
-	snprintf(path, sizeof(path), "instances/%s", t->group);
-	if (mkdirat(dir, path, 0700))
+static int create_instance(const struct ktrace *t)
+{
+	/* a new instance inherits options that ktrace_read() cannot parse */
+	static const char *const options[] = {
+		"context-info", "noraw", "nohex", "nobin",
+	};
+	char path[PATH_LEN];
+	int err;
+
+	err = path_in_tracefs(path, "instances/%s", t->group);
+	if (err)
+		return err;
+	if (mkdir(path, 0700))
 		return -errno;
-	err = write_instance(t, dir, "trace_clock", "mono");
-	if (!err)
-		err = write_instance(t, dir, "buffer_size_kb", BUFFER_KB);
+	err = write_instance(t, "trace_clock", "mono");
 	if (err)
 		return err;
-	for (i = 0; i < sizeof(options) / sizeof(*options); i++)
-		write_instance(t, dir, "trace_options", options[i]);
-	err = write_instance(t, dir, "tracing_on", "1");
+	err = write_instance(t, "buffer_size_kb", BUFFER_KB);
 	if (err)
 		return err;
-	snprintf(path, sizeof(path), "events/%s/enable", t->group);
-	return write_instance(t, dir, path, "1");
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		write_instance(t, "trace_options", options[i]);
+	err = write_instance(t, "tracing_on", "1");
+	return err ? err : enable_events(t, "1");
 }
 
 int ktrace_create(struct ktrace *t, unsigned int id)
 {
-	int dir, err;
+	int err;
 
 	memset(t, 0, sizeof(*t));
-	dir = open_tracefs();
-	if (dir < 0)
-		return dir;
 	snprintf(t->group, sizeof(t->group), KTRACE_PREFIX "%u", id);
-	destroy_in(t, dir);
-	err = create_in(t, dir);
+	/* left behind by a run that was killed */
+	ktrace_destroy(t);
+	err = add_probes(t);
+	if (!err)
+		err = create_instance(t);
 	if (err) {
-		destroy_in(t, dir);
+		ktrace_destroy(t);
 		memset(t, 0, sizeof(*t));
 	}
-	close(dir);
 	return err;
-}
-
-/* the path of a file of our instance is relative to this; or -errno */
-static int open_instance_file(const struct ktrace *t, const char *file, int flags)
-{
-	char path[64];
-	int dir, fd;
-
-	if (!group_is_ours(t))
-		return -EINVAL;
-	dir = open_tracefs();
-	if (dir < 0)
-		return dir;
-	snprintf(path, sizeof(path), "instances/%s/%s", t->group, file);
-	fd = openat(dir, path, flags | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
-	close(dir);
-	return fd;
 }
 
 int ktrace_clear(const struct ktrace *t)
 {
-	/* truncating the file empties the buffers, says ftrace.rst */
-	int fd = open_instance_file(t, "trace", O_WRONLY | O_TRUNC);
+	char path[PATH_LEN];
+	int fd, err;
 
+	err = path_in_instance(path, t, "trace");
+	if (err)
+		return err;
+	/* truncating the file empties the buffers, see ftrace.rst */
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (fd < 0)
-		return fd;
+		return -errno;
 	close(fd);
 	return 0;
 }
 
-/* digits '.' digits, to nanoseconds; NULL when it is something else */
+/* digits '.' digits, to nanoseconds; returns their end, NULL for anything else */
 static const char *parse_seconds(const char *s, uint64_t *ns)
 {
 	uint64_t fraction = 0, unit = 1000000000ULL;
@@ -294,10 +282,10 @@ static const char *parse_seconds(const char *s, uint64_t *ns)
 /*
  * "            bash-123     [001] d..1.  1234.567890: kill_dax: (kill_dax+0x0/0x80)"
  *
- * The task's name is 15 bytes at most, right-aligned in 16, and may hold blanks
- * and brackets; what stands between its pid and the time depends on options.
+ * The task's name has at most 15 bytes, right-aligned in 16, and may contain blanks
+ * and brackets; the fields between its pid and the time depend on options.
  *
- * Returns what stands behind the time; NULL when it is no line of this form.
+ * Returns the text after the time; NULL for a line of another form.
  */
 static const char *parse_head(const char *line, int *pid, uint64_t *ns)
 {
@@ -338,19 +326,11 @@ int ktrace_parse_line(const char *line, int *pid, uint64_t *ns, const char **tex
 
 int ktrace_faults_on(struct ktrace *t)
 {
-	char path[64];
-	int dir, err;
+	int err;
 
 	if (t->faults)
 		return 0;
-	if (!group_is_ours(t))
-		return -EINVAL;
-	dir = open_tracefs();
-	if (dir < 0)
-		return dir;
-	snprintf(path, sizeof(path), "events/" FAULT_GROUP "/" FAULT_EVENT "/enable");
-	err = write_instance(t, dir, path, "1");
-	close(dir);
+	err = write_instance(t, "events/" FAULT_GROUP "/" FAULT_EVENT "/enable", "1");
 	t->faults = !err;
 	return err;
 }
@@ -365,24 +345,22 @@ int ktrace_parse_fault(const char *line, int *tid, bool *fallback)
 
 	if (!name || strncmp(name, event, sizeof(event) - 1))
 		return -EINVAL;
-	/* the last word says how it ended: bits with '|' between */
+	/* the last word is the result: flags separated by '|' */
 	result = strrchr(name, ' ');
 	*fallback = strstr(result, "FALLBACK");
 	return 0;
 }
 
-/* all that the instance has recorded so far, by lines */
+/* the events recorded so far, as lines */
 static int open_trace(const struct ktrace *t, FILE **f)
 {
-	int fd = open_instance_file(t, "trace", O_RDONLY);
+	char path[PATH_LEN];
+	int err = path_in_instance(path, t, "trace");
 
-	if (fd < 0)
-		return fd;
-	*f = fdopen(fd, "r");
-	if (*f)
-		return 0;
-	close(fd);
-	return -ENOMEM;
+	if (err)
+		return err;
+	*f = fopen(path, "re");
+	return *f ? 0 : -errno;
 }
 
 int ktrace_faults_read(const struct ktrace *t, int tid, struct ktrace_faults *f)

@@ -110,7 +110,7 @@ TEST(ends_of_pmd_faults)
 	}
 }
 
-TEST(only_what_is_ours_is_removed)
+TEST(only_groups_of_the_suite_are_removed)
 {
 	static const char *const bad[] = {
 		"ksft_dax_", "ksft_dax_1/../x", "ksft_dax_1x", "kprobes", "ksft_dax_ 1", "../x",
@@ -130,7 +130,7 @@ TEST(only_what_is_ours_is_removed)
 		EXPECT_EQ(-EINVAL, ktrace_faults_on(&t));
 		EXPECT_EQ(-EINVAL, ktrace_faults_read(&t, 1, &faults));
 	}
-	/* scribbled over, without an end */
+	/* overwritten, without a NUL */
 	memset(t.group, '1', sizeof(t.group));
 	memcpy(t.group, KTRACE_PREFIX, strlen(KTRACE_PREFIX));
 	EXPECT_EQ(-EINVAL, ktrace_destroy(&t));
