@@ -31,12 +31,12 @@ LAB_KSFT = $(CACHE)/ksft/$(file < $(CACHE)/newest-source)/tools/testing/selftest
 ifeq ($(origin KSFT),undefined)
   # Neither needs a kernel's lib.mk, nor does 'make clean' by itself
   ifneq ($(and $(MAKECMDGOALS),$(if $(filter-out clean,$(MAKECMDGOALS)),$(filter $(LAB_GOALS),$(MAKECMDGOALS)),clean)),)
-    KSFT := $(LAB)/goal
+    KSFT := $(LAB)/boot/no-kselftest
   else
     KSFT := $(wildcard $(LAB_KSFT))
     ifeq ($(KSFT),)
-      KSFT := $(shell sh $(LAB)/setup.sh build && \
-		python3 $(LAB)/kernels.py --cache '$(CACHE)' ksft newest)
+      KSFT := $(shell sh $(LAB)/boot/setup.sh build && \
+		python3 $(LAB) kernels --cache '$(CACHE)' ksft newest)
     endif
   endif
 endif
@@ -47,7 +47,7 @@ LAB_BUILDS := $(if $(MAKECMDGOALS),$(filter-out $(LAB_GOALS) clean,$(MAKECMDGOAL
 HDR := $(wildcard $(CACHE)/hdr)
 ifneq ($(LAB_BUILDS),)
   ifeq ($(HDR)$(wildcard /usr/include/hdr/hdr_histogram.h),)
-    HDR := $(shell python3 $(LAB)/library.py --cache '$(CACHE)')
+    HDR := $(shell python3 $(LAB) library --cache '$(CACHE)')
   endif
 endif
 ifneq ($(HDR),)
@@ -67,8 +67,8 @@ vm: export OUT := $(OUT)
 vm: export CACHE := $(CACHE)
 vm: export VM_STARTED := $(shell date +%s.%N)
 vm:
-	@sh $(LAB)/setup.sh vm
-	@python3 $(LAB)/vm.py $(if $(filter command environment,$(firstword \
+	@sh $(LAB)/boot/setup.sh vm
+	@python3 $(LAB) vm $(if $(filter command environment,$(firstword \
 		$(origin CC))),--make 'CC=$(CC)')
 
 .PHONY: vm
@@ -79,7 +79,7 @@ vm:
 # make vm KERNEL=.cache/build/6.12
 debug-kernel: export CACHE := $(CACHE)
 debug-kernel:
-	@$(LAB)/debug-kernel.sh '$(or $(SERIES),6.12)' $(FRAGMENTS)
+	@$(LAB)/boot/debug-kernel.sh '$(or $(SERIES),6.12)' $(FRAGMENTS)
 .PHONY: debug-kernel
 
 # make check [CACHE=.cache] [OUT=out] [STAGES='static units ...']: the project's
@@ -87,8 +87,8 @@ debug-kernel:
 check: export CACHE := $(CACHE)
 check: export OUT := $(OUT)
 check:
-	@sh $(LAB)/setup.sh check
-	@PYTHONPATH=$(LAB) python3 -m check $(if $(STAGES),--only $(STAGES))
+	@sh $(LAB)/boot/setup.sh check
+	@python3 $(LAB) check $(if $(STAGES),--only $(STAGES))
 .PHONY: check
 
 # make bench [BENCH='suite io'] [what 'make vm' takes]: what the suite costs, in a table
@@ -107,10 +107,10 @@ bench: export SECONDS := $(or $(SECONDS),1)
 bench: export VM_STARTED := $(shell date +%s.%N)
 BENCH ?= suite io
 bench:
-	@sh $(LAB)/setup.sh bench
-	@$(if $(filter suite,$(BENCH)),python3 $(LAB)/bench.py $(if $(filter command environment, \
+	@sh $(LAB)/boot/setup.sh bench
+	@$(if $(filter suite,$(BENCH)),python3 $(LAB) bench $(if $(filter command environment, \
 		$(firstword $(origin CC))),--make 'CC=$(CC)'))
-	@$(if $(filter io,$(BENCH)),python3 $(LAB)/iobench.py $(if $(filter suite,$(BENCH)),--tests ''))
+	@$(if $(filter io,$(BENCH)),python3 $(LAB) iobench $(if $(filter suite,$(BENCH)),--tests ''))
 .PHONY: bench
 
 # make repeat [RUNS=20] [what 'make vm' takes]: does any verdict change from run to
@@ -125,8 +125,8 @@ repeat: export OUT := $(OUT)
 repeat: export CACHE := $(CACHE)
 repeat: export RUNS := $(or $(RUNS),20)
 repeat:
-	@sh $(LAB)/setup.sh vm
-	@python3 $(LAB)/repeat.py $(if $(filter command environment,$(firstword \
+	@sh $(LAB)/boot/setup.sh vm
+	@python3 $(LAB) repeat $(if $(filter command environment,$(firstword \
 		$(origin CC))),--make 'CC=$(CC)')
 .PHONY: repeat
 
@@ -142,8 +142,8 @@ soak: export OUT := $(OUT)
 soak: export CACHE := $(CACHE)
 soak: export TIME := $(or $(TIME),3600)
 soak:
-	@sh $(LAB)/setup.sh vm
-	@python3 $(LAB)/soak.py $(if $(filter command environment,$(firstword \
+	@sh $(LAB)/boot/setup.sh vm
+	@python3 $(LAB) soak $(if $(filter command environment,$(firstword \
 		$(origin CC))),--make 'CC=$(CC)')
 .PHONY: soak
 
@@ -158,15 +158,15 @@ powercut: export CACHE := $(CACHE)
 powercut: export CUTS := $(or $(CUTS),100)
 powercut: export SEED := $(SEED)
 powercut:
-	@sh $(LAB)/setup.sh vm
-	@python3 $(LAB)/powercut.py
+	@sh $(LAB)/boot/setup.sh vm
+	@python3 $(LAB) powercut
 .PHONY: powercut
 
 # Its program links what the suite's programs link, but not the harness
 OUTPUT ?= $(CURDIR)
 BENCH_OBJS := $(patsubst %.c,$(OUTPUT)/%.o,$(wildcard lib/*.c lib/*/*.c))
 bench-program: $(OUTPUT)/dax_bench
-$(OUTPUT)/dax_bench: $(LAB)/bench.c $(BENCH_OBJS)
+$(OUTPUT)/dax_bench: $(LAB)/measure/bench.c $(BENCH_OBJS)
 	$(CC) $(CFLAGS) -I$(LAB)/.. $(LDFLAGS) $< $(BENCH_OBJS) $(LDLIBS) -o $@
 clean: bench-clean
 bench-clean:

@@ -4,8 +4,8 @@ import os
 import shutil
 import stat
 
-from check.board import Failed, Skipped
-from check.stock import LAB, PROGRAMS
+from check.artifacts import LAB, PROGRAMS
+from check.reporter import Failed, Skipped
 
 PROGRAM = PROGRAMS[1]
 NOBODY = 65534
@@ -25,17 +25,17 @@ def sentence(log, output, words):
 class Runner:
     """vm.py with one thing wrong: exit status 2, and no results directory."""
 
-    def __init__(self, board, stock):
-        self.board = board
-        self.stock = stock
-        self.out = os.path.join(stock.scratch, "bad-out")
+    def __init__(self, reporter, artifacts):
+        self.reporter = reporter
+        self.artifacts = artifacts
+        self.out = os.path.join(artifacts.scratch, "bad-out")
 
     def __call__(self, what, words, *options, environment=None, wrap=()):
-        self.stock.programs.wait()
-        with self.board.check(f"bad input: {what}") as log:
-            programs = self.stock.programs.get()
+        self.artifacts.programs.wait()
+        with self.reporter.check(f"bad input: {what}") as log:
+            programs = self.artifacts.programs.get()
             shutil.rmtree(self.out, ignore_errors=True)
-            output = log.run([*wrap, "python3", os.path.join(LAB, "vm.py"),
+            output = log.run([*wrap, "python3", LAB, "vm",
                               "--programs", programs, "--out", self.out,
                               *options], expect=2, environment=environment,
                              seconds=300)
@@ -44,11 +44,11 @@ class Runner:
                 raise Failed("it left a results directory behind")
 
 
-def of_runner(board, stock):
-    bad = Runner(board, stock)
-    cache = ("--cache", stock.cache)
-    empty = os.path.join(stock.scratch, "empty")
-    text = os.path.join(stock.scratch, "text")
+def of_runner(reporter, artifacts):
+    bad = Runner(reporter, artifacts)
+    cache = ("--cache", artifacts.cache)
+    empty = os.path.join(artifacts.scratch, "empty")
+    text = os.path.join(artifacts.scratch, "text")
     os.makedirs(empty, exist_ok=True)
     with open(text, "w", encoding="ascii") as f:
         f.write("no kernel\n" * 1000)
@@ -72,14 +72,14 @@ def of_runner(board, stock):
     bad("a back end that is none", ("BACKEND=cxl", "virtio"), *known,
         "--backend", "cxl")
     bad("no QEMU", ("qemu-system-x86", "install"), *known,
-        environment={"PATH": path_without(stock, "qemu-system-x86_64")})
-    unreadable_kernel(bad, stock)
-    full_disk(bad, stock)
+        environment={"PATH": path_without(artifacts, "qemu-system-x86_64")})
+    unreadable_kernel(bad, artifacts)
+    full_disk(bad, artifacts)
 
 
-def path_without(stock, program):
+def path_without(artifacts, program):
     """A PATH that has everything but one program."""
-    place = os.path.join(stock.scratch, "path")
+    place = os.path.join(artifacts.scratch, "path")
     shutil.rmtree(place, ignore_errors=True)
     os.makedirs(place)
     for directory in os.environ["PATH"].split(":"):
@@ -92,71 +92,71 @@ def path_without(stock, program):
     return place
 
 
-def unreadable_kernel(bad, stock):
+def unreadable_kernel(bad, artifacts):
     """Root reads everything: ask as somebody who does not."""
     what = "a kernel that cannot be read"
     if os.geteuid():
-        skipped(bad.board, what, "only root can become somebody else")
+        skipped(bad.reporter, what, "only root can become somebody else")
         return
-    secret = os.path.join(stock.scratch, "secret")
+    secret = os.path.join(artifacts.scratch, "secret")
     with open(secret, "w", encoding="ascii"):
         os.chmod(secret, 0)
     # Where nobody cannot even get at the files of this tree, nothing is learnt
-    reach = os.stat(stock.scratch).st_mode & stat.S_IXOTH
+    reach = os.stat(artifacts.scratch).st_mode & stat.S_IXOTH
     if not reach or os.spawnvp(os.P_WAIT, "setpriv", [
             "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-            "test", "-r", os.path.join(LAB, "vm.py")]):
-        skipped(bad.board, what, "nobody may not look into this directory")
+            "test", "-r", os.path.join(LAB, "boot/vm.py")]):
+        skipped(bad.reporter, what, "nobody may not look into this directory")
         return
     bad(what, ("cannot read kernel", "Permission denied"), "--kernel", secret,
-        "--cache", stock.cache, wrap=("setpriv", f"--reuid={NOBODY}",
+        "--cache", artifacts.cache, wrap=("setpriv", f"--reuid={NOBODY}",
                                       f"--regid={NOBODY}", "--clear-groups"))
 
 
-def full_disk(bad, stock):
+def full_disk(bad, artifacts):
     """A cache on a file system that is too small for any kernel."""
     what = "no disk space"
-    place = os.path.join(stock.scratch, "small")
+    place = os.path.join(artifacts.scratch, "small")
     os.makedirs(place, exist_ok=True)
     wrap = ("unshare", "-m", "sh", "-c",
             'mount -t tmpfs -o size=1G small "$0" || exit 77; '
             'cp -r "$1" "$0/apt" || exit 77; shift; exec "$@"',
-            place, os.path.join(stock.cache, "apt"))
+            place, os.path.join(artifacts.cache, "apt"))
     if os.geteuid() or os.spawnvp(os.P_WAIT, "unshare", [
             "unshare", "-m", "mount", "-t", "tmpfs", "small", place]):
-        skipped(bad.board, what, "no file system may be mounted here")
+        skipped(bad.reporter, what, "no file system may be mounted here")
         return
     bad(what, ("no disk space", "CACHE="), "--kernel", "debian:5.10",
         "--cache", place, wrap=wrap)
 
 
-def skipped(board, what, reason):
-    with board.check(f"bad input: {what}"):
+def skipped(reporter, what, reason):
+    with reporter.check(f"bad input: {what}"):
         raise Skipped(reason)
 
 
-def program(board, stock, what, status, words, *arguments, environment=None,
+def program(reporter, artifacts, what, status, words, *arguments, environment=None,
             wrap=(), name=PROGRAM):
     """A test program: 2 for what is wrong on its command line, 4 for the rest."""
-    stock.programs.wait()
-    with board.check(f"bad input: {what}") as log:
-        path = os.path.join(stock.programs.get(), name)
+    artifacts.programs.wait()
+    with reporter.check(f"bad input: {what}") as log:
+        path = os.path.join(artifacts.programs.get(), name)
         output = log.run([*wrap, path, *arguments], expect=status,
                          environment=environment, seconds=60)
         sentence(log, output, words)
 
 
-def bench(board, stock, what, status, words, *arguments, wrap=()):
+def bench(reporter, artifacts, what, status, words, *arguments, wrap=()):
     """pmem_io -b, whose sentence begins with its name."""
-    program(board, stock, f"pmem_io -b: {what}", status, ("pmem_io -b: ", *words), "-b",
+    program(reporter, artifacts, f"pmem_io -b: {what}", status, ("pmem_io -b: ", *words), "-b",
             *arguments, name="pmem_io", wrap=wrap)
 
 
-def of_bench(board, stock):
+def of_bench(reporter, artifacts):
     def bad(what, *rest, **more):
-        bench(board, stock, what, *rest, **more)
+        bench(reporter, artifacts, what, *rest, **more)
 
-    small = os.path.join(stock.scratch, "small-file")
+    small = os.path.join(artifacts.scratch, "small-file")
     with open(small, "wb") as f:
         f.write(b"x" * 1000)
     bad("a path that is not there", 2, ("No such file",), "/nonexistent")
@@ -165,16 +165,16 @@ def of_bench(board, stock):
     bad("a number that is none", 2, ("-s 4x",), "-s", "4x")
     bad("time that makes no sense", 2, ("-T -1",), "-T", "-1")
     bad("two places", 2, ("what is 'y'?",), "x", "y")
-    bad("no job of that name", 2, ("no job matches",), "-t", "nothing", stock.scratch)
+    bad("no job of that name", 2, ("no job matches",), "-t", "nothing", artifacts.scratch)
     bad("numbers to a place that is not there", 2, ("cannot write",), "-j",
-        "/nonexistent/j", stock.scratch)
+        "/nonexistent/j", artifacts.scratch)
     bad("a device that is none of DAX", 4, ("namespace",), "/dev/null")
     bad("a lender that was not offered", 4, ("namespace",), "-B", "/dev/dax0.0",
-        stock.scratch)
+        artifacts.scratch)
     if os.geteuid():
-        skipped(board, "pmem_io -b: a full file system", "no file system may be mounted here")
+        skipped(reporter, "pmem_io -b: a full file system", "no file system may be mounted here")
         return
-    place = os.path.join(stock.scratch, "full")
+    place = os.path.join(artifacts.scratch, "full")
     os.makedirs(place, exist_ok=True)
     bad("a full file system", 4, ("No space left",), place,
         wrap=("unshare", "-m", "sh", "-c",
@@ -184,49 +184,49 @@ def of_bench(board, stock):
             raise Failed("pmem_io -b has written to a file that was not offered")
 
 
-def of_append(board, stock):
+def of_append(reporter, artifacts):
     def bad(what, status, words, *arguments, wrap=()):
-        program(board, stock, f"pmem_io append: {what}", status, words, "append",
+        program(reporter, artifacts, f"pmem_io append: {what}", status, words, "append",
                 *arguments, name="pmem_io", wrap=wrap)
 
     bad("a device that was not offered", 4, ("/dev/null",), "buffered_fsync", "/dev/null")
     bad("a directory that is not there", 4, ("No such file",), "buffered_fsync",
         "/nonexistent/log")
     if os.geteuid():
-        skipped(board, "pmem_io append: a full file system",
+        skipped(reporter, "pmem_io append: a full file system",
                 "no file system may be mounted here")
         return
-    place = os.path.join(stock.scratch, "full")
+    place = os.path.join(artifacts.scratch, "full")
     os.makedirs(place, exist_ok=True)
     for promise in ("buffered_fsync", "mmap_msync"):
-        full_while_written(board, stock, promise, place)
+        full_while_written(reporter, artifacts, promise, place)
 
 
-def full_while_written(board, stock, promise, place):
+def full_while_written(reporter, artifacts, promise, place):
     """The last record that was declared is still there."""
-    stock.programs.wait()
-    with board.check(f"bad input: pmem_io append: {promise}, a full file system") as log:
-        path = os.path.join(stock.programs.get(), "pmem_io")
+    artifacts.programs.wait()
+    with reporter.check(f"bad input: pmem_io append: {promise}, a full file system") as log:
+        path = os.path.join(artifacts.programs.get(), "pmem_io")
         script = ('mount -t tmpfs -o size=4m full "$0" || exit 77; '
                   '"$1" append "$2" "$0/log" > said; status=$?; '
                   'last=$(sed -n \'s/^durable .* //p\' said | tail -n 1); '
                   'rm said; "$1" verify "$2" "$0/log" "${last:-0}" || exit 1; exit $status')
         output = log.run(["unshare", "-m", "sh", "-c", script, place, path, promise],
-                         expect=4, cwd=stock.scratch, seconds=60)
+                         expect=4, cwd=artifacts.scratch, seconds=60)
         if "No space left" not in output:
             raise Failed("it does not say that there is no space left")
 
 
-def of_programs(board, stock):
+def of_programs(reporter, artifacts):
     def bad(what, *rest, **more):
-        program(board, stock, what, *rest, **more)
+        program(reporter, artifacts, what, *rest, **more)
 
     bad("a cell glob of a program that matches nothing", 2,
         ("no cell matches", "-l"), "-t", "devdax.nothing.*")
     bad("DAX_TEST_CELLS that matches nothing", 2, ("no cell matches",),
         environment={"DAX_TEST_CELLS": "nothing"})
     bad("a list of cells that is not there", 2, ("cannot read",), "-f",
-        os.path.join(stock.scratch, "absent"))
+        os.path.join(artifacts.scratch, "absent"))
     bad("an argument that is no option", 2, ("what is 'x'?",), "x")
     skip = "1..0 # SKIP "
     bad("a device that does not exist", 4, (skip, "dax9999.0"),
@@ -235,28 +235,28 @@ def of_programs(board, stock):
         environment={"DAX_TEST_DEV": "/dev/null"})
     bad("a device that is a path out of /dev", 4, (skip,),
         environment={"DAX_TEST_DEV": "/dev/../tmp/dax0.0"})
-    block = os.path.join(stock.scratch, "block")
+    block = os.path.join(artifacts.scratch, "block")
     try:
         if not os.path.exists(block):
             os.mknod(block, 0o600 | stat.S_IFBLK, os.makedev(7, 0))
         bad("a device that is a block device", 4, (skip, "block"),
             environment={"DAX_TEST_DEV": block})
     except OSError:
-        skipped(board, "a device that is a block device", "no mknod here")
+        skipped(reporter, "a device that is a block device", "no mknod here")
     bad("a namespace that does not exist", 4, (skip, "namespace9999.9999"),
         environment={"DAX_TEST_NAMESPACE": "namespace9999.9999"})
     bad("a dax region that is none", 4, (skip, "DAX_TEST_REGION=7"),
         environment={"DAX_TEST_REGION": "7"})
     if os.path.isdir("/sys/bus/nd/devices") and os.listdir("/sys/bus/nd/devices"):
-        skipped(board, "no namespace opted in", "this machine has pmem of its own")
+        skipped(reporter, "no namespace opted in", "this machine has pmem of its own")
     else:
         bad("no namespace opted in", 4, (skip, "ndctl"))
     if os.geteuid():
         bad("no root", 4, (skip, "root"))
         return
     # From where nobody can run it: the scratch directory may be private
-    with board.check("bad input: no root") as log:
-        source = os.path.join(stock.programs.get(), PROGRAM)
+    with reporter.check("bad input: no root") as log:
+        source = os.path.join(artifacts.programs.get(), PROGRAM)
         place = f"/tmp/dax-check-{os.getpid()}"
         os.mkdir(place, 0o755)
         try:
@@ -268,8 +268,8 @@ def of_programs(board, stock):
         sentence(log, output, (skip, "root"))
 
 
-def run(board, stock):
-    of_programs(board, stock)
-    of_bench(board, stock)
-    of_append(board, stock)
-    of_runner(board, stock)
+def run(reporter, artifacts):
+    of_programs(reporter, artifacts)
+    of_bench(reporter, artifacts)
+    of_append(reporter, artifacts)
+    of_runner(reporter, artifacts)

@@ -3,8 +3,8 @@
 import os
 import shutil
 
-from check.board import Failed
-from check.stock import PROGRAMS, TOP, make_programs
+from check.artifacts import PROGRAMS, TOP, make_programs
+from check.reporter import Failed
 
 # Library: the headers that a machine without it lacks
 LIBRARIES = {
@@ -45,20 +45,20 @@ def without(directory, names):
     return directory
 
 
-def library_missing(board, stock, names):
+def library_missing(reporter, artifacts, names):
     what = "any optional library" if len(names) > 1 else names[0]
-    with board.check(f"build without {what}") as log:
+    with reporter.check(f"build without {what}") as log:
         slug = names[0] if len(names) == 1 else "all"
-        hidden = without(os.path.join(stock.scratch, f"hide-{slug}"), names)
-        output = os.path.join(stock.scratch, f"no-{slug}")
-        make_programs(log, stock.ksft("newest"), output, f"USERCFLAGS=-I{hidden}")
+        hidden = without(os.path.join(artifacts.scratch, f"hide-{slug}"), names)
+        output = os.path.join(artifacts.scratch, f"no-{slug}")
+        make_programs(log, artifacts.ksft("newest"), output, f"USERCFLAGS=-I{hidden}")
         linked = log.run(["ldd", os.path.join(output, PROGRAMS[1])])
         for name in names:
             if name.replace("lib", "lib", 1) + ".so" in linked:
                 raise Failed(f"it is linked with {name} all the same")
         answers(log, output)
         if "libhdrhistogram" in names:
-            said = log.run([os.path.join(output, "pmem_io"), "-b", stock.scratch], expect=4)
+            said = log.run([os.path.join(output, "pmem_io"), "-b", artifacts.scratch], expect=4)
             if "libhdrhistogram" not in said:
                 raise Failed("pmem_io -b does not say what is missing")
         shutil.rmtree(output)
@@ -72,20 +72,20 @@ def clone(log, target):
              TOP, target])
 
 
-def fresh_clone(board, stock):
+def fresh_clone(reporter, artifacts):
     """'make' and 'make clean' as the README has them."""
-    with board.check("make and make clean in a fresh clone") as log:
-        stock.ksft("newest")
-        target = os.path.join(stock.scratch, "clone")
+    with reporter.check("make and make clean in a fresh clone") as log:
+        artifacts.ksft("newest")
+        target = os.path.join(artifacts.scratch, "clone")
         shutil.rmtree(target, ignore_errors=True)
         clone(log, target)
         before = listing(target)
         # Its own cache would fetch what this run has fetched
-        log.run(["make", "-s", "-C", target, "-j2", f"CACHE={stock.cache}"])
+        log.run(["make", "-s", "-C", target, "-j2", f"CACHE={artifacts.cache}"])
         for program in PROGRAMS:
             if not os.path.exists(os.path.join(target, program)):
                 raise Failed(f"'make' did not build {program}")
-        log.run(["make", "-s", "-C", target, "clean", f"CACHE={stock.cache}"])
+        log.run(["make", "-s", "-C", target, "clean", f"CACHE={artifacts.cache}"])
         left = listing(target) - before
         if left:
             raise Failed("'make clean' leaves " + ", ".join(sorted(left)[:5]))
@@ -102,14 +102,14 @@ def listing(top):
             if ".git" not in path.split(os.sep) for name in names}
 
 
-def run(board, stock):
-    with board.check("the programs answer -h and -l") as log:
-        answers(log, stock.programs.get())
-    with board.check("build with clang") as log:
-        output = os.path.join(stock.scratch, "clang")
-        make_programs(log, stock.ksft("newest"), output, "CC=clang")
+def run(reporter, artifacts):
+    with reporter.check("the programs answer -h and -l") as log:
+        answers(log, artifacts.programs.get())
+    with reporter.check("build with clang") as log:
+        output = os.path.join(artifacts.scratch, "clang")
+        make_programs(log, artifacts.ksft("newest"), output, "CC=clang")
         answers(log, output)
     for name in LIBRARIES:
-        library_missing(board, stock, (name,))
-    library_missing(board, stock, tuple(LIBRARIES))
-    fresh_clone(board, stock)
+        library_missing(reporter, artifacts, (name,))
+    library_missing(reporter, artifacts, tuple(LIBRARIES))
+    fresh_clone(reporter, artifacts)

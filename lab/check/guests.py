@@ -5,10 +5,9 @@ import os
 import re
 import shutil
 
-import ktap
-from check import expected
-from check.board import Failed, Skipped
-from check.stock import LAB, PROGRAMS
+from check.artifacts import LAB, PROGRAMS
+from check.reporter import Failed, Skipped
+from report import expected, ktap
 
 FINDINGS = os.path.join(LAB, "findings")
 TABLE = os.path.join(FINDINGS, "known")
@@ -29,7 +28,7 @@ BACK_END_BUS = {"e820": "e820", "virtio": "virtio-pmem"}
 # make powercut is for more
 CUTS = 5
 
-# lab/killed.py is for more
+# 'python3 lab killed' is for more
 KILLS = 12
 
 # So many of the cells that are wrong are named one by one
@@ -66,19 +65,19 @@ def listed_cells(log, directory):
     return cells
 
 
-def one_series(board, stock, table, series):
-    out = os.path.join(stock.scratch, "vm")
+def one_series(reporter, artifacts, table, series):
+    out = os.path.join(artifacts.scratch, "vm")
     results = []
     data = {}
     cells = set()
-    with board.check(f"the suite on {series}: no boot is lost") as log:
-        programs = stock.programs.get()
+    with reporter.check(f"the suite on {series}: no boot is lost") as log:
+        programs = artifacts.programs.get()
         cells = listed_cells(log, programs)
-        kernel = stock.kernel(series)
+        kernel = artifacts.kernel(series)
         try:
             shutil.rmtree(os.path.join(out, f"debian-{series}"), ignore_errors=True)
-            log.run(["python3", os.path.join(LAB, "vm.py"), "--kernel", kernel,
-                     "--programs", programs, "--cache", stock.cache, "--out", out,
+            log.run(["python3", LAB, "vm", "--kernel", kernel,
+                     "--programs", programs, "--cache", artifacts.cache, "--out", out,
                      "--jobs", "auto"], expect=(0, 1), seconds=RUN_SECONDS)
         finally:
             # What a run that was cut off has found out is compared all the same
@@ -90,13 +89,13 @@ def one_series(board, stock, table, series):
         if lost:
             raise Failed(f"{len(lost)} cells have no verdict, such as "
                          f"{sorted(lost)[0]}")
-    with board.check(f"the suite on {series}: every pinned unbind cell: "
+    with reporter.check(f"the suite on {series}: every pinned unbind cell: "
                      f"{RULE[series]}") as log:
         need(results)
         count, wrong = expected.compare_rule(results, RULE[series])
         log.say(f"{count} cells")
         complain(log, wrong, f"of {count} cells are not")
-    with board.check(f"the suite on {series}: every cell as it is known to be") as log:
+    with reporter.check(f"the suite on {series}: every cell as it is known to be") as log:
         need(results)
         complain(log, expected.compare(table, series, results), "differences")
 
@@ -106,9 +105,9 @@ def need(results):
         raise Skipped("there are no results of that kernel")
 
 
-def read_table(board):
+def read_table(reporter):
     table = []
-    with board.check("the list of findings, and a page for each") as log:
+    with reporter.check("the list of findings, and a page for each") as log:
         if not os.path.exists(TABLE):
             raise Failed("there is no lab/findings/known")
         with open(TABLE, encoding="utf-8") as f:
@@ -123,11 +122,11 @@ def read_table(board):
     return table
 
 
-def panic_costs_one_cell(board, stock, series):
+def panic_costs_one_cell(reporter, artifacts, series):
     """A crash on purpose, between two cells that have nothing to do with it."""
-    out = os.path.join(stock.scratch, "vm-crash")
-    with board.check(f"the suite on {series}: a panic costs one cell") as log:
-        programs = stock.programs.get()
+    out = os.path.join(artifacts.scratch, "vm-crash")
+    with reporter.check(f"the suite on {series}: a panic costs one cell") as log:
+        programs = artifacts.programs.get()
         cells = sorted(listed_cells(log, programs))
         crash = [cell for cell in cells if cell.endswith("control_crash")]
         if not crash:
@@ -137,9 +136,9 @@ def panic_costs_one_cell(board, stock, series):
                   if cell.endswith("none.unbind_device_dax")
                   or cell.startswith("pmem_io.devdax.pmd.")]
         shutil.rmtree(out, ignore_errors=True)
-        log.run(["python3", os.path.join(LAB, "vm.py"), "--kernel",
-                 stock.kernel(series), "--programs", programs, "--cache",
-                 stock.cache, "--out", out, "--only", "dax_teardown pmem_io",
+        log.run(["python3", LAB, "vm", "--kernel",
+                 artifacts.kernel(series), "--programs", programs, "--cache",
+                 artifacts.cache, "--out", out, "--only", "dax_teardown pmem_io",
                  "--tests", " ".join(crash[:1] + others)],
                 expect=(0, 1), seconds=300, environment={"DAX_TEST_CRASH": "1"})
         results, data = load(os.path.join(out, f"debian-{series}", "results.json"))
@@ -156,16 +155,16 @@ def panic_costs_one_cell(board, stock, series):
             raise Failed(f"{boots} boots, and it took {bad or 'nothing'} along")
 
 
-def other_back_end(board, stock, series, backend):
+def other_back_end(reporter, artifacts, series, backend):
     """A few cells of each kind of memory, on memory that is no NVDIMM's."""
-    out = os.path.join(stock.scratch, "vm-back-end")
-    with board.check(f"the suite on {series}: memory of {backend}") as log:
-        programs = stock.programs.get()
+    out = os.path.join(artifacts.scratch, "vm-back-end")
+    with reporter.check(f"the suite on {series}: memory of {backend}") as log:
+        programs = artifacts.programs.get()
         home = os.path.join(out, f"debian-{series}-{backend}")
         shutil.rmtree(home, ignore_errors=True)
-        log.run(["python3", os.path.join(LAB, "vm.py"), "--kernel",
-                 stock.kernel(series), "--programs", programs, "--cache",
-                 stock.cache, "--out", out, "--backend", backend,
+        log.run(["python3", LAB, "vm", "--kernel",
+                 artifacts.kernel(series), "--programs", programs, "--cache",
+                 artifacts.cache, "--out", out, "--backend", backend,
                  "--tests", " ".join(BACK_END_CELLS)], expect=(0, 1), seconds=300)
         results, data = load(os.path.join(home, "results.json"))
         bad = [f"{r.full_name}: {expected.outcome_of(r)}: {r.sentence}"
@@ -181,15 +180,15 @@ def other_back_end(board, stock, series, backend):
             raise Failed(f"it ran on memory of {buses or 'no bus'}")
 
 
-def virtual_machines(board, stock, series):
-    """Memory that a guest of the guest has: with one CPU, see lab/guest/init."""
-    out = os.path.join(stock.scratch, "vm-kvm")
-    with board.check(f"the suite on {series}: memory of a virtual machine") as log:
-        programs = stock.programs.get()
+def virtual_machines(reporter, artifacts, series):
+    """Memory that a guest of the guest has: with one CPU, see lab/boot/guest/init."""
+    out = os.path.join(artifacts.scratch, "vm-kvm")
+    with reporter.check(f"the suite on {series}: memory of a virtual machine") as log:
+        programs = artifacts.programs.get()
         shutil.rmtree(out, ignore_errors=True)
-        log.run(["python3", os.path.join(LAB, "vm.py"), "--kernel",
-                 stock.kernel(series), "--programs", programs, "--cache",
-                 stock.cache, "--out", out, "--cpus", "1",
+        log.run(["python3", LAB, "vm", "--kernel",
+                 artifacts.kernel(series), "--programs", programs, "--cache",
+                 artifacts.cache, "--out", out, "--cpus", "1",
                  "--tests", "devdax.*.kvm_*"], seconds=300)
         results, _ = load(os.path.join(out, f"debian-{series}", "results.json"))
         bad = [f"{r.full_name}: {expected.outcome_of(r)}: {r.sentence}"
@@ -197,42 +196,42 @@ def virtual_machines(board, stock, series):
         complain(log, bad, "cells do not pass")
 
 
-def power_cuts(board, stock, series):
+def power_cuts(reporter, artifacts, series):
     """A few cuts, which each path has to keep its promise through, and controls lose."""
-    with board.check(f"{series}: {CUTS} power cuts") as log:
-        programs = stock.programs.get()
-        log.run(["python3", os.path.join(LAB, "powercut.py"), "--kernel",
-                 stock.kernel(series), "--programs", programs, "--cache", stock.cache,
-                 "--out", os.path.join(stock.scratch, "powercut"), "--cuts", str(CUTS)],
+    with reporter.check(f"{series}: {CUTS} power cuts") as log:
+        programs = artifacts.programs.get()
+        log.run(["python3", LAB, "powercut", "--kernel",
+                 artifacts.kernel(series), "--programs", programs, "--cache", artifacts.cache,
+                 "--out", os.path.join(artifacts.scratch, "powercut"), "--cuts", str(CUTS)],
                 seconds=600)
 
 
-def speed(board, stock, series):
+def speed(reporter, artifacts, series):
     """pmem_io -b measures all that the guest offers, however short."""
-    with board.check(f"{series}: pmem_io -b") as log:
-        log.run(["python3", os.path.join(LAB, "iobench.py"), "--kernel",
-                 stock.kernel(series), "--programs", stock.programs.get(), "--cache",
-                 stock.cache, "--out", os.path.join(stock.scratch, "iobench"),
+    with reporter.check(f"{series}: pmem_io -b") as log:
+        log.run(["python3", LAB, "iobench", "--kernel",
+                 artifacts.kernel(series), "--programs", artifacts.programs.get(), "--cache",
+                 artifacts.cache, "--out", os.path.join(artifacts.scratch, "iobench"),
                  "--rounds", "0", "--seconds", "0.05"], seconds=600)
 
 
-def killed(board, stock, series):
+def killed(reporter, artifacts, series):
     """SIGKILL at random moments: everything has to be given back."""
-    with board.check(f"{series}: {KILLS} programs killed") as log:
-        log.run(["python3", os.path.join(LAB, "killed.py"), "--kernel",
-                 stock.kernel(series), "--programs", stock.programs.get(), "--cache",
-                 stock.cache, "--out", os.path.join(stock.scratch, "killed"),
+    with reporter.check(f"{series}: {KILLS} programs killed") as log:
+        log.run(["python3", LAB, "killed", "--kernel",
+                 artifacts.kernel(series), "--programs", artifacts.programs.get(), "--cache",
+                 artifacts.cache, "--out", os.path.join(artifacts.scratch, "killed"),
                  "--kills", str(KILLS)], seconds=600)
 
 
-def run(board, stock):
-    table = read_table(board)
-    panic_costs_one_cell(board, stock, stock.KERNELS[0])
+def run(reporter, artifacts):
+    table = read_table(reporter)
+    panic_costs_one_cell(reporter, artifacts, artifacts.KERNELS[0])
     for backend in BACK_END_BUS:
-        other_back_end(board, stock, stock.KERNELS[0], backend)
-    virtual_machines(board, stock, stock.KERNELS[-1])
-    power_cuts(board, stock, stock.KERNELS[-1])
-    killed(board, stock, stock.KERNELS[0])
-    speed(board, stock, stock.KERNELS[-1])
-    for series in stock.KERNELS:
-        one_series(board, stock, table, series)
+        other_back_end(reporter, artifacts, artifacts.KERNELS[0], backend)
+    virtual_machines(reporter, artifacts, artifacts.KERNELS[-1])
+    power_cuts(reporter, artifacts, artifacts.KERNELS[-1])
+    killed(reporter, artifacts, artifacts.KERNELS[0])
+    speed(reporter, artifacts, artifacts.KERNELS[-1])
+    for series in artifacts.KERNELS:
+        one_series(reporter, artifacts, table, series)

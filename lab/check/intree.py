@@ -10,8 +10,8 @@ import re
 import shutil
 import tarfile
 
-from check.board import Failed, Skipped
-from check.stock import PROGRAMS, TOP
+from check.artifacts import PROGRAMS, TOP
+from check.reporter import Failed, Skipped
 
 # What of this project goes into a kernel tree: all but lab/ and what git needs
 OURS = ("*.c", "*.h", "lib/*.c", "lib/*.h", "Makefile", "config", "settings",
@@ -120,14 +120,14 @@ def check_config(tree, ksft):
         raise Failed(f"config lacks upstream's {', '.join(sorted(lost))}")
 
 
-def series_checks(board, stock, series):
-    tree = os.path.join(stock.scratch, f"tree-{series}")
-    installed = os.path.join(stock.scratch, f"installed-{series}")
+def series_checks(reporter, artifacts, series):
+    tree = os.path.join(artifacts.scratch, f"tree-{series}")
+    installed = os.path.join(artifacts.scratch, f"installed-{series}")
     # Both ways to get into a tree, each on some series
     link = series == "6.12"
     how = "symlinks" if link else "a copy"
-    with board.check(f"selftests of {series}: build and install from {how}") as log:
-        ksft = stock.ksft(series)
+    with reporter.check(f"selftests of {series}: build and install from {how}") as log:
+        ksft = artifacts.ksft(series)
         wanted = wanted_programs(ksft)
         farm(ksft, tree, link)
         if glob.glob(os.path.join(tree, SELFTESTS, "dax/lab*")):
@@ -136,21 +136,21 @@ def series_checks(board, stock, series):
         shutil.rmtree(installed, ignore_errors=True)
         kselftest(log, tree, "install", f"INSTALL_PATH={installed}", "-j2")
         check_installed(installed, wanted)
-    with board.check(f"selftests of {series}: run_kselftest.sh -c dax") as log:
-        wanted = wanted_programs(stock.ksft(series))
+    with reporter.check(f"selftests of {series}: run_kselftest.sh -c dax") as log:
+        wanted = wanted_programs(artifacts.ksft(series))
         if not os.path.isdir(installed):
             raise Skipped("nothing is installed")
         run_installed(log, installed, wanted)
 
 
-def output_elsewhere(board, stock, series, kind):
+def output_elsewhere(reporter, artifacts, series, kind):
     """O= of a kernel build: sources stay clean."""
-    with board.check(f"selftests of {series}: O={kind}") as log:
-        tree = os.path.join(stock.scratch, f"tree-{series}")
-        farm(stock.ksft(series), tree, link=False)
+    with reporter.check(f"selftests of {series}: O={kind}") as log:
+        tree = os.path.join(artifacts.scratch, f"tree-{series}")
+        farm(artifacts.ksft(series), tree, link=False)
         before = names_below(tree)
         # Relative to the top of the kernel tree, as kselftest's Makefile has it
-        output = (os.path.join(stock.scratch, "objects") if kind == "absolute"
+        output = (os.path.join(artifacts.scratch, "objects") if kind == "absolute"
                   else "../objects-relative")
         place = os.path.normpath(os.path.join(tree, output))
         shutil.rmtree(place, ignore_errors=True)
@@ -165,7 +165,7 @@ def output_elsewhere(board, stock, series, kind):
                          environment=nothing_offered(), expect=None)
         skipped = [match[2] for match in map(LINE.match, result.splitlines())
                    if match and match[3] == "SKIP"]
-        wanted = wanted_programs(stock.ksft(series))
+        wanted = wanted_programs(artifacts.ksft(series))
         if sorted(skipped) != sorted(wanted):
             raise Failed(f"run_tests skipped {skipped}, expected {wanted}")
         if names_below(tree) != before:
@@ -183,12 +183,12 @@ def names_below(top):
             for path, _, names in os.walk(top) for name in names}
 
 
-def gen_tar(board, stock, series):
-    with board.check(f"selftests of {series}: gen_tar") as log:
-        tree = os.path.join(stock.scratch, f"tree-{series}")
+def gen_tar(reporter, artifacts, series):
+    with reporter.check(f"selftests of {series}: gen_tar") as log:
+        tree = os.path.join(artifacts.scratch, f"tree-{series}")
         if not os.path.isdir(tree):
             raise Skipped("there is no tree")
-        place = os.path.join(stock.scratch, "tar")
+        place = os.path.join(artifacts.scratch, "tar")
         shutil.rmtree(place, ignore_errors=True)
         kselftest(log, tree, "gen_tar", f"INSTALL_PATH={place}", "FORMAT=.gz")
         path = os.path.join(place, "kselftest-packages/kselftest.tar.gz")
@@ -196,17 +196,17 @@ def gen_tar(board, stock, series):
             raise Failed("there is no kselftest.tar.gz")
         with tarfile.open(path) as tar:
             names = {os.path.normpath(name) for name in tar.getnames()}
-        wanted = wanted_programs(stock.ksft(series))
+        wanted = wanted_programs(artifacts.ksft(series))
         missing = [name for name in wanted if f"dax/{name}" not in names]
         if missing:
             raise Failed(f"{missing[0]} is not in the archive")
         shutil.rmtree(place)
 
 
-def run(board, stock):
-    series_checks(board, stock, "newest")
-    gen_tar(board, stock, "newest")
+def run(reporter, artifacts):
+    series_checks(reporter, artifacts, "newest")
+    gen_tar(reporter, artifacts, "newest")
     for kind in ("absolute", "relative"):
-        output_elsewhere(board, stock, "newest", kind)
-    series_checks(board, stock, "6.12")
-    series_checks(board, stock, "6.1")
+        output_elsewhere(reporter, artifacts, "newest", kind)
+    series_checks(reporter, artifacts, "6.12")
+    series_checks(reporter, artifacts, "6.1")

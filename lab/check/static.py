@@ -4,8 +4,8 @@ import glob
 import os
 import re
 
-from check.board import Failed, Skipped
-from check.stock import LAB, TOP
+from check.artifacts import LAB, TOP
+from check.reporter import Failed, Skipped
 
 # checkpatch speaks of kernel code.  Left out is only what user space cannot
 # follow, each as narrow as it can be said.
@@ -53,19 +53,19 @@ def python_files():
     return sorted(glob.glob(os.path.join(LAB, "**/*.py"), recursive=True))
 
 
-def shellcheck(board):
-    with board.check("shellcheck") as log:
+def shellcheck(reporter):
+    with reporter.check("shellcheck") as log:
         log.run(["shellcheck", "-x", *shell_files()], cwd=TOP)
 
 
-def checkpatch(board, stock):
-    with board.check("checkpatch --strict") as log:
-        script = os.path.join(stock.ksft("newest"), "../../..",
+def checkpatch(reporter, artifacts):
+    with reporter.check("checkpatch --strict") as log:
+        script = os.path.join(artifacts.ksft("newest"), "../../..",
                               "scripts/checkpatch.pl")
         files = c_files("*.[ch]", "lib/*.[ch]", "lab/*.[ch]", "lab/unit/*.[ch]",
                         "lab/findings/*.[ch]")
         # It leaves notes behind where it runs
-        place = os.path.join(stock.scratch, "checkpatch")
+        place = os.path.join(artifacts.scratch, "checkpatch")
         os.makedirs(os.path.join(place, "include"), exist_ok=True)
         output = log.run(["perl", script, f"--root={place}", "--no-tree",
                           "--strict", "--terse", "--show-types",
@@ -84,10 +84,10 @@ def checkpatch(board, stock):
             raise Failed(f"{len(left)} complaints")
 
 
-def kernel_doc(board, stock):
-    with board.check("kernel-doc of the headers") as log:
+def kernel_doc(reporter, artifacts):
+    with reporter.check("kernel-doc of the headers") as log:
         # From 6.16 on it is no longer a single file
-        script = os.path.join(stock.ksft("6.12"), "../../../scripts/kernel-doc")
+        script = os.path.join(artifacts.ksft("6.12"), "../../../scripts/kernel-doc")
         if not os.path.exists(script):
             raise Skipped("the source package has no kernel-doc")
         headers = c_files("*.h", "lib/*.h")
@@ -98,8 +98,8 @@ def kernel_doc(board, stock):
             raise Failed(f"{len(complaints)} complaints")
 
 
-def python(board):
-    with board.check("Python compiles") as log:
+def python(reporter):
+    with reporter.check("Python compiles") as log:
         for path in python_files():
             with open(path, encoding="utf-8") as f:
                 try:
@@ -109,9 +109,9 @@ def python(board):
                     raise Failed(f"{os.path.relpath(path, TOP)}: {err}") from err
 
 
-def licences(board):
+def licences(reporter):
     """Every file that can carry one has an SPDX line."""
-    with board.check("SPDX lines") as log:
+    with reporter.check("SPDX lines") as log:
         files = (c_files("*.[ch]", "lib/*.[ch]", "lab/*.[ch]", "lab/unit/*.[ch]", "Makefile",
                          "lab/*.mk", "lab/unit/Makefile", "lab/findings/*.c")
                  + python_files() + shell_files())
@@ -125,9 +125,9 @@ def licences(board):
             raise Failed(f"{lacking[0]} has none")
 
 
-def strays(board):
+def strays(reporter):
     """Outside lab/ nothing may know of this machine, or of the network."""
-    with board.check("nothing of one machine in the files") as log:
+    with reporter.check("nothing of one machine in the files") as log:
         bad = re.compile(r"https?://(?!(\w+\.)?kernel\.org\b|github\.com\b)"
                          r"[\w-]+\.\w|/home/\w|/work/|/root/")
         found = []
@@ -145,10 +145,10 @@ def strays(board):
             raise Failed(found[0])
 
 
-def run(board, stock):
-    python(board)
-    licences(board)
-    strays(board)
-    shellcheck(board)
-    checkpatch(board, stock)
-    kernel_doc(board, stock)
+def run(reporter, artifacts):
+    python(reporter)
+    licences(reporter)
+    strays(reporter)
+    shellcheck(reporter)
+    checkpatch(reporter, artifacts)
+    kernel_doc(reporter, artifacts)

@@ -4,31 +4,31 @@ import glob
 import os
 import re
 
-from check.board import Failed, Skipped
-from check.stock import LAB, TOP
+from check.artifacts import LAB, TOP
+from check.reporter import Failed, Skipped
 
 # A lib/ file that must have a test; families and helpers go with their head
 UNTESTED = re.compile(r"(pin_|victim_|health_|holder_|iopath_|iojob_|action)")
 
 
-def of_lib(board, stock):
-    output = os.path.join(stock.scratch, "unit")
+def of_lib(reporter, artifacts):
+    output = os.path.join(artifacts.scratch, "unit")
     built = False
-    with board.check("unit tests: build under ASan and UBSan") as log:
+    with reporter.check("unit tests: build under ASan and UBSan") as log:
         log.run(["make", "-s", "-C", os.path.join(LAB, "unit"), "-j2", "-k",
-                 f"KSFT={stock.ksft('newest')}", f"OUTPUT={output}",
-                 f"CACHE={stock.cache}"])
+                 f"KSFT={artifacts.ksft('newest')}", f"OUTPUT={output}",
+                 f"CACHE={artifacts.cache}"])
         built = True
     for source in sorted(glob.glob(os.path.join(LAB, "unit/test_*.c"))):
         name = os.path.basename(source)[:-2]
-        with board.check(f"unit tests: {name}") as log:
+        with reporter.check(f"unit tests: {name}") as log:
             path = os.path.join(output, name)
             if not os.path.exists(path):
                 raise Skipped("it does not build" if not built else "not built")
             log.run([path], environment={
                 "ASAN_OPTIONS": "detect_leaks=1:halt_on_error=1",
                 "UBSAN_OPTIONS": "print_stacktrace=1"}, seconds=300)
-    with board.check("unit tests: every part of lib/ has one"):
+    with reporter.check("unit tests: every part of lib/ has one"):
         parts = {os.path.basename(path)[:-2]
                  for path in glob.glob(os.path.join(TOP, "lib/*.c"))}
         lacking = [part for part in sorted(parts) if not UNTESTED.match(part)
@@ -37,13 +37,13 @@ def of_lib(board, stock):
             raise Failed("no test of " + ", ".join(lacking))
 
 
-def of_lab(board):
-    with board.check("unit tests of the lab in Python") as log:
+def of_lab(reporter):
+    with reporter.check("unit tests of the lab in Python") as log:
         log.run(["python3", "-B", "-m", "unittest", "discover", "-s",
                  os.path.join(LAB, "tests"), "-t", os.path.join(LAB, "tests")],
                 cwd=TOP)
 
 
-def run(board, stock):
-    of_lab(board)
-    of_lib(board, stock)
+def run(reporter, artifacts):
+    of_lab(reporter)
+    of_lib(reporter, artifacts)

@@ -6,9 +6,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import backends
-import qemu
-from kernels import Refusal
+from boot import backends, qemu
+from boot.kernels import Refusal
 
 GIB = backends.GIB
 MIB = backends.MIB

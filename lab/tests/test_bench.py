@@ -6,8 +6,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import bench
-import ktap
+from measure import bench
+from report import ktap
 
 CYCLE = ["fact bytes=2097152", "sample actor=30 forked=31 bare=20 shell=25",
          "sample bare=10 forked=31 shell=25 actor=10", "sample shell=25 forked=31 actor=20 bare=30"]

@@ -7,8 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import ktap  # noqa: E402
-from check import expected  # noqa: E402
+from report import expected, ktap  # noqa: E402
 
 # pylint: disable=missing-function-docstring
 

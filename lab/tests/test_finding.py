@@ -8,8 +8,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import finding  # noqa: E402
-from kernels import Refusal  # noqa: E402
+from boot import finding  # noqa: E402
+from boot.kernels import Refusal  # noqa: E402
 
 # pylint: disable=missing-function-docstring
 

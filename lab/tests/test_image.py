@@ -9,7 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
-import image  # noqa: E402
+from boot import image  # noqa: E402
 
 
 class PassedOn(unittest.TestCase):

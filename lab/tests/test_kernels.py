@@ -9,8 +9,7 @@ from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import archive
-import kernels
+from boot import archive, kernels
 
 IMAGES = """linux-image-5.10.0-46-amd64
 linux-image-5.10.0-9-amd64

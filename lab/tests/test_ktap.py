@@ -6,7 +6,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import ktap
+from report import ktap
 
 CELL = "devdax.pmd.vmsplice.unbind_device_dax"
 OTHER = "devdax.pmd.none.bind_again"

@@ -8,8 +8,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import powercut
-from kernels import Refusal
+from boot.kernels import Refusal
+from measure import powercut
 
 FIRST = powercut.label_of(powercut.PATHS[0])
 

@@ -6,8 +6,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import repeat
-from kernels import Refusal
+from boot.kernels import Refusal
+from measure import repeat
 
 SAME = {"p.a": "pass", "p.b": "returned_early"}
 

@@ -10,9 +10,9 @@ from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import ktap
-import runner
-from kernels import Refusal
+from boot import runner
+from boot.kernels import Refusal
+from report import ktap
 
 
 class Clock(unittest.TestCase):
@@ -97,14 +97,14 @@ class Lanes(unittest.TestCase):
         self.run = runner.Run(mock.Mock(release="1.2"), Sharing.PLAN, self.out, 0.0)
 
     def boot_with(self, boot):
-        self.enterContext(mock.patch.object(runner.Lane, "boot", boot))
+        self.enterContext(mock.patch.object(runner.Worker, "boot", boot))
 
     @staticmethod
-    def pass_some(lane, left, *_machine):
-        number = lane.begin_boot()
+    def pass_some(worker, left, *_machine):
+        number = worker.begin_boot()
         for program, cells in left.items():
             for cell in cells[:15]:
-                lane.run.record(lane, ktap.Result(program, cell, ktap.PASS, "", "", 0.1,
+                worker.run.record(worker, ktap.Result(program, cell, ktap.PASS, "", "", 0.1,
                                                   number))
 
     def test_all_cells_and_all_boots_count(self):
@@ -118,17 +118,17 @@ class Lanes(unittest.TestCase):
             self.assertTrue(os.path.exists(os.path.join(self.out, name)))
 
     def test_trouble_in_one_ends_all(self):
-        def boot(lane, left, *machine):
+        def boot(worker, left, *machine):
             if "dax_teardown" in left:
                 raise Refusal("no such thing")
-            self.pass_some(lane, left, *machine)
+            self.pass_some(worker, left, *machine)
         self.boot_with(boot)
         with self.assertRaises(Refusal):
             self.run.run(None, None, None, None, jobs=2)
         self.assertTrue(self.run.stopping)
 
     def test_boots_without_a_verdict_are_no_loop(self):
-        self.boot_with(lambda lane, left, *machine: None)
+        self.boot_with(lambda worker, left, *machine: None)
         with self.assertRaises(Refusal):
             self.run.run(None, None, None, None)
 

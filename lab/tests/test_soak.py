@@ -7,9 +7,9 @@ from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import ktap
-import soak
-from kernels import Refusal
+from boot.kernels import Refusal
+from measure import soak
+from report import ktap
 
 
 def result(verdict, *diagnostics):

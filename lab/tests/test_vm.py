@@ -10,12 +10,9 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import image
-import ktap
-import qemu
-import runner
-import vm
-from kernels import Kernel, Refusal
+from boot import image, qemu, runner, vm
+from boot.kernels import Kernel, Refusal
+from report import ktap
 
 CELLS = ["devdax.pte.none.x", "devdax.pmd.none.x", "devdax.pmd.fixed.y"]
 
@@ -139,11 +136,11 @@ class Following(unittest.TestCase):
         self.home = self.enterContext(tempfile.TemporaryDirectory())
         plan = {"prog": ("/nowhere", CELLS)}
         self.run_ = runner.Run(Kernel("k", "", None, "6.1"), plan, self.home, 0.0)
-        self.lane = runner.Lane(self.run_, plan, self.run_.console)
+        self.worker = runner.Worker(self.run_, plan, self.run_.console)
 
     def boot(self, text, console=""):
         with open(self.run_.console, "a", encoding="ascii") as f:
-            guest = runner.Guest(self.lane, 1, FakeMachine(text))
+            guest = runner.Guest(self.worker, 1, FakeMachine(text))
             self.addCleanup(guest.machine.results.close)
             f.write(console)
         with contextlib.redirect_stdout(io.StringIO()):
@@ -157,7 +154,7 @@ class Following(unittest.TestCase):
                             f"#  RUN           {CELLS[1]} ...\n")
         self.assertEqual([r.verdict for r in results], [ktap.PASS, ktap.FAIL])
         self.assertEqual(results[1].kind, "panic")
-        self.assertEqual(self.lane.remaining(), {"prog": CELLS[2:]})
+        self.assertEqual(self.worker.remaining(), {"prog": CELLS[2:]})
 
     def test_death_between_cells_is_told(self):
         self.boot(self.START + f"#  RUN           {CELLS[0]} ...\n"
@@ -177,7 +174,7 @@ class Following(unittest.TestCase):
                             "@@ end prog 4\n@@ done\n")
         self.assertEqual({(r.verdict, r.sentence) for r in results},
                          {(ktap.SKIP, "no device")})
-        self.assertEqual(self.lane.remaining(), {})
+        self.assertEqual(self.worker.remaining(), {})
 
     def test_silent_program_fails_its_cells(self):
         results = self.boot(self.START + "@@ end prog 0\n@@ done\n")
@@ -193,7 +190,7 @@ class Following(unittest.TestCase):
                             f"#  RUN           {CELLS[1]} ...\n")
         self.assertEqual([r.verdict for r in results], [ktap.PASS])
         self.assertEqual((self.run_.deaths, len(self.run_.remarks)), ([], 1))
-        self.assertEqual(self.lane.remaining(), {"prog": CELLS[1:]})
+        self.assertEqual(self.worker.remaining(), {"prog": CELLS[1:]})
 
     def test_files_are_whole_after_every_verdict(self):
         self.boot(self.START + f"#  RUN           {CELLS[0]} ...\n"

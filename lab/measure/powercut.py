@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Cut a machine's power again and again, and look what its persistent memory kept.
 
@@ -13,14 +12,11 @@ import os
 import random
 import re
 import select
-import sys
 import time
 from collections import Counter, namedtuple
 
-import image
-import qemu
-import vm
-from kernels import Refusal
+from boot import image, qemu, vm
+from boot.kernels import Refusal
 
 MIB = 1 << 20
 SMALL, FILES, XFS = 48 * MIB, 80 * MIB, 336 * MIB
@@ -230,6 +226,6 @@ def run(args):
     return 0 if good else 1
 
 
-if __name__ == "__main__":
-    sys.exit(vm.guest_command(__doc__, run, CUTS=("100", "how often"),
-                              SEED=("", "repeats the moments")))
+def main():
+    return vm.guest_command(__doc__, run, CUTS=("100", "how often"),
+                            SEED=("", "repeats the moments"))

@@ -13,7 +13,7 @@
 # CACHE (default: .cache) and JOBS (default: 2) may come by the environment.
 set -u
 
-lab=$(dirname -- "$(readlink -f -- "$0")")
+boot=$(dirname -- "$(readlink -f -- "$0")")
 cache=${CACHE:-.cache}
 series=${1:-6.12}
 [ $# = 0 ] || shift
@@ -60,14 +60,14 @@ if [ -n "$missing" ]; then
 		give_up "cannot install packages: run apt-get install $missing"
 fi
 
-fragments=$lab/debug.config
+fragments=$boot/debug.config
 for fragment in "$@"; do
 	[ -r "$fragment" ] || give_up "cannot read fragment $fragment"
 	fragments="$fragments
 $(readlink -f -- "$fragment")"
 done
 
-tree=$(python3 "$lab/source.py" --cache "$cache" source "$series") || exit
+tree=$(python3 "$boot/.." source --cache "$cache" source "$series") || exit
 
 cd "$tree" || exit 2
 # Two builds in one tree would spoil each other

@@ -24,7 +24,7 @@ class Skipped(Exception):
     """The check cannot be made here; the reason."""
 
 
-class Board:
+class Reporter:
     """Counts, prints, and keeps one log for each check in a directory."""
 
     def __init__(self, directory, stream=sys.stdout):
@@ -94,8 +94,8 @@ class Board:
 class Log:
     """The log of one check, and the commands that write to it."""
 
-    def __init__(self, board, file):
-        self.board = board
+    def __init__(self, reporter, file):
+        self.reporter = reporter
         self.file = file
 
     def say(self, text):
@@ -109,7 +109,7 @@ class Log:
         expect is the exit status, or several; None takes any.
         """
         self.say("$ " + " ".join(map(str, command)))
-        if self.board.stopping:
+        if self.reporter.stopping:
             raise Failed("interrupted")
         # pylint: disable=subprocess-popen-preexec-fn
         child = subprocess.Popen(
@@ -117,7 +117,7 @@ class Log:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True, text=True,
             errors="replace", preexec_fn=setup)
-        self.board.children.add(child)
+        self.reporter.children.add(child)
         late = threading.Event()
         timer = threading.Timer(seconds, end_group, [child, late])
         timer.start()
@@ -130,7 +130,7 @@ class Log:
             status = child.wait()
         finally:
             timer.cancel()
-            self.board.children.discard(child)
+            self.reporter.children.discard(child)
             child.stdout.close()
         output = "".join(lines)
         if late.is_set():

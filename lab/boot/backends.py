@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Where a guest's persistent memory comes from: NFIT, e820, virtio-pmem.
 
-lab/guest/namespaces has what the suite wants to find.  With several back ends in
+lab/boot/guest/namespaces has what the suite wants to find.  With several back ends in
 one machine they take turns along that list.
 """
 import os
 import re
 from collections import namedtuple
 
-from kernels import Refusal
+from boot.kernels import Refusal
 
 BACKENDS = ("nfit", "e820", "virtio")
 DEFAULT = ("nfit",)

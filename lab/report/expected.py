@@ -19,7 +19,7 @@ import os
 import re
 from collections import namedtuple
 
-import ktap
+from report import ktap
 
 Known = namedtuple("Known", "number series glob outcomes page remark")
 

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """The full source of a Debian kernel, unpacked into the cache to be built.
 
-    source.py [--cache DIR] source SERIES|newest
+    python3 lab source [--cache DIR] source SERIES|newest
         prints the directory, .cache/build/SERIES
 
 A tree that is there is left as it is, built or changed: remove it to ask anew.
@@ -13,8 +12,7 @@ import fcntl
 import os
 import tempfile
 
-import archive as debian
-import kernels
+from boot import archive as debian, kernels
 
 # The package, its tarball unpacked, and the objects of a small kernel
 ROOM = 5 * kernels.GIB
@@ -63,7 +61,3 @@ def main():
     args = parser.parse_args()
     with kernels.refusals():
         print(source_tree(os.path.abspath(args.cache), args.series))
-
-
-if __name__ == "__main__":
-    main()

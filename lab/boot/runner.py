@@ -9,10 +9,10 @@ import sys
 import threading
 import time
 
-import image
-import ktap
-from kernels import Refusal
-from qemu import Machine
+from boot import image
+from boot.kernels import Refusal
+from boot.qemu import Machine
+from report import ktap
 
 # A guest that is silent for so long is given up: somewhat longer than the
 # programs' own limit for a cell, which is 120 s
@@ -52,7 +52,7 @@ class Run:
         self.deaths = []
         self.remarks = []
         self.boots = 0
-        self.lock = threading.RLock()   # of all that lanes share
+        self.lock = threading.RLock()   # of all that workers share
         self.stopping = False           # what ends now has not died by itself
         self.stillborn = []     # boots that never got to the programs, by number
         self.finished = []      # boots that had nothing left to do
@@ -87,14 +87,14 @@ class Run:
         return [f"kernel {self.kernel.release}", *self.remarks, *self.deaths,
                 ", ".join(summary)]
 
-    def record(self, lane, result):
+    def record(self, worker, result):
         key = result.program, result.name
         with self.lock:
             if key in self.results or result.name not in self.plan[key[0]][1]:
                 return
             # What an earlier cell has taken away is there again after a boot
             if result.verdict == ktap.SKIP and BY_ANOTHER in result.sentence and \
-                    lane.waits_for_boot():
+                    worker.waits_for_boot():
                 return
             self.results[key] = result
             if self.first_verdict is None:
@@ -141,33 +141,33 @@ class Run:
 
     def run(self, base, memory, cpus, backends, jobs=1):
         """Boot until no cell is left; several machines side by side share the cells."""
-        lanes = [Lane(self, plan, self.console if not number else
+        workers = [Worker(self, plan, self.console if not number else
                       os.path.join(self.out, f"console-{number + 1}.log"))
                  for number, plan in enumerate(share(self.plan, jobs))]
-        if len(lanes) == 1:
-            lanes[0].run_all(base, memory, cpus, backends)
+        if len(workers) == 1:
+            workers[0].run_all(base, memory, cpus, backends)
             return
-        threads = [threading.Thread(target=lane.run_caught,
+        threads = [threading.Thread(target=worker.run_caught,
                                     args=(base, memory, cpus, backends))
-                   for lane in lanes]
+                   for worker in workers]
         try:
             for thread in threads:
                 thread.start()
             while any(thread.is_alive() for thread in threads):
                 for thread in threads:
                     thread.join(0.2)
-                if any(lane.trouble for lane in lanes):
+                if any(worker.trouble for worker in workers):
                     break
         finally:
-            # An interrupt, or what ended one lane, ends all
+            # An interrupt, or what ended one worker, ends all
             self.stopping = True
-            for lane in lanes:
-                lane.stop()
+            for worker in workers:
+                worker.stop()
             for thread in threads:
                 thread.join()
-        for lane in lanes:
-            if lane.trouble:
-                raise lane.trouble
+        for worker in workers:
+            if worker.trouble:
+                raise worker.trouble
 
 
 def weight_of(program, cell):
@@ -189,7 +189,7 @@ def share(plan, jobs):
     return [part for part in parts if part]
 
 
-class Lane:
+class Worker:
     """One machine after the other, for a part of the cells."""
 
     def __init__(self, run, plan, console):
@@ -231,7 +231,7 @@ class Lane:
                               f"see {self.console}")
 
     def begin_boot(self):
-        """Its number, counted over all lanes."""
+        """Its number, counted over all workers."""
         with self.run.lock:
             self.run.boots += 1
             number = self.run.boots
@@ -291,17 +291,17 @@ class Lane:
 class Guest:
     """One boot, followed from its first word to its last."""
 
-    def __init__(self, lane, number, machine):
-        self.lane = lane
-        self.run = lane.run
+    def __init__(self, worker, number, machine):
+        self.worker = worker
+        self.run = worker.run
         self.number = number
         self.machine = machine
-        self.record = functools.partial(self.run.record, lane)
+        self.record = functools.partial(self.run.record, worker)
         self.stream = ktap.Stream(number, self.record)
         self.hung = False
         self.first_words = None
         self.clock = None       # how fast it runs, if that is wrong
-        self.start = self.mark = os.path.getsize(lane.console)
+        self.start = self.mark = os.path.getsize(worker.console)
 
     def follow(self):
         """Read until the guest is done, dead, or silent for too long."""
@@ -331,7 +331,7 @@ class Guest:
         self.stream.feed(line, time.monotonic())
         if self.stream.current != current and self.stream.current:
             # Where in the console the cell begins: a panic is looked for there
-            self.mark = os.path.getsize(self.lane.console)
+            self.mark = os.path.getsize(self.worker.console)
         words = self.stream.stage.split()
         if line.startswith("@@ "):
             self.check_clock(line)
@@ -363,7 +363,7 @@ class Guest:
         signal = f" (signal {status - 128})" if status > 128 else ""
         stream.lost("failed", f"{program} ended in the middle of it with "
                     f"status {status}{signal}", time.monotonic())
-        left = self.lane.remaining().get(program, ())
+        left = self.worker.remaining().get(program, ())
         if status == 4:
             reason = stream.skip_all.get(program, f"{program} exited with 4")
             self.settle_all(program, left, ktap.SKIP, "", reason)
@@ -392,8 +392,8 @@ class Guest:
                             f"{stream.reboot}")
             return
         # On a loaded machine the cell's first line may be read when all is over
-        words = (ktap.last_words(read_from(self.lane.console, self.mark))
-                 or ktap.panic_of(read_from(self.lane.console, self.start)))
+        words = (ktap.last_words(read_from(self.worker.console, self.mark))
+                 or ktap.panic_of(read_from(self.worker.console, self.start)))
         if self.hung:
             cause = (f"the guest hung: no output for {self.run.hang_limit:.0f} s"
                      + (f" after {words}" if words else ""))

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Random orders of operations on one kernel, boot after boot, for TIME= seconds.
 
@@ -10,13 +9,12 @@ Exit status: 0 no cell failed, 1 some did, 2 it could not run.
 """
 import os
 import re
-import sys
 import time
 from collections import Counter, namedtuple
 
-import ktap
-import vm
-from kernels import Refusal
+from boot import vm
+from boot.kernels import Refusal
+from report import ktap
 
 LONGEST = 7 * 24 * 3600
 CELLS = ("dax_teardown.*.orders.random dax_teardown.*.orders.at_once "
@@ -109,5 +107,5 @@ def summary(sums, kinds, seconds):
     return lines
 
 
-if __name__ == "__main__":
-    sys.exit(vm.command_line(__doc__, soak))
+def main():
+    return vm.command_line(__doc__, soak)

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """How fast pmem_io -b goes, beside fio and beside ordinary memory, in one guest.
 
@@ -15,17 +14,13 @@ import os
 import re
 import shutil
 import statistics
-import sys
 import time
 from collections import namedtuple
 
-import backends
-import bench
-import image
-import qemu
-import vm
-from kernels import Refusal
-from runner import write_whole
+from boot import backends, image, qemu, vm
+from boot.kernels import Refusal
+from boot.runner import write_whole
+from measure import bench
 
 MIB = 1 << 20
 # The guest is silent while fio is loaded and two measurements last
@@ -34,7 +29,7 @@ GOAL_FIO, GOAL_DRAM = 1.0, 0.9
 # Of what a mapping does: the same done to ordinary memory, at the same moment
 DRAM = {"load": "dram_load", "store": "dram_store", "store_nt": "dram_store"}
 
-# lab/guest/namespaces has room for all of them
+# lab/boot/guest/namespaces has room for all of them
 MEMORIES = ("dram", "devdax", "ext4", "xfs", "raw", "fsdax", "sector")
 TOUCHED = (("devdax", "pte"), ("devdax", "pmd"), ("devdax", "pud"), ("ext4", "pte"),
            ("ext4", "pmd"), ("xfs", "pte"), ("xfs", "pmd"))
@@ -309,7 +304,3 @@ def main():
     parser.add_argument("--pairs-only", action="store_true",
                         help="nothing but what is compared with fio")
     return vm.carry_out(run, parser.parse_args())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

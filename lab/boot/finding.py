@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Boot a kernel and run the program of one finding in it.
 
-    finding.py NAME [--kernel KERNEL] [--fs ext4|xfs] [-- ARGUMENT...]
+    python3 lab finding NAME [--kernel KERNEL] [--fs ext4|xfs] [-- ARGUMENT...]
 
 NAME is that of a page in lab/findings.  Shows what the program printed and what
 the kernel said meanwhile, in OUT/<kernel>/NAME.log.
@@ -15,10 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-import image
-import qemu
-import vm
-from kernels import Refusal
+from boot import image, qemu, vm
+from boot.kernels import Refusal
 
 FINDINGS = os.path.join(vm.ROOT, "lab", "findings")
 BOOT_LIMIT = 240.0
@@ -114,7 +111,7 @@ def run(args):
 def main():
     parser = vm.parser_of(__doc__, "KERNEL", "MODULES", "MEM", "CPUS", "OUT", "CACHE",
                           FS=("", "for a finding about files: ext4 or xfs"),
-                          LABEL=("", "which of lab/guest/namespaces"))
+                          LABEL=("", "which of lab/boot/guest/namespaces"))
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--iommu", action="store_true",
                         help="with an IOMMU and a device for vfio-pci behind it")
@@ -126,7 +123,3 @@ def main():
     args = parser.parse_args(words[:split])
     args.arguments = words[split + 1:-1]
     return vm.carry_out(run, args)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

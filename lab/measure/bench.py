@@ -1,20 +1,17 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Measure what the suite costs on one kernel, in one boot with a run of it.
 
 The suite's cells run as in vm.py; between its first program and the others
-comes dax_bench, which measures ways of doing the same in turn (lab/bench.c).
+comes dax_bench, which measures ways of doing the same in turn (bench.c).
 Exit status: 0 measured, 2 it could not run; no goal and no cell makes it fail.
 """
 import json
 import os
 import re
 import statistics
-import sys
 
-import qemu
-import vm
-from runner import write_whole
+from boot import qemu, vm
+from boot.runner import write_whole
 
 BENCH = "dax_bench"
 SIZES = ("pte", "pmd", "pud")
@@ -299,5 +296,5 @@ def run_bench(args):
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(vm.command_line(__doc__, run_bench))
+def main():
+    return vm.command_line(__doc__, run_bench)

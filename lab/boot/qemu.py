@@ -9,8 +9,8 @@ import struct
 import subprocess
 import uuid
 
-import backends as pmem
-from kernels import Refusal
+from boot import backends as pmem
+from boot.kernels import Refusal
 
 QEMU = "qemu-system-x86_64"
 MIB = 1 << 20

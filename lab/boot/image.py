@@ -12,8 +12,8 @@ import subprocess
 import tempfile
 import time
 
-import backends as pmem
-from kernels import Refusal
+from boot import backends as pmem
+from boot.kernels import Refusal
 
 GUEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest")
 

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Where kernels come from: Debian's archive, a bzImage, a build tree.
 
-    kernels.py [--cache DIR] kernel debian:SERIES|debian:newest|FILE|TREE [MODULES]
+    python3 lab kernels [--cache DIR] kernel debian:SERIES|debian:newest|FILE|TREE [MODULES]
         prints the path of the kernel image, then the modules directory
-    kernels.py [--cache DIR] ksft SERIES|newest
+    python3 lab kernels [--cache DIR] ksft SERIES|newest
         prints the directory with the kselftest files of that series
 
 What is in the cache is never fetched again: remove it to ask anew.
@@ -23,7 +22,7 @@ import sys
 import tempfile
 from collections import namedtuple
 
-import archive as debian
+from boot import archive as debian
 
 # name is what the results directory is called, modules may be None
 Kernel = namedtuple("Kernel", "name image modules release")
@@ -386,7 +385,3 @@ def main():
             found = find_kernel(cache, args.spec, args.modules)
             print(found.image)
             print(found.modules or "")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """libhdrhistogram from a newer Debian, for machines whose own has none.
 
-    library.py [--cache DIR]
+    python3 lab library [--cache DIR]
         prints a directory with include/ and lib/; fetched once, then kept
 
 Only the static library is taken: nothing of the machine changes, and what is built
@@ -14,8 +13,7 @@ import glob
 import os
 import shutil
 
-import archive as debian
-import kernels
+from boot import archive as debian, kernels
 
 PACKAGE = "libhdr-histogram-dev"
 
@@ -55,7 +53,3 @@ def main():
     args = parser.parse_args()
     with kernels.refusals():
         print(hdr_home(os.path.abspath(args.cache)))
-
-
-if __name__ == "__main__":
-    main()

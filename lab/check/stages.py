@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """make check: the stages, side by side where that is sound and faster.
 
-    python3 -m check [--only STAGE...] [--cache DIR] [--out DIR]
+    python3 lab check [--only STAGE...] [--cache DIR] [--out DIR]
 
 STAGE: static build units badinput intree guests
 Exit status: 0 nothing failed, 1 something did, 130 interrupted.
@@ -9,34 +9,35 @@ Exit status: 0 nothing failed, 1 something did, 130 interrupted.
 import argparse
 import os
 import signal
-import sys
 import threading
 import time
 
-from check import badinput, board, build, guests, intree, static, stock, units
+from check import badinput, build, guests, intree, static, units
+from check.artifacts import Artifacts
+from check.reporter import Reporter, Skipped
 
 STAGES = {"static": static, "units": units, "build": build, "intree": intree,
           "badinput": badinput, "guests": guests}
 # What runs side by side, then what comes after it
-LANES = ((("static", "badinput", "intree"), ("units", "build")), (("guests",),))
+ROUNDS = ((("static", "badinput", "intree"), ("units", "build")), (("guests",),))
 
 
-def stage(name, desk, goods):
+def stage(name, reporter, artifacts):
     """A stage; what breaks it is a failure like any other."""
     try:
-        STAGES[name].run(desk, goods)
-    except board.Skipped:
+        STAGES[name].run(reporter, artifacts)
+    except Skipped:
         pass
     except Exception as err:  # pylint: disable=broad-except
-        if not desk.stopping:
-            desk.fail(f"stage {name}", f"it broke off: {err!r}")
+        if not reporter.stopping:
+            reporter.fail(f"stage {name}", f"it broke off: {err!r}")
 
 
-def lane(names, desk, goods):
+def worker(names, reporter, artifacts):
     def go():
         for name in names:
-            if not desk.stopping:
-                stage(name, desk, goods)
+            if not reporter.stopping:
+                stage(name, reporter, artifacts)
     thread = threading.Thread(target=go, daemon=True)
     thread.start()
     return thread
@@ -54,30 +55,26 @@ def main():
     parser.add_argument("--out", default=os.environ.get("OUT", "out"))
     args = parser.parse_args()
     scratch = os.path.abspath(os.path.join(args.out, "check"))
-    desk = board.Board(scratch)
-    goods = stock.Stock(desk, os.path.abspath(args.cache), scratch)
+    reporter = Reporter(scratch)
+    artifacts = Artifacts(reporter, os.path.abspath(args.cache), scratch)
     signal.signal(signal.SIGTERM, interrupted)
     everything = args.only == list(STAGES)
     try:
-        fetching = threading.Thread(target=goods.fetch, daemon=True)
+        fetching = threading.Thread(target=artifacts.fetch, daemon=True)
         if everything:
             fetching.start()
         # Fetching waits for the network, these for a CPU each.  The guests come
         # after them: two CPUs are what a guest under emulation uses up alone.
-        for lanes in LANES:
-            threads = [lane([name for name in names if name in args.only],
-                            desk, goods) for names in lanes]
+        for side_by_side in ROUNDS:
+            threads = [worker([name for name in names if name in args.only],
+                              reporter, artifacts) for names in side_by_side]
             while any(thread.is_alive() for thread in threads):
                 time.sleep(0.2)
         while fetching.is_alive():
             time.sleep(0.2)
     except KeyboardInterrupt:
-        desk.stop()
-        print(f"interrupted: {desk.summary()} so far", flush=True)
+        reporter.stop()
+        print(f"interrupted: {reporter.summary()} so far", flush=True)
         return 130
-    print(desk.summary(), flush=True)
-    return int(desk.failed > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    print(reporter.summary(), flush=True)
+    return int(reporter.failed > 0)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 
-from check.board import Failed, Skipped
+from check.reporter import Failed, Skipped
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAB = os.path.join(TOP, "lab")
@@ -43,14 +43,14 @@ class Once:
         return self.value
 
 
-class Stock:
+class Artifacts:
     """The kselftest trees, the kernels, and one build of the programs."""
 
     KSFT = ("newest", "6.12", "6.1")
     KERNELS = ("5.10", "6.12")
 
-    def __init__(self, board, cache, scratch):
-        self.board = board
+    def __init__(self, reporter, cache, scratch):
+        self.reporter = reporter
         self.cache = cache
         self.scratch = scratch
         self._ksft = {series: Once(lambda series=series: self.fetch_ksft(series))
@@ -79,9 +79,9 @@ class Stock:
         """The first line that kernels.py answers with."""
         trouble = Failed("it could not be fetched")
         lines = []
-        with self.board.check(what) as log:
+        with self.reporter.check(what) as log:
             try:
-                output = log.run(["python3", os.path.join(LAB, "kernels.py"),
+                output = log.run(["python3", LAB, "kernels",
                                   "--cache", self.cache, *arguments],
                                  expect=(0, NO_SUCH_SERIES), seconds=900)
                 lines = [line for line in output.splitlines()
@@ -107,7 +107,7 @@ class Stock:
         directory = os.path.join(self.scratch, "gcc")
         trouble = Failed("the programs do not build")
         self._ksft["newest"].wait()
-        with self.board.check("build with gcc") as log:
+        with self.reporter.check("build with gcc") as log:
             make_programs(log, self.ksft("newest"), directory, "CC=gcc")
             trouble = None
         if trouble:

@@ -1,6 +1,5 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Results to one page that people look at: report.py out/KERNEL/results.ktap"""
+"""Results as one page: python3 lab report out/KERNEL/results.ktap"""
 import os
 import re
 import shutil
@@ -8,7 +7,7 @@ import sys
 import textwrap
 from collections import Counter, defaultdict
 
-import ktap
+from report import ktap
 
 MARKS = {"returned_early": "E", "never_returned": "N", "waited": "V",
          "not_revoked": "R", "wrong_data": "W", "unhealthy": "U", "failed": "F",
@@ -309,7 +308,3 @@ def main():
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return int(any(r.verdict == ktap.FAIL for r in results))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

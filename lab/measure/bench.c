@@ -2,7 +2,7 @@
 /*
  * How much the suite's own machinery costs.  Each cell measures two or more ways
  * of doing the same, in turn, and prints the nanoseconds of every round;
- * lab/bench.py makes medians and ratios of them.
+ * lab/measure/bench.py makes medians and ratios of them.
  *
  * Speaks the suite's KTAP, so that it runs where the suite's programs run.
  */

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Run the suite on one kernel again and again: does any verdict change?
 
@@ -8,14 +7,12 @@ prints is in OUT/repeat/NUMBER/<kernel>/run.log, with its results beside it.
 Exit status: 0 all runs said the same, 1 they did not, 2 it could not run.
 """
 import os
-import sys
 import time
 from collections import Counter
 
-import ktap
-import vm
-from check import expected
-from kernels import Refusal
+from boot import vm
+from boot.kernels import Refusal
+from report import expected, ktap
 
 MOST_RUNS = 1000
 HEAD = "  run  passed  failed  skipped  boots  seconds  otherwise than in run 1"
@@ -80,5 +77,5 @@ def repeat(args):
     return int(bool(differences(runs)))
 
 
-if __name__ == "__main__":
-    sys.exit(vm.command_line(__doc__, repeat))
+def main():
+    return vm.command_line(__doc__, repeat)

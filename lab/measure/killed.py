@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Kill the suite's programs in a guest, and see whether everything is given back.
 
@@ -11,13 +10,9 @@ Exit status: 0 it does, 1 not always, 2 it could not run.
 import os
 import random
 import re
-import sys
 
-import backends
-import image
-import qemu
-import vm
-from kernels import Refusal
+from boot import backends, image, qemu, vm
+from boot.kernels import Refusal
 
 SILENCE = 180.0
 # Hundredths of a second: the first are before there is anything to give back
@@ -107,6 +102,6 @@ def run(args):
     return 0 if good else 1
 
 
-if __name__ == "__main__":
-    sys.exit(vm.guest_command(__doc__, run, KILLS=("12", "how often"),
-                              SEED=("", "repeats the moments")))
+def main():
+    return vm.guest_command(__doc__, run, KILLS=("12", "how often"),
+                            SEED=("", "repeats the moments"))
