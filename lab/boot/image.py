@@ -24,14 +24,14 @@ BOOT_MODULES = (("libnvdimm", ""), ("nfit", ""), ("device_dax", ""),
                 ("null_blk", "nr_devices=0"))
 # Only for modprobe to find
 SPARE_MODULES = ("nd_btt", "nd_e820", "virtio_pci", "virtio_pmem", "kmem",
-                 "dm_mod", "dm_delay", "configfs", "ext4", "xfs", "loop",
+                 "dm_mod", "dm_delay", "configfs", "ext4", "xfs", "erofs", "loop",
                  "crc32c_generic", "crc32_generic", "ib_uverbs", "rdma_rxe",
                  "vfio_pci", "vfio_iommu_type1", "dax_hmem", "kvm_intel", "kvm_amd")
 
 # So long after its last use an archive is kept, in seconds
 KEEP_SECONDS = 24 * 3600
 
-TOOLS = ("ndctl", "daxctl", "mkfs.ext4", "mkfs.xfs", "e2fsck", "xfs_repair")
+TOOLS = ("ndctl", "daxctl", "mkfs.ext4", "mkfs.xfs", "mkfs.erofs", "e2fsck", "xfs_repair")
 
 
 class Cpio:

@@ -7,7 +7,7 @@ set -u
 
 build="gcc libc6-dev make python3 xz-utils dpkg
 	liburing-dev libndctl-dev libdaxctl-dev libblkid-dev libdevmapper-dev xfslibs-dev zlib1g-dev"
-vm="$build qemu-system-x86 busybox-static ndctl daxctl kmod e2fsprogs xfsprogs"
+vm="$build qemu-system-x86 busybox-static ndctl daxctl kmod e2fsprogs xfsprogs erofs-utils"
 bench="$vm fio"
 # rsync is for kselftest's install, gcc brings the sanitizers
 check="$vm clang shellcheck perl rsync git util-linux"
