@@ -17,6 +17,7 @@
 
 #include "io/io.h"
 #include "lib/random.h"
+#include "lib/variable.h"
 
 /* Of the file: large enough for every kind of extent, small enough for collisions. */
 #define MODEL_BYTES	(1u << 20)
@@ -395,6 +396,13 @@ static void model(struct cell *c)
 	free(m.events);
 	free(m.buf);
 }
+
+static const struct variable model_variables[] = {
+	{ "DAX_TEST_OPS", "operations of a cell that is compared with a model" },
+	{ }
+};
+
+REGISTER(variables, model_variables);
 
 static const struct scenario_group model_group = {
 	.name = "model",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the command line says: help, the list of cells, and which of them are picked.
+ * The command line: help, the list of cells, and the choice among them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,9 +10,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/variable.h"
 #include "suite/internal.h"
 
 #define EXIT_USAGE	2
+
+static const struct variable suite_variables[] = {
+	{ "DAX_TEST_CELLS", "cells to run, as -t; several separated by blanks" },
+	{ "DAX_TEST_SEED", "repeats a random cell" },
+	{ "DAX_TEST_TIME", "seconds for cells that are bounded in time" },
+	{ "DAX_TEST_DESTRUCTIVE=1",
+	  "also run tests that leave a buggy kernel unusable until reboot" },
+	{ "DAX_TEST_CLEAR_WARN_ONCE=1", "re-arm WARN_ONCE (debugfs clear_warn_once)" },
+	{ }
+};
+
+REGISTER(variables, suite_variables);
 
 static void list_scenario(FILE *f, const struct scenario *sc)
 {
@@ -26,6 +39,7 @@ static void list_scenario(FILE *f, const struct scenario *sc)
 
 static void usage(FILE *f)
 {
+	const struct variable *v;
 	const struct memory *m;
 	const struct pin_method *p;
 	const struct action *a;
@@ -38,25 +52,11 @@ static void usage(FILE *f)
 		"  -t GLOB  run the cells that match (fnmatch), may be repeated\n"
 		"  -f FILE  run the cells named in FILE, one a line\n\n",
 		suite->name);
+	fprintf(f, "variables:\n");
+	for (v = REGISTRY_NEXT(variables, NULL); v; v = REGISTRY_NEXT(variables, v))
+		fprintf(f, "  %-28s %s\n", v->name, v->what);
 	fprintf(f,
-		"variables:\n"
-		"  DAX_TEST_NAMESPACE  namespaces that may be destroyed, e.g. namespace0.1\n"
-		"  DAX_TEST_DEV        device-dax devices that may be used, e.g. /dev/dax0.1\n"
-		"                      (else: namespaces whose label name begins with ksft-dax)\n"
-		"  DAX_TEST_REGION     a dynamic dax region that may be divided, by its id\n"
-		"  DAX_TEST_VFIO       a group in /dev/vfio that may be attached to the IOMMU\n"
-		"  DAX_TEST_CELLS      like -t, several separated by blanks\n"
-		"  DAX_TEST_RELEASE    after an early return: defuse (default: bind again, then\n"
-		"                      let go), park (keep the pins until reboot), raw (let go\n"
-		"                      at once: oopses, for a throw-away VM only)\n"
-		"  DAX_TEST_SEED       repeats a random cell\n"
-		"  DAX_TEST_OPS        operations of a cell that is compared with a model\n"
-		"  DAX_TEST_ORDERS     orders of two operations' steps in a pair; \"all\"\n"
-		"  DAX_TEST_ORDER      repeats one of them: pin/unbind:0:AABBAA\n"
-		"  DAX_TEST_RACE       repeats two operations at once: pin/unbind:0:4711\n"
-		"  DAX_TEST_TIME       seconds for cells that are bounded in time\n"
-		"  DAX_TEST_DESTRUCTIVE=1  run cells that cost a faulty kernel the machine, too\n"
-		"  DAX_TEST_CLEAR_WARN_ONCE=1  let each WARN_ONCE of the kernel speak again\n\n"
+		"\n"
 		"exit status: 0 no cell failed, 1 some did, 4 nothing could be run, 2 bad usage\n\n"
 		"examples:\n"
 		"  %s -t '*.pmd.vmsplice.*'\n"
@@ -166,7 +166,7 @@ int suite_options(int argc, char **argv)
 		}
 	}
 	if (ret == -1 && optind < argc) {
-		fprintf(stderr, "%s: what is '%s'? cells are picked with -t\n",
+		fprintf(stderr, "%s: unexpected argument '%s'; use -t to select tests\n",
 			suite->name, argv[optind]);
 		ret = EXIT_USAGE;
 	}

@@ -128,8 +128,8 @@ struct scenario_group {
 REGISTRY(scenario_groups, struct scenario_group);
 
 /*
- * Limit of one cell.  Three stuck actions of OP_DEADLINE_NS and a holder's
- * answer fit; the harness ends a cell that takes longer.
+ * Limit of one cell: three stuck actions of OP_DEADLINE_NS and the answer of a pin
+ * process.  The harness ends a cell that takes longer.
  */
 #define SUITE_CELL_SECONDS	120
 
@@ -137,12 +137,12 @@ REGISTRY(scenario_groups, struct scenario_group);
  * struct suite - one program
  * @name: its name
  * @what: what it tests, for -h
- * @targets: it holds I/O in flight and wants slow block devices
+ * @targets: it holds I/O in flight and needs slow block devices
  * @clock: and has to hold it for longer than an unbind takes
- * @hold_ns: how long a clock holds it to begin with, nanoseconds; 0 for long enough
- *	for an unbind
- * @entries: entries of a device that it would like to have at each page size; a
- *	device of one serves too, and its memory map is soon made and thrown away
+ * @hold_ns: how long TIMED pins are held at first, nanoseconds; 0 for long enough for
+ *	an unbind
+ * @entries: wanted number of entries of a device at each page size; a device of one
+ *	serves, too, and a small memory map is quickly made
  */
 struct suite {
 	const char *name;
@@ -182,7 +182,12 @@ struct cell {
 	char why[WHY_LEN];
 };
 
-/** suite_init() - make the cells of a program; 0 or -ENOMEM */
+/**
+ * suite_init() - make the cells of a program
+ * @s: the program
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int suite_init(const struct suite *s);
 
 /**
@@ -203,13 +208,23 @@ int suite_options(int argc, char **argv);
  */
 int suite_prepare(char *why, size_t len);
 
-/** suite_finish() - give everything back; prints what could not be */
+/**
+ * suite_finish() - restore everything; prints what could not be restored
+ */
 void suite_finish(void);
 
-/** suite_cells() - the cells picked, in order */
+/**
+ * suite_cells() - the cells that were picked, in order
+ * @nr: set to their number
+ *
+ * Return: the cells; they stay the suite's.
+ */
 struct cell *suite_cells(size_t *nr);
 
-/** suite_run() - the frame around one cell's scenario */
+/**
+ * suite_run() - the frame around one cell's scenario
+ * @c: the cell; its verdict is set
+ */
 void suite_run(struct cell *c);
 
 /**
@@ -250,48 +265,61 @@ bool expect_ok(struct cell *c, int ret, const char *what, const char *why);
 bool expect_errno(struct cell *c, int ret, int err, const char *what);
 
 /**
- * cell_adds() - what else was seen of a failure, as part of its sentence
+ * cell_adds() - add a clause to the sentence of a failure
  * @c: a failed cell
- * @fmt: a clause, as printf(3) has it
+ * @fmt: the clause, as printf(3) has it
  */
 void cell_adds(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/** skip() - cannot be built here, with the reason */
+/**
+ * skip() - the cell is not supported by this kernel or machine
+ * @c: cell
+ * @fmt: the reason, as printf(3) has it
+ */
 void skip(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
- * skip_refused() - the method cannot pin this memory
+ * skip_refused() - skip: the method cannot pin this memory
  * @c: cell
  * @m: method; another than the cell's own is remembered as well
  * @why: the method's own words, or ""
  *
  * A refusal depends on the kernel, the memory and its page size: the next cells of
- * the same method skip at once, but those whose scenario is about refusals.
+ * the same method skip at once, except those whose scenario tests refusals.
  */
 void skip_refused(struct cell *c, const struct pin_method *m, const char *why);
 
 /**
- * suite_drain() - wait until all that was printed has left the machine
+ * suite_drain() - wait until all output has left the machine
  *
- * A serial console has a line only then.  That takes some milliseconds, which is
- * as long as much of what a cell does: for verdicts, and before what may bring the
+ * A serial console shows a line only then.  That takes some milliseconds, as long as
+ * much of a cell does: call it for verdicts, and before a step that may bring the
  * machine down.
  */
 void suite_drain(void);
 
-/** note() - a diagnostic line; not yet drained */
+/**
+ * note() - a diagnostic line; not yet drained
+ * @c: cell
+ * @fmt: the line, as printf(3) has it
+ */
 void note(const struct cell *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/** note_lines() - several, from a text of lines */
+/**
+ * note_lines() - several diagnostic lines
+ * @c: cell
+ * @what: their heading
+ * @text: the lines; nothing is printed for ""
+ */
 void note_lines(const struct cell *c, const char *what, const char *text);
 
 /**
- * cell_fresh_pages() - the cell's file anew, on pages that nobody has had before
+ * cell_fresh_pages() - the cell's file again, on pages that no earlier cell has used
  * @c: the cell, its file not open
  *
- * For what some kernels leave behind on the pages: the file system is unmounted, its
- * device given a new memory map, and both are made again.
+ * Some kernels leave wrong counts on the pages.  The file system is unmounted, its
+ * device gets a new memory map, and both are made again.
  *
  * Return: true, or false with the cell failed or skipped.
  */
@@ -301,18 +329,23 @@ bool cell_fresh_pages(struct cell *c);
  * cell_remove_file() - remove the cell's file, in a task that may not survive it
  * @c: the cell, its file not open
  *
- * Bytes that are right are not all: whoever removes a file whose entries were
- * miscounted dies of it, and its device is lost until reboot.
+ * Right bytes are not enough: on a kernel that has miscounted the file's entries, the
+ * task that removes it dies, and the device is unusable until reboot.
  *
  * Return: true, or false with the cell failed.
  */
 bool cell_remove_file(struct cell *c);
 
-/** cell_failed() - has anything failed or been skipped so far? */
+/**
+ * cell_over() - has the cell failed or been skipped?
+ * @c: cell
+ *
+ * Return: true if it has.
+ */
 bool cell_over(const struct cell *c);
 
 /**
- * cell_pin_proc() - start a holder that the guardian knows
+ * cell_pin_proc() - start a pin process that the guardian knows
  * @c: the cell
  * @h: filled
  *
@@ -320,19 +353,47 @@ bool cell_over(const struct cell *c);
  */
 bool cell_pin_proc(struct cell *c, struct pin_proc *h);
 
-/** cell_pin_proc_ok() - expect_ok() for a holder's answer; a stuck one's stacks are told */
+/**
+ * cell_pin_proc_ok() - expect_ok() for the answer of a pin process
+ * @c: the cell
+ * @ret: the answer; -ETIMEDOUT fails the cell with the process's stacks
+ * @what: the step
+ * @h: the process
+ *
+ * Return: true when @ret is 0.
+ */
 bool cell_pin_proc_ok(struct cell *c, int ret, const char *what, const struct pin_proc *h);
 
-/** cell_pin_proc_stuck() - fail with VERDICT_NEVER_RETURNED, tell its stacks; false */
+/**
+ * cell_pin_proc_stuck() - fail with VERDICT_NEVER_RETURNED and the stacks of a process
+ * @c: the cell
+ * @what: the sentence
+ * @h: the process
+ *
+ * Return: false.
+ */
 bool cell_pin_proc_stuck(struct cell *c, const char *what, const struct pin_proc *h);
 
-/** cell_pin_proc_end() - end it and forget it */
+/**
+ * cell_pin_proc_end() - end a pin process; the guardian forgets it
+ * @c: the cell; failed when the process does not end
+ * @h: the process; may not have been started
+ */
 void cell_pin_proc_end(struct cell *c, struct pin_proc *h);
 
-/** suite_seed() - DAX_TEST_SEED, or a fresh one */
+/**
+ * suite_seed() - seed of a random cell
+ *
+ * Return: DAX_TEST_SEED, or a random one.
+ */
 uint64_t suite_seed(void);
 
-/** suite_seconds() - DAX_TEST_TIME, or a default, for cells bounded in time */
+/**
+ * suite_seconds() - limit of a cell that is bounded in time
+ * @by_default: seconds where DAX_TEST_TIME is not set
+ *
+ * Return: seconds.
+ */
 double suite_seconds(double by_default);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "lib/health/control.h"
 #include "lib/sysfs.h"
+#include "lib/variable.h"
 #include "teardown/teardown.h"
 
 /* For an action that never returns: long enough for its task to block. */
@@ -279,6 +280,13 @@ static void control_crash(struct cell *c)
 		expect(c, VERDICT_FAILED, false, "the kernel survived a crash by sysrq: %s",
 		       strerror(-ret));
 }
+
+static const struct variable control_variables[] = {
+	{ "DAX_TEST_CRASH=1", "control_crash brings the machine down" },
+	{ }
+};
+
+REGISTER(variables, control_variables);
 
 static const struct scenario_group control = {
 	.name = "control",

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "lib/random.h"
+#include "lib/variable.h"
 #include "teardown/interleave.h"
 
 /* Orders of a pair in each run; DAX_TEST_ORDERS= asks for more, "all" for all. */
@@ -295,6 +296,14 @@ static void orders_random(struct cell *c)
 out:
 	finish(&w, &t);
 }
+
+static const struct variable orders_variables[] = {
+	{ "DAX_TEST_ORDERS", "interleavings of two operations' steps in a pair; \"all\" for all" },
+	{ "DAX_TEST_ORDER", "repeats one of them: pin/unbind:0:AABBAA" },
+	{ }
+};
+
+REGISTER(variables, orders_variables);
 
 /* A cell of orders takes seconds; one that finds a wait without end, a minute more. */
 #define ORDERS_SECONDS	600

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "lib/random.h"
+#include "lib/variable.h"
 #include "teardown/interleave.h"
 
 /* Pairs go round for so long, or DAX_TEST_TIME. */
@@ -405,6 +406,13 @@ static void at_once(struct cell *c)
 out:
 	world_end(&w);
 }
+
+static const struct variable races_variables[] = {
+	{ "DAX_TEST_RACE", "repeats two operations at once: pin/unbind:0:4711" },
+	{ }
+};
+
+REGISTER(variables, races_variables);
 
 /* A wait without end takes a minute more than the rest. */
 #define RACES_SECONDS	600

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/variable.h"
 #include "teardown/teardown.h"
 
 /* Revocation comes before the wait: if it is not there by now, it is missing. */
@@ -328,6 +329,14 @@ void teardown_drop_mappings(struct teardown *s)
 	if (s->viewer.pid > 0)
 		pin_proc_close(&s->viewer, MAP_MAIN);
 }
+
+static const struct variable release_variables[] = {
+	{ "DAX_TEST_RELEASE",
+	  "after an early return: defuse (bind again, then release), park (keep the pins), raw (release)" },
+	{ }
+};
+
+REGISTER(variables, release_variables);
 
 /*
  * After an early return the pins lie on a memory map that is gone.  Binding

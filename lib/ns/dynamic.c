@@ -10,6 +10,7 @@
 
 #include "lib/ns/dynamic.h"
 #include "lib/ns/internal.h"
+#include "lib/variable.h"
 
 #define DAX	"bus/dax/devices"
 #define DRIVER	"bus/dax/drivers/device_dax"
@@ -207,6 +208,13 @@ int dynamic_find_in(const struct ns_env *env, struct ns_set *set, const char *id
 	ns_copy(d->first, sizeof(d->first), first);
 	return 0;
 }
+
+static const struct variable dynamic_variables[] = {
+	{ "DAX_TEST_REGION", "a dynamic dax region (hmem, CXL) that may be divided, by its id" },
+	{ }
+};
+
+REGISTER(variables, dynamic_variables);
 
 int dynamic_find(struct ns_set *set, const char *id, char *why, size_t len)
 {

@@ -12,6 +12,7 @@
 
 #include "lib/ns/dynamic.h"
 #include "lib/ns/internal.h"
+#include "lib/variable.h"
 
 #define LABEL	"ksft-dax"
 
@@ -352,6 +353,15 @@ int ns_find_in(const struct ns_env *env, const char *ndns,
 			      LABEL);
 	return 0;
 }
+
+static const struct variable ns_variables[] = {
+	{ "DAX_TEST_NAMESPACE",
+	  "namespaces whose data may be lost: \"namespace0.1 namespace1.0\"" },
+	{ "DAX_TEST_DEV", "device-dax devices that may be used: \"/dev/dax0.1\"" },
+	{ }
+};
+
+REGISTER(variables, ns_variables);
 
 int ns_set_find(struct ns_set *set, char *why, size_t len)
 {

@@ -22,6 +22,7 @@
 #include <linux/vfio.h>
 
 #include "lib/pin/internal.h"
+#include "lib/variable.h"
 
 /* IOVA at which the range is mapped: above 32 bits */
 #define IOVA_FIRST	(1UL << 32)
@@ -132,6 +133,13 @@ static void vfio_close(struct pin *pin)
 		vfio_detach(pin->priv);
 	pin->priv = NULL;
 }
+
+static const struct variable vfio_variables[] = {
+	{ "DAX_TEST_VFIO", "a group in /dev/vfio that may be attached to the IOMMU" },
+	{ }
+};
+
+REGISTER(variables, vfio_variables);
 
 static const struct pin_method vfio_methods[] = {
 	{
