@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Actions that take memory away.  Each is an entry beside its function, in the file
- * of its subject.
+ * Actions that take memory away: unbind, truncate, unmount, ...
+ *
+ * Each is an entry beside its function, in the file of its subject, and states what it
+ * does; scenarios and checks go by that, not by which action it is.
  */
 #ifndef DAX_LIB_ACTION_H
 #define DAX_LIB_ACTION_H
 
+#include "lib/daxmap.h"
 #include "lib/mem/select.h"
 #include "lib/mem/test_mem.h"
 #include "lib/ns/level.h"
 #include "lib/registry.h"
 
 /**
- * enum action_frees - when an action takes memory away that a file had
- * @FREES_ALL: whatever is mapped or open
- * @FREES_CLOSED: when nobody has the file open or mapped
+ * enum action_frees - when an action takes memory away from a file
+ * @FREES_ALL: also while the file is open or mapped
+ * @FREES_CLOSED: once the file is neither open nor mapped
  * @FREES_NONE: never
- * @FREES_MAYBE: the memory may stay with the file or not, by the file system
+ * @FREES_MAYBE: the file system decides whether the file keeps its memory
  */
 enum action_frees { FREES_ALL, FREES_CLOSED, FREES_NONE, FREES_MAYBE };
 
 /**
- * enum action_leaves - what a mapping from before shows afterwards, at its start
+ * enum action_leaves - what a mapping made before the action shows at its start after it
  * @LEAVES_NOTHING: SIGBUS
  * @LEAVES_ZEROES: zeroes
- * @LEAVES_BYTES: the bytes that were there
+ * @LEAVES_BYTES: the same bytes as before
  * @LEAVES_NEXT: the bytes that were @ACTION_SHIFT further on
  * @LEAVES_OTHER: the bytes of the other file, see action_other()
  * @LEAVES_OPEN: not specified
@@ -44,35 +47,34 @@ enum action_leaves {
 #define LACKS_LIBNDCTL	"built without libndctl and libdaxctl"
 #endif
 
-/* Actions on a part of a file take this much from its start, bytes. */
-#define ACTION_SHIFT	(2u << 20)
+/* actions on a part of a file work on this much from its start: a pmd entry, bytes */
+#define ACTION_SHIFT	daxmap_bytes(DAXMAP_PMD)
 
 /**
- * struct action - one way
+ * struct action - one way to take memory away
  * @name: the word in the cell's name, stable
  * @verb: the word in sentences: "unbind"
  * @what: one sentence for -h
- * @lacks: why it cannot be carried out by this build; NULL when it can
- * @level: of the driver above it that is unbound, or whose module is removed;
+ * @lacks: why this build cannot run it; NULL when it can
+ * @level: of the driver above device_dax that is unbound, or whose module is removed;
  *	LEVEL_NONE for the rest
- * @on: the kinds of memory that it can be done to
- * @frees: for files: when the memory goes
- * @leaves: for files: what is seen afterwards
+ * @on: the kinds of memory that it applies to
+ * @frees: for files: when their memory goes
+ * @leaves: for files: what a mapping shows afterwards
  * @refusal: an error, -errno, by which it may be refused while the file is open
  *	or mapped; 0 for none
- * @other: for files: a second one has to be there, see action_other()
- * @spoils: the file system has to be made anew afterwards
+ * @other: for files: needs a second file, see action_other()
+ * @spoils: the file system has to be made again afterwards
  * @named: only scenarios that name it are crossed with it
  * @first: the plain unbind, which FIRST_ACTION scenarios are crossed with
  * @unmounts: the file system is not mounted afterwards
- * @shifts: what was at the start of the file is ACTION_SHIFT further on afterwards
+ * @shifts: the bytes from the start of the file are @ACTION_SHIFT further on afterwards
  * @dax_again: a device-dax device of the same memory is there afterwards
- * @module: a module is removed: all that its driver is bound to goes
- * @takes_region: several namespaces lie below, which all go
- * @run: carries it out in the calling task; may block in state D.  -EOPNOTSUPP
- *	from a file system that does not know how
- * @undo: gives the device back; may block likewise; NULL where nothing is to be
- *	undone
+ * @module: a module is removed: all devices that its driver is bound to go
+ * @takes_region: several namespaces depend on it, which all go
+ * @run: runs it in the calling task; may block in state D.  -EOPNOTSUPP from a file
+ *	system that does not support it
+ * @undo: brings the device back; may block likewise; NULL when there is nothing to undo
  */
 struct action {
 	const char *name;
@@ -93,17 +95,17 @@ struct action {
 	bool dax_again;
 	bool module;
 	bool takes_region;
-	int (*run)(const struct test_mem *v);
-	int (*undo)(const struct test_mem *v);
+	int (*run)(const struct test_mem *mem);
+	int (*undo)(const struct test_mem *mem);
 };
 
 /**
- * action_other() - path of the second file that some actions want
- * @v: the file
- * @path: set; beside @v->node
+ * action_other() - path of the second file that some actions need
+ * @mem: the file
+ * @path: set; in the same directory
  * @len: bytes in @path
  */
-void action_other(const struct test_mem *v, char *path, size_t len);
+void action_other(const struct test_mem *mem, char *path, size_t len);
 
 /**
  * action_swap_xfs() - swap the extents of two files of xfs, as xfs_fsr does
@@ -117,25 +119,25 @@ int action_swap_xfs(int fd, int other);
 
 /**
  * action_bind_pmem() - bind nd_pmem to the block device again
- * @v: memory on it
+ * @mem: memory on it
  *
  * Return: 0, -ENXIO when the driver refused it or its node does not come, or -errno.
  */
-int action_bind_pmem(const struct test_mem *v);
+int action_bind_pmem(const struct test_mem *mem);
 
 /**
  * action_unbind_pmem() - unbind nd_pmem from the block device
- * @v: memory on it
+ * @mem: memory on it
  *
  * Return: 0 or -errno; blocks as long as the kernel does.
  */
-int action_unbind_pmem(const struct test_mem *v);
+int action_unbind_pmem(const struct test_mem *mem);
 
 /**
  * action_pmem_bound() - has the block device a driver?
- * @v: memory on it
+ * @mem: memory on it
  */
-bool action_pmem_bound(const struct test_mem *v);
+bool action_pmem_bound(const struct test_mem *mem);
 
 /**
  * action_ram_block() - size of the blocks that memory goes online in
@@ -146,11 +148,11 @@ size_t action_ram_block(void);
 
 /**
  * action_ram_bind() - bind kmem to a device, nothing of it online
- * @v: the device
+ * @mem: the device
  *
  * Return: 0 or -errno; blocks as long as unbinding device_dax does.
  */
-int action_ram_bind(const struct test_mem *v);
+int action_ram_bind(const struct test_mem *mem);
 
 REGISTRY(actions, struct action);
 

@@ -2,24 +2,24 @@
 /* A device-dax device loses its driver: through sysfs, or as libdaxctl does it. */
 #include "lib/action/action.h"
 
-static int unbind(const struct test_mem *v)
+static int unbind(const struct test_mem *mem)
 {
-	return ns_unbind(&v->ns);
+	return ns_unbind(&mem->ns);
 }
 
-static int bind(const struct test_mem *v)
+static int bind(const struct test_mem *mem)
 {
-	return ns_bind(&v->ns);
+	return ns_bind(&mem->ns);
 }
 
-static int disable(const struct test_mem *v)
+static int disable(const struct test_mem *mem)
 {
-	return ns_disable(&v->ns);
+	return ns_disable(&mem->ns);
 }
 
-static int enable(const struct test_mem *v)
+static int enable(const struct test_mem *mem)
 {
-	return ns_enable(&v->ns);
+	return ns_enable(&mem->ns);
 }
 
 static const struct action devdax_actions[] = {

@@ -53,9 +53,9 @@ static int rebind_parent(const struct test_mem *mem)
 	return level_rebind(&mem->ns) ?: bring_back(mem);
 }
 
-static int unbind_parent(const struct test_mem *v)
+static int unbind_parent(const struct test_mem *mem)
 {
-	return level_unbind(&v->ns);
+	return level_unbind(&mem->ns);
 }
 
 static const struct action dynamic_actions[] = {

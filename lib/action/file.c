@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What takes the ground from under a file: each in the calling task, which may
- * have to wait for pins.
+ * Actions that free the blocks of a file, or might: each runs in the calling task, which
+ * may have to wait for pins.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -48,26 +48,26 @@ struct xfs_exchange_range {
 
 #define XFS_IOC_EXCHANGE_RANGE	_IOW('X', 129, struct xfs_exchange_range)
 
-void action_other(const struct test_mem *v, char *path, size_t len)
+void action_other(const struct test_mem *mem, char *path, size_t len)
 {
-	snprintf(path, len, "%s.other", v->node);
+	snprintf(path, len, "%s.other", mem->node);
 }
 
-/* a descriptor of the file, or of the second one */
-static int open_it(const struct test_mem *v, bool other, int flags)
+/* a descriptor of the file, or of the second one; or -errno */
+static int open_file(const struct test_mem *mem, bool other, int flags)
 {
 	char path[NODE_LEN + 8];
 	int fd;
 
 	if (other)
-		action_other(v, path, sizeof(path));
-	fd = open(other ? path : v->node, flags | O_CLOEXEC);
+		action_other(mem, path, sizeof(path));
+	fd = open(other ? path : mem->node, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-static int on_mount(const struct test_mem *v, unsigned long request, void *arg)
+static int on_mount(const struct test_mem *mem, unsigned long request, void *arg)
 {
-	int fd = open(v->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(mem->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int ret;
 
 	if (fd < 0)
@@ -77,9 +77,9 @@ static int on_mount(const struct test_mem *v, unsigned long request, void *arg)
 	return ret;
 }
 
-static int allocate(const struct test_mem *v, int mode)
+static int allocate(const struct test_mem *mem, int mode)
 {
-	int fd = open_it(v, false, O_RDWR);
+	int fd = open_file(mem, false, O_RDWR);
 	int ret;
 
 	if (fd < 0)
@@ -89,14 +89,14 @@ static int allocate(const struct test_mem *v, int mode)
 	return ret;
 }
 
-static int truncate_file(const struct test_mem *v)
+static int truncate_file(const struct test_mem *mem)
 {
-	return truncate(v->node, 0) ? -errno : 0;
+	return truncate(mem->node, 0) ? -errno : 0;
 }
 
-static int open_trunc(const struct test_mem *v)
+static int open_trunc(const struct test_mem *mem)
 {
-	int fd = open_it(v, false, O_RDWR | O_TRUNC);
+	int fd = open_file(mem, false, O_RDWR | O_TRUNC);
 
 	if (fd < 0)
 		return fd;
@@ -104,44 +104,44 @@ static int open_trunc(const struct test_mem *v)
 	return 0;
 }
 
-static int punch_hole(const struct test_mem *v)
+static int punch_hole(const struct test_mem *mem)
 {
-	return allocate(v, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+	return allocate(mem, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 }
 
-static int zero_range(const struct test_mem *v)
+static int zero_range(const struct test_mem *mem)
 {
-	return allocate(v, FALLOC_FL_ZERO_RANGE);
+	return allocate(mem, FALLOC_FL_ZERO_RANGE);
 }
 
-static int collapse_range(const struct test_mem *v)
+static int collapse_range(const struct test_mem *mem)
 {
-	return allocate(v, FALLOC_FL_COLLAPSE_RANGE);
+	return allocate(mem, FALLOC_FL_COLLAPSE_RANGE);
 }
 
-static int insert_range(const struct test_mem *v)
+static int insert_range(const struct test_mem *mem)
 {
-	return allocate(v, FALLOC_FL_INSERT_RANGE);
+	return allocate(mem, FALLOC_FL_INSERT_RANGE);
 }
 
-static int unlink_file(const struct test_mem *v)
+static int unlink_file(const struct test_mem *mem)
 {
-	return unlink(v->node) ? -errno : 0;
+	return unlink(mem->node) ? -errno : 0;
 }
 
-static int rename_over(const struct test_mem *v)
+static int rename_over(const struct test_mem *mem)
 {
 	char other[NODE_LEN + 8];
 
-	action_other(v, other, sizeof(other));
-	return rename(other, v->node) ? -errno : 0;
+	action_other(mem, other, sizeof(other));
+	return rename(other, mem->node) ? -errno : 0;
 }
 
-static int reflink_over(const struct test_mem *v)
+static int reflink_over(const struct test_mem *mem)
 {
 	struct file_clone_range range = { .src_length = ACTION_SHIFT };
-	int to = open_it(v, false, O_RDWR);
-	int from = open_it(v, true, O_RDONLY);
+	int to = open_file(mem, false, O_RDWR);
+	int from = open_file(mem, true, O_RDONLY);
 	int ret = to < 0 ? to : from < 0 ? from : 0;
 
 	range.src_fd = from;
@@ -157,7 +157,7 @@ static int reflink_over(const struct test_mem *v)
 static int swap_ext4(int fd, int other)
 {
 	struct ext4_move_extent move = {
-		.donor_fd = other, .len = ACTION_SHIFT / 4096,
+		.donor_fd = other, .len = ACTION_SHIFT / sysconf(_SC_PAGESIZE),
 	};
 
 	return ioctl(fd, EXT4_IOC_MOVE_EXT, &move) ? -errno : 0;
@@ -170,10 +170,10 @@ static int exchange_xfs(int fd, int other)
 	return ioctl(fd, XFS_IOC_EXCHANGE_RANGE, &range) ? -errno : 0;
 }
 
-static int swap_extents(const struct test_mem *v)
+static int swap_extents(const struct test_mem *mem)
 {
-	int fd = open_it(v, false, O_RDWR);
-	int other = open_it(v, true, O_RDWR);
+	int fd = open_file(mem, false, O_RDWR);
+	int other = open_file(mem, true, O_RDWR);
 	int ret = fd < 0 ? fd : other < 0 ? other : 0;
 
 	if (!ret)
@@ -182,7 +182,7 @@ static int swap_extents(const struct test_mem *v)
 		ret = exchange_xfs(fd, other);
 	if (ret == -ENOTTY || ret == -EOPNOTSUPP)
 		ret = action_swap_xfs(fd, other);
-	/* neither is known here, or not for DAX: all say so in their own way */
+	/* not supported here, or not for DAX: each interface has its own error for that */
 	if (ret == -ENOTTY || ret == -EINVAL)
 		ret = -EOPNOTSUPP;
 	if (other >= 0)
@@ -192,9 +192,9 @@ static int swap_extents(const struct test_mem *v)
 	return ret;
 }
 
-static int fsync_file(const struct test_mem *v)
+static int fsync_file(const struct test_mem *mem)
 {
-	int fd = open_it(v, false, O_RDWR);
+	int fd = open_file(mem, false, O_RDWR);
 	int ret;
 
 	if (fd < 0)
@@ -204,43 +204,43 @@ static int fsync_file(const struct test_mem *v)
 	return ret;
 }
 
-static int freeze(const struct test_mem *v)
+static int freeze(const struct test_mem *mem)
 {
-	return on_mount(v, FIFREEZE, NULL);
+	return on_mount(mem, FIFREEZE, NULL);
 }
 
-static int thaw(const struct test_mem *v)
+static int thaw(const struct test_mem *mem)
 {
-	return on_mount(v, FITHAW, NULL);
+	return on_mount(mem, FITHAW, NULL);
 }
 
-static int remount(const struct test_mem *v, unsigned long flags)
+static int remount(const struct test_mem *mem, unsigned long flags)
 {
-	return mount(NULL, v->mount, NULL,
+	return mount(NULL, mem->mount, NULL,
 		     MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | flags,
 		     NULL) ? -errno : 0;
 }
 
-static int remount_ro(const struct test_mem *v)
+static int remount_ro(const struct test_mem *mem)
 {
-	return remount(v, MS_RDONLY);
+	return remount(mem, MS_RDONLY);
 }
 
-static int remount_rw(const struct test_mem *v)
+static int remount_rw(const struct test_mem *mem)
 {
-	return remount(v, 0);
+	return remount(mem, 0);
 }
 
-static int unmount(const struct test_mem *v)
+static int unmount(const struct test_mem *mem)
 {
-	return umount2(v->mount, UMOUNT_NOFOLLOW) ? -errno : 0;
+	return umount2(mem->mount, UMOUNT_NOFOLLOW) ? -errno : 0;
 }
 
-static int shutdown(const struct test_mem *v)
+static int shutdown(const struct test_mem *mem)
 {
 	__u32 how = SHUTDOWN_NOLOGFLUSH;
 
-	return on_mount(v, IOC_SHUTDOWN, &how);
+	return on_mount(mem, IOC_SHUTDOWN, &how);
 }
 
 static const struct action file_actions[] = {
@@ -268,21 +268,21 @@ static const struct action file_actions[] = {
 	}, {
 		.name = "zero_range",
 		.verb = "fallocate(ZERO_RANGE)",
-		.what = "the range of the pin is made zeroes",
+		.what = "the range of the pin is zeroed",
 		.on = ON_FILES,
 		.frees = FREES_MAYBE, .leaves = LEAVES_ZEROES,
 		.run = zero_range,
 	}, {
 		.name = "collapse_range",
 		.verb = "fallocate(COLLAPSE_RANGE)",
-		.what = "the range of the pin is taken out of the file",
+		.what = "the range of the pin is removed from the file",
 		.on = ON_FILES,
 		.frees = FREES_ALL, .leaves = LEAVES_NEXT,
 		.run = collapse_range,
 	}, {
 		.name = "insert_range",
 		.verb = "fallocate(INSERT_RANGE)",
-		.what = "a hole is inserted before the pin, which moves its memory",
+		.what = "a hole is inserted before the pin, whose block moves to another offset",
 		.on = ON_FILES,
 		.frees = FREES_MAYBE, .leaves = LEAVES_ZEROES,
 		.run = insert_range,

@@ -5,49 +5,49 @@
  */
 #include "lib/action/action.h"
 
-static int unbind_parent(const struct test_mem *v)
+static int unbind_parent(const struct test_mem *mem)
 {
-	return level_unbind(&v->ns);
+	return level_unbind(&mem->ns);
 }
 
-static int bind_parent(const struct test_mem *v)
+static int bind_parent(const struct test_mem *mem)
 {
-	return level_bind(&v->ns);
+	return level_bind(&mem->ns);
 }
 
-static int rmmod(const struct test_mem *v)
+static int rmmod(const struct test_mem *mem)
 {
-	return level_rmmod(&v->ns);
+	return level_rmmod(&mem->ns);
 }
 
-static int rmmod_in_order(const struct test_mem *v)
+static int rmmod_in_order(const struct test_mem *mem)
 {
-	return level_rmmod_in_order(&v->ns);
+	return level_rmmod_in_order(&mem->ns);
 }
 
-static int modprobe(const struct test_mem *v)
+static int modprobe(const struct test_mem *mem)
 {
-	return level_modprobe(&v->ns);
+	return level_modprobe(&mem->ns);
 }
 
-static int disable_namespace(const struct test_mem *v)
+static int disable_namespace(const struct test_mem *mem)
 {
-	return ns_disable_namespace(&v->ns);
+	return ns_disable_namespace(&mem->ns);
 }
 
-static int enable_namespace(const struct test_mem *v)
+static int enable_namespace(const struct test_mem *mem)
 {
-	return level_enable_namespace(&v->ns);
+	return level_enable_namespace(&mem->ns);
 }
 
-static int disable_region(const struct test_mem *v)
+static int disable_region(const struct test_mem *mem)
 {
-	return ns_disable_region(&v->ns);
+	return ns_disable_region(&mem->ns);
 }
 
-static int enable_region(const struct test_mem *v)
+static int enable_region(const struct test_mem *mem)
 {
-	return level_enable_region(&v->ns);
+	return level_enable_region(&mem->ns);
 }
 
 static const struct action level_actions[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that changes its owner: the namespace is destroyed and created again over
- * the same range, for the same use or for another one.
+ * The memory gets another owner: the namespace is destroyed, and created again over the
+ * same range for the same use or for another one.
  */
 #include <errno.h>
 #include <string.h>

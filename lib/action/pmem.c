@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The block device under a file system, or under a program that reads and writes
- * it, taken away: nd_pmem is unbound through sysfs.
+ * nd_pmem is unbound through sysfs from a block device that a file system is on, or a
+ * program reads and writes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,23 +21,23 @@
 /* The node of a device that has come back is there at once, or udev makes it. */
 #define NODE_NS		(2 * NSEC_PER_SEC)
 
-/* what libnvdimm has bound: a namespace itself, or what gives it its mode */
-static const char *nd_device(const struct test_mem *v)
+/* the device that libnvdimm has bound: the namespace, or the one that gives it its mode */
+static const char *nd_device(const struct test_mem *mem)
 {
-	return v->ns.claim_dev[0] ? v->ns.claim_dev : v->ns.ndns;
+	return mem->ns.claim_dev[0] ? mem->ns.claim_dev : mem->ns.ndns;
 }
 
-bool action_pmem_bound(const struct test_mem *v)
+bool action_pmem_bound(const struct test_mem *mem)
 {
 	char path[96];
 
-	snprintf(path, sizeof(path), ND_DEVICES "/%s/driver", nd_device(v));
+	snprintf(path, sizeof(path), ND_DEVICES "/%s/driver", nd_device(mem));
 	return !access(path, F_OK);
 }
 
-static int write_driver(const struct test_mem *v, const char *file)
+static int write_driver(const struct test_mem *mem, const char *file)
 {
-	const char *name = nd_device(v);
+	const char *name = nd_device(mem);
 	char path[64];
 	int fd, ret = 0;
 
@@ -53,19 +53,19 @@ static int write_driver(const struct test_mem *v, const char *file)
 	return ret;
 }
 
-int action_unbind_pmem(const struct test_mem *v)
+int action_unbind_pmem(const struct test_mem *mem)
 {
-	return write_driver(v, "unbind");
+	return write_driver(mem, "unbind");
 }
 
-static int await_node(const struct test_mem *v)
+static int await_node(const struct test_mem *mem)
 {
 	uint64_t end = timeline_now() + NODE_NS;
 	struct timespec nap = { .tv_nsec = NSEC_PER_MSEC };
 	struct stat st;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/dev/%s", v->ns.block);
+	snprintf(path, sizeof(path), "/dev/%s", mem->ns.block);
 	while (stat(path, &st) || !S_ISBLK(st.st_mode)) {
 		if (timeline_now() >= end)
 			return -ENXIO;
@@ -74,16 +74,16 @@ static int await_node(const struct test_mem *v)
 	return 0;
 }
 
-int action_bind_pmem(const struct test_mem *v)
+int action_bind_pmem(const struct test_mem *mem)
 {
 	int ret = 0;
 
-	if (!action_pmem_bound(v))
-		ret = write_driver(v, "bind");
-	/* a driver that refused the device, on kernels that do not pass it on */
-	if (!ret && !action_pmem_bound(v))
+	if (!action_pmem_bound(mem))
+		ret = write_driver(mem, "bind");
+	/* some kernels report success although the driver refused the device */
+	if (!ret && !action_pmem_bound(mem))
 		ret = -ENXIO;
-	return ret ?: await_node(v);
+	return ret ?: await_node(mem);
 }
 
 static const struct action pmem_actions[] = {

@@ -56,22 +56,22 @@ static bool is_online(unsigned long long block)
 			block) && !strcmp(text, "online");
 }
 
-/* the first whole block of the device: that is where pins are */
-static unsigned long long first_block(const struct test_mem *v, size_t block)
+/* the first whole block of the device: pins are in it */
+static unsigned long long first_block(const struct test_mem *mem, size_t block)
 {
-	return (level_data(&v->ns) + block - 1) / block;
+	return (level_data(&mem->ns) + block - 1) / block;
 }
 
-static int ram_online(const struct test_mem *v)
+static int ram_online(const struct test_mem *mem)
 {
 	size_t block = action_ram_block();
 
 	if (!block)
 		return -EOPNOTSUPP;
-	return write_state(first_block(v, block), "online_movable");
+	return write_state(first_block(mem, block), "online_movable");
 }
 
-static int ram_offline(const struct test_mem *v)
+static int ram_offline(const struct test_mem *mem)
 {
 	size_t block = action_ram_block();
 	unsigned long long first, last;
@@ -79,51 +79,51 @@ static int ram_offline(const struct test_mem *v)
 
 	if (!block)
 		return -EOPNOTSUPP;
-	first = first_block(v, block);
-	last = (level_data(&v->ns) + v->size) / block;
+	first = first_block(mem, block);
+	last = (level_data(&mem->ns) + mem->size) / block;
 	for (unsigned long long i = first; i < last && !ret; i++)
 		if (is_online(i))
 			ret = write_state(i, "offline");
 	return ret;
 }
 
-int action_ram_bind(const struct test_mem *v)
+int action_ram_bind(const struct test_mem *mem)
 {
 	/* an error is that of libdaxctl, which names the driver that is missing */
 	if (access("/sys/bus/dax/drivers/kmem", F_OK))
 		module_load("kmem", NULL);
-	return ns_to_ram(&v->ns);
+	return ns_to_ram(&mem->ns);
 }
 
 /*
- * Where the machine onlines new memory by itself, it may do so for any kind of pages:
- * it is empty yet, and goes offline again.
+ * A machine that onlines new memory by itself may do so for pages of any kind: the block
+ * is still empty, so it is offlined and onlined again as movable.
  */
-static int ram_become(const struct test_mem *v)
+static int ram_become(const struct test_mem *mem)
 {
-	return action_ram_bind(v) ?: ram_offline(v) ?: ram_online(v);
+	return action_ram_bind(mem) ?: ram_offline(mem) ?: ram_online(mem);
 }
 
-static int ram_back(const struct test_mem *v)
+static int ram_back(const struct test_mem *mem)
 {
 	const struct timespec nap = { .tv_nsec = OFFLINE_NAP_NS };
 	uint64_t end = timeline_now() + OFFLINE_NS;
 	char driver[32];
-	int ret = ns_driver(&v->ns, driver, sizeof(driver));
+	int ret = ns_driver(&mem->ns, driver, sizeof(driver));
 
 	if (ret)
 		return ret;
 	if (!strcmp(driver, "device_dax"))
 		return 0;
-	while (!strcmp(driver, "kmem") && (ret = ram_offline(v)) == -EBUSY &&
+	while (!strcmp(driver, "kmem") && (ret = ram_offline(mem)) == -EBUSY &&
 	       timeline_now() < end)
 		nanosleep(&nap, NULL);
 	/* unbound with a block online, kmem loses the device until reboot */
 	if (ret)
 		return ret;
 	if (driver[0])
-		ret = ns_disable(&v->ns);
-	return ret ?: ns_enable(&v->ns);
+		ret = ns_disable(&mem->ns);
+	return ret ?: ns_enable(&mem->ns);
 }
 
 static const struct action ram_actions[] = {

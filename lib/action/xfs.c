@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The swap of two files' extents that xfs_fsr makes; its interface is in the
- * headers of xfsprogs, which are a file of their own for that they rename much.
+ * The swap of two files' extents that xfs_fsr makes.  Its interface is in the headers of
+ * xfsprogs, which redefine many names: hence this file.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,8 +13,8 @@
 #ifdef HAVE_XFS
 #include <xfs/xfs.h>
 
-/* the kernel asks whether the file is still what the caller has seen of it */
-static int seen(int fd, struct xfs_bstat *seen)
+/* the kernel refuses the swap when the file has changed since this was read */
+static int read_stat(int fd, struct xfs_bstat *seen)
 {
 	struct xfs_fsop_bulkreq ask = { .icount = 1, .ubuffer = seen };
 	__u64 inode;
@@ -32,7 +32,7 @@ int action_swap_xfs(int fd, int other)
 	struct xfs_swapext swap = {
 		.sx_version = XFS_SX_VERSION, .sx_fdtarget = fd, .sx_fdtmp = other,
 	};
-	int ret = seen(fd, &swap.sx_stat);
+	int ret = read_stat(fd, &swap.sx_stat);
 
 	if (ret)
 		return ret;
@@ -43,8 +43,6 @@ int action_swap_xfs(int fd, int other)
 #else
 int action_swap_xfs(int fd, int other)
 {
-	(void)fd;
-	(void)other;
 	return -ENOTTY;
 }
 #endif
