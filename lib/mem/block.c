@@ -5,7 +5,7 @@
 #include "lib/mem/memory.h"
 
 static int take_block(const struct memory *m, struct guard *g, const struct memory_want *want,
-		      struct test_mem *v, char *why, size_t len)
+		      struct test_mem *mem, char *why, size_t len)
 {
 	struct ns_want wanted = {
 		.mode = m->name, .min_size = want->bytes,
@@ -13,13 +13,13 @@ static int take_block(const struct memory *m, struct guard *g, const struct memo
 	};
 	int ret = memory_drop_fs(g, why, len);
 
-	ret = ret ?: ns_get(&g->set, &wanted, &v->ns, why, len);
+	ret = ret ?: ns_get(&g->set, &wanted, &mem->ns, why, len);
 	if (ret)
 		return ret;
-	if (guard_is_wedged(g, ns_key(&v->ns)))
-		return memory_say_wedged(&v->ns, why, len);
-	snprintf(v->node, sizeof(v->node), "/dev/%s", v->ns.block);
-	v->size = want->bytes;
+	if (guard_is_wedged(g, ns_key(&mem->ns)))
+		return memory_say_wedged(&mem->ns, why, len);
+	snprintf(mem->node, sizeof(mem->node), "/dev/%s", mem->ns.block);
+	mem->size = want->bytes;
 	return 0;
 }
 

@@ -20,7 +20,7 @@ static int get_devdax(struct guard *g, const struct memory_want *want, struct te
 }
 
 static int take_devdax(const struct memory *m, struct guard *g, const struct memory_want *want,
-		       struct test_mem *v, char *why, size_t len)
+		       struct test_mem *mem, char *why, size_t len)
 {
 	unsigned int which = want->size + (want->map_dev ? DAXMAP_NR : 0);
 	struct test_ns *chosen = &g->chosen[which];
@@ -31,14 +31,14 @@ static int take_devdax(const struct memory *m, struct guard *g, const struct mem
 	if (chosen->dax[0])
 		ret = ns_same(chosen, why, len);
 	if (ret) {
-		/* chosen anew, perhaps reconfigured: nobody knows what it holds */
+		/* another device, or one that was reconfigured: its bytes are unknown */
 		g->filled &= ~(1u << which);
 		ret = memory_drop_fs(g, why, len);
 		ret = ret ?: get_devdax(g, want, chosen, why, len);
 	}
-	v->ns = *chosen;
-	memcpy(v->node, chosen->node, sizeof(v->node));
-	v->size = chosen->size;
+	mem->ns = *chosen;
+	memcpy(mem->node, chosen->node, sizeof(mem->node));
+	mem->size = chosen->size;
 	return ret;
 }
 

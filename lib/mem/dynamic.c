@@ -7,9 +7,9 @@
 #include "lib/mem/memory.h"
 #include "lib/ns/dynamic.h"
 
-/* a new one for each cell, of the region's lowest bytes */
+/* a new device for each cell, of the lowest free bytes of the region */
 static int take_dynamic(const struct memory *m, struct guard *g, const struct memory_want *want,
-			struct test_mem *v, char *why, size_t len)
+			struct test_mem *mem, char *why, size_t len)
 {
 	struct dynamic *d = &g->set.dynamic;
 	int ret;
@@ -21,9 +21,9 @@ static int take_dynamic(const struct memory *m, struct guard *g, const struct me
 	}
 	if (d->avoid)
 		return memory_say_wedged(&d->was, why, len);
-	ret = dynamic_make(d, want->bytes, daxmap_bytes(want->size), &v->ns, why, len);
-	memcpy(v->node, v->ns.node, sizeof(v->node));
-	v->size = v->ns.size;
+	ret = dynamic_make(d, want->bytes, daxmap_bytes(want->size), &mem->ns, why, len);
+	memcpy(mem->node, mem->ns.node, sizeof(mem->node));
+	mem->size = mem->ns.size;
 	return ret;
 }
 

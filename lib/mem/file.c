@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A file on a file system of ours, mounted with DAX. */
+/* Files on file systems that the suite makes and mounts with DAX. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "lib/mem/memory.h"
 
-/* Files larger than this are not asked for; logs and metadata want room beside. */
+/* Smallest file system: no larger files are asked for; logs and metadata need room. */
 #define FILE_SYSTEM_BYTES	(96u << 20)
 
 static int make(struct guard *g, struct fsdax *f, const struct fsdax_type *type, bool map_dev,
@@ -47,10 +47,10 @@ int memory_mount(struct guard *g, struct fsdax *f, const struct memory *m, bool 
 	return make(g, f, m->fs, map_dev, why, len);
 }
 
-static int allocate(const struct test_mem *v)
+static int allocate(const struct test_mem *mem)
 {
-	int fd = open(v->node, O_RDWR | O_CLOEXEC);
-	int ret = fd < 0 ? -errno : fsdax_allocate(fd, 0, v->size);
+	int fd = open(mem->node, O_RDWR | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : fsdax_allocate(fd, 0, mem->size);
 
 	if (fd >= 0)
 		close(fd);
@@ -58,38 +58,38 @@ static int allocate(const struct test_mem *v)
 }
 
 static int try_file(const struct memory *m, struct guard *g, const struct memory_want *want,
-		    struct test_mem *v, char *why, size_t len)
+		    struct test_mem *mem, char *why, size_t len)
 {
 	struct fsdax *f = &g->fs[0];
 	int ret = memory_mount(g, f, m, want->map_dev, why, len);
 	bool whole;
 
-	v->ns = f->ns;
-	memcpy(v->mount, f->dir, sizeof(v->mount));
-	/* a file smaller than a pmd entry may lie anywhere */
+	mem->ns = f->ns;
+	memcpy(mem->mount, f->dir, sizeof(mem->mount));
+	/* a file smaller than a pmd entry needs no alignment */
 	whole = want->bytes % MEMORY_FILE_ALIGN == 0;
-	ret = ret ?: fsdax_file(f, "cell", whole ? 0 : want->bytes, v->node, sizeof(v->node),
+	ret = ret ?: fsdax_file(f, "cell", whole ? 0 : want->bytes, mem->node, sizeof(mem->node),
 				why, len);
-	v->size = want->bytes;
+	mem->size = want->bytes;
 	if (ret || !whole)
 		return ret;
-	ret = allocate(v);
+	ret = allocate(mem);
 	if (ret)
-		snprintf(why, len, "%s: no room for %zu bytes%s: %s", v->node, v->size,
+		snprintf(why, len, "%s: no room for %zu bytes%s: %s", mem->node, mem->size,
 			 ret == -EXDEV ? " on boundaries of pmd entries" : "", strerror(-ret));
 	return ret;
 }
 
 int memory_take_file(const struct memory *m, struct guard *g, const struct memory_want *want,
-		     struct test_mem *v, char *why, size_t len)
+		     struct test_mem *mem, char *why, size_t len)
 {
-	int ret = try_file(m, g, want, v, why, len);
+	int ret = try_file(m, g, want, mem, why, len);
 
 	if (!ret || ret == -EBUSY || ret == -EOPNOTSUPP)
 		return ret;
-	/* blocks may still belong to a file of an earlier cell: with a new file system */
+	/* blocks may still belong to a file of an earlier cell: make a new file system */
 	g->fs_spoiled = true;
-	return try_file(m, g, want, v, why, len);
+	return try_file(m, g, want, mem, why, len);
 }
 
 /* a file system whose files share no blocks: the smallest */
@@ -116,7 +116,7 @@ int memory_other(struct guard *g, size_t bytes, char *path, size_t path_len, cha
 		return -EOPNOTSUPP;
 	}
 	if (!g->fs[1].mounted) {
-		/* any but the first one's */
+		/* any namespace but the first one's */
 		memcpy(avoid, g->set.avoid, sizeof(avoid));
 		ns_avoid(&g->set, &g->fs[0].ns);
 		for (int map_dev = 0; map_dev <= 1; map_dev++) {

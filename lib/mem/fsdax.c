@@ -24,7 +24,7 @@
 #define STATX_ATTR_DAX	0x00200000
 #endif
 
-/* What tells libblkid of a file system lies in the first of these bytes. */
+/* libblkid's signatures are within the first 64 KiB. */
 #define SIGNATURE_BYTES	(64u << 10)
 
 /* blocks of a pmd entry: what files are laid out in, to be mappable by it */
@@ -34,8 +34,8 @@
 #define MANY_EXTENTS	64
 
 /*
- * The kernel lets go of a file after its last user has: io_uring's rings end in a
- * work item (5.10, io_ring_exit_work()), and nothing tells when.  Load makes it late.
+ * The kernel drops a file some time after its last user closed it: io_uring's rings end
+ * in a work item (5.10, io_ring_exit_work()), and no event says when.
  */
 #define LATE_NS		2000000000ULL
 #define LATE_NAP_NS	2000000L
@@ -145,14 +145,14 @@ int fsdax_unmount(struct fsdax *f)
 
 	if (!f->mounted)
 		return 0;
-	/* whoever froze it may have been killed */
+	/* the process that froze it may have been killed */
 	fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		ioctl(fd, FITHAW, 0);
 		close(fd);
 	}
 	ret = fsdax_umount(f->dir);
-	/* EINVAL: somebody has unmounted it before */
+	/* EINVAL: it was unmounted by other means */
 	if (ret && ret != -EINVAL)
 		return ret;
 	f->mounted = false;
@@ -194,7 +194,7 @@ int fsdax_drop(struct fsdax *f)
 	if (f->made) {
 		int err = erase_signature(f);
 
-		/* the namespace may be gone, and with it what was on it */
+		/* the namespace may be gone, and its file system with it */
 		if (err && err != -ENOENT)
 			ret = ret ?: err;
 	}
@@ -261,7 +261,7 @@ static int allocate(int fd, off_t off, off_t len)
 }
 
 /* can each entry of a pmd be mapped as one?  1 or 0, or -errno */
-static int lies_well(int fd)
+static int pmd_aligned(int fd)
 {
 	struct fsdax_extent *e = calloc(MANY_EXTENTS, sizeof(*e));
 	int n = e ? fsdax_extents(fd, e, MANY_EXTENTS) : -ENOMEM;
@@ -284,13 +284,13 @@ int fsdax_allocate(int fd, off_t off, off_t len)
 {
 	int ret = allocate(fd, off, len);
 
-	if (!ret && lies_well(fd) == 1)
+	if (!ret && pmd_aligned(fd) == 1)
 		return 0;
-	/* what others gave back may be used again only when the log has been written */
+	/* blocks that other files freed can be used again once the log is written */
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len) || syncfs(fd))
 		return -errno;
 	ret = allocate(fd, off, len);
-	ret = ret ?: lies_well(fd);
+	ret = ret ?: pmd_aligned(fd);
 	if (ret == 1)
 		return 0;
 	return ret ?: -EXDEV;

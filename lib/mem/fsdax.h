@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * File systems of ours with DAX, on namespaces that were offered: made, mounted
- * in a private place, with a file for each cell, and taken away again.
+ * File systems with DAX that the suite makes on offered namespaces: made, mounted in a
+ * private directory, with a file for each cell, and removed at the end.
  */
 #ifndef DAX_LIB_FSDAX_H
 #define DAX_LIB_FSDAX_H
@@ -43,8 +43,8 @@ struct fsdax_type {
  * @ns: the namespace
  * @dir: the private directory it is mounted on; "" if there is none
  * @mounted: it is
- * @made: ours lies on the device, mounted or not
- * @attempt: how often the kernel has refused to mount one made otherwise
+ * @made: the device has it, mounted or not
+ * @attempt: how many variants of it the kernel has refused to mount
  *
  * Plain data: a copy in shared memory serves the guardian.
  */
@@ -71,15 +71,20 @@ struct fsdax {
 int fsdax_make(struct fsdax *f, const struct fsdax_type *type, const struct test_ns *ns,
 	       char *why, size_t len);
 
-/** fsdax_mount() - mount what was made before; 0 or -errno of mount(2) */
+/**
+ * fsdax_mount() - mount one that was made before
+ * @f: made; nothing is done when it is mounted
+ *
+ * Return: 0 or -errno of mount(2).
+ */
 int fsdax_mount(struct fsdax *f);
 
 /**
- * fsdax_umount() - unmount what nobody uses any more
+ * fsdax_umount() - unmount a file system that is not used any more
  * @dir: where it is mounted
  *
- * Waits up to two seconds for files that their users have closed, and the kernel
- * not yet: fput() and io_uring leave that to a work item.
+ * Waits up to two seconds for files that are closed and that the kernel has not dropped
+ * yet: fput() and io_uring leave that to a work item.
  *
  * Return: 0 or -errno of umount2(2), -EBUSY while a file is open or mapped.
  */
@@ -89,7 +94,7 @@ int fsdax_umount(const char *dir);
  * fsdax_unmount() - unmount, thaw first where it is frozen
  * @f: made
  *
- * Waits, by the kernel's doing, for pins on some kernels.
+ * On some kernels umount2(2) blocks until pins are released.
  *
  * Return: 0 or -errno of umount2(2), -EBUSY while a file is open or mapped.
  */
@@ -115,8 +120,10 @@ int fsdax_drop(struct fsdax *f);
 int fsdax_check(const struct fsdax *f, char *why, size_t len);
 
 /**
- * fsdax_empty() - remove all files; 0 or the first -errno
+ * fsdax_empty() - remove all files
  * @f: mounted
+ *
+ * Return: 0 or the first -errno.
  */
 int fsdax_empty(const struct fsdax *f);
 
@@ -141,9 +148,9 @@ int fsdax_file(const struct fsdax *f, const char *name, size_t bytes, char *path
  * @off: bytes, a multiple of a pmd entry
  * @len: bytes
  *
- * Waits for what other files gave back, if there is nothing else.
+ * Waits for blocks that other files freed, if there are no others.
  *
- * Return: 0, -EXDEV when they lie otherwise, or -errno.
+ * Return: 0, -EXDEV when they are not aligned to pmd entries, or -errno.
  */
 int fsdax_allocate(int fd, off_t off, off_t len);
 

@@ -9,7 +9,7 @@ const struct memory *memory_next(const struct memory *m)
 {
 	const struct memory *next = NULL, *e;
 
-	/* the least that comes after @m: by order, then as linked */
+	/* the next by order, and within one order as linked */
 	for (e = REGISTRY_NEXT(memories, NULL); e; e = REGISTRY_NEXT(memories, e)) {
 		if (m && (e->order < m->order || (e->order == m->order && e <= m)))
 			continue;
@@ -40,7 +40,6 @@ int memory_say_wedged(const struct test_ns *ns, char *why, size_t len)
 	return -EBUSY;
 }
 
-/* whoever still has a file of it open will not let go any more: -EBUSY */
 int memory_drop_fs(struct guard *g, char *why, size_t len)
 {
 	int ret = guard_drop_fs(g);

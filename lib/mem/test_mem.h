@@ -12,7 +12,7 @@
 
 struct memory;
 
-/* properties of a kind of memory, for whoever has to treat it one way or the other */
+/* properties of a kind of memory: code asks for these, never for a kind by its name */
 #define MEM_CHARDEV	0x001u	/* a device-dax character device, mapped directly */
 #define MEM_MOUNTED	0x002u	/* a file on a file system that the suite has mounted */
 #define MEM_BLOCK	0x004u	/* a block device without a file system */
@@ -21,7 +21,6 @@ struct memory;
 #define MEM_LONGTERM	0x020u	/* FOLL_LONGTERM pins are allowed */
 #define MEM_FRESH	0x040u	/* new for each cell: holds no bytes of the last one */
 #define MEM_DIVIDED	0x080u	/* made in a region that can be divided */
-#define MEM_STRUCT_PAGE	0x100u	/* has struct pages while its driver is bound */
 
 /**
  * struct test_mem - memory under test
