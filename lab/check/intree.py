@@ -4,18 +4,17 @@
 The tree is the few files of a source package that kselftest needs, with this
 project's files laid over tools/testing/selftests/dax.
 """
-import glob
 import os
 import re
 import shutil
 import tarfile
 
-from check.artifacts import PROGRAMS, TOP
+from check.artifacts import PROGRAMS
 from check.reporter import Failed, Skipped
+from check.tree import files, path as path_of
 
-# What of this project goes into a kernel tree: all but lab/ and what git needs
-OURS = ("*.c", "*.h", "lib/*.c", "lib/*.h", "Makefile", "config", "settings",
-        "README")
+# What of this project stays out of a kernel tree
+NOT_FOR_A_TREE = ("lab", ".ci", ".gitignore")
 UPSTREAMS = "dax-kmem-hotplug.sh"
 SELFTESTS = "tools/testing/selftests"
 LINE = re.compile(r"(ok|not ok) \d+ selftests: dax: (\S+)(?: # (SKIP|TIMEOUT|exit=\d+).*)?$")
@@ -40,10 +39,9 @@ def farm(ksft, tree, link):
             origin = os.path.join(path, name)
             if os.path.exists(origin):
                 place(origin, os.path.join(tree, os.path.relpath(origin, source)))
-    for pattern in OURS:
-        for origin in glob.glob(os.path.join(TOP, pattern)):
-            place(origin, os.path.join(tree, SELFTESTS, "dax",
-                                       os.path.relpath(origin, TOP)))
+    for name in files():
+        if name.split("/")[0] not in NOT_FOR_A_TREE:
+            place(path_of(name), os.path.join(tree, SELFTESTS, "dax", name))
 
 
 def wanted_programs(ksft):
@@ -130,7 +128,7 @@ def series_checks(reporter, artifacts, series):
         ksft = artifacts.ksft(series)
         wanted = wanted_programs(ksft)
         farm(ksft, tree, link)
-        if glob.glob(os.path.join(tree, SELFTESTS, "dax/lab*")):
+        if os.path.exists(os.path.join(tree, SELFTESTS, "dax/lab")):
             raise Failed("the tree contains lab/")
         check_config(tree, ksft)
         shutil.rmtree(installed, ignore_errors=True)

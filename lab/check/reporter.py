@@ -46,7 +46,7 @@ class Reporter:
             log = Log(self, file)
             try:
                 yield log
-                verdict, reason = "ok", ""
+                verdict, reason = "ok", log.remark
             except Skipped as skipped:
                 verdict, reason = "skip", str(skipped)
             except Failed as failed:
@@ -97,6 +97,7 @@ class Log:
     def __init__(self, reporter, file):
         self.reporter = reporter
         self.file = file
+        self.remark = ""    # printed when the check passes
 
     def say(self, text):
         self.file.write(text + "\n")
