@@ -35,7 +35,7 @@ static int add_cell(const struct scenario *sc, const struct memory *mem, enum da
 	c->action = a;
 	c->word = word;
 	snprintf(c->name, sizeof(c->name), "%s.%s.%s.%s%s%s", mem->name,
-		 daxmap_name(size), word, a ? a->name : "", a && sc->name[0] ? "_" : "",
+		 daxmap_name(size), word, a ? a->name : "", a && sc->name[0] ? "-" : "",
 		 sc->name);
 	return 0;
 }

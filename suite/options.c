@@ -33,7 +33,7 @@ static void list_scenario(FILE *f, const struct scenario *sc)
 	const char *const *acts = sc->acts ?: sc->actions <= NO_ACTION ? none : any;
 
 	for (; *acts; acts++)
-		fprintf(f, "  %s%s%s\n", *acts, (*acts)[0] && sc->name[0] ? "_" : "", sc->name);
+		fprintf(f, "  %s%s%s\n", *acts, (*acts)[0] && sc->name[0] ? "-" : "", sc->name);
 	fprintf(f, "      %s\n", sc->what);
 }
 
@@ -48,7 +48,7 @@ static void usage(FILE *f)
 	fprintf(f,
 		"usage: %s [-h] [-l] [-t GLOB]... [-f FILE]\n"
 		"  -h       this text\n"
-		"  -l       list the cells, one name a line: MEMORY.SIZE.PIN.SCENARIO\n"
+		"  -l       list the cells, one name a line: MEMORY.SIZE.PIN.ACTION[-VARIANT]\n"
 		"  -t GLOB  run the cells that match (fnmatch), may be repeated\n"
 		"  -f FILE  run the cells named in FILE, one a line\n\n",
 		suite->name);

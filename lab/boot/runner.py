@@ -31,8 +31,8 @@ BY_ANOTHER = "wedged by an earlier cell"
 # How long a cell of each program takes, against others: for machines side by side
 WEIGHTS = {"gup_devdax": 1.0, "pmem_io": 5.0, "dax_teardown": 2.2}
 # The same for cells that are bounded in time, do a thing ninety times, or cost a boot
-LONG = ((".orders.", 45.0), (".become_ram_again_and_again", 120.0),
-        ("_while_opened", 70.0), ("_first_group", 70.0), ("_unmap_first", 50.0))
+LONG = ((".orders.", 45.0), (".become_ram-again_and_again", 120.0),
+        ("-while_opened", 70.0), ("-first_group", 70.0), ("-unmap_first", 50.0))
 COLOURS = {ktap.PASS: "32", ktap.FAIL: "31", ktap.SKIP: "33"}
 
 

@@ -18,7 +18,7 @@ from report import ktap
 
 LONGEST = 7 * 24 * 3600
 CELLS = ("dax_teardown.*.orders.random dax_teardown.*.orders.at_once "
-         "dax_teardown.*_seeded")
+         "dax_teardown.*-seeded")
 BOOT_SECONDS = 120
 HEAD = "  boot  seconds  orders  a second  failed  cells  failed"
 

@@ -149,7 +149,7 @@ def is_pinned_unbind(result):
     return (result.program == "dax_teardown" and len(parts) == 4 and
             parts[0] == "devdax" and parts[2] not in ("none", "vfio_dma") and
             parts[3].startswith(("unbind_device_dax", "disable_libdaxctl")) and
-            not parts[3].endswith("map_dev"))
+            not parts[3].endswith("-map_dev"))
 
 
 def compare_rule(results, want):

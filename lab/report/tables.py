@@ -16,9 +16,8 @@ LEGEND = (". passed   E returned early   N never returned   R not revoked\n"
           "V waited in vain   W wrong data   U unhealthy   F failed   P guest died\n"
           "s skipped   - no such cell")
 SIZES = ("pte", "pmd", "pud")
-# How an action on files is tried: the end of a scenario's name, none for KEPT
+# What stands for cells whose action is not tried in a variant of its own
 KEPT = "kept"
-VARIANTS = ("unmapped", "touched", "by_another", "killed", "map_dev")
 # Beyond this many failed cells, those that say the same share a sentence
 GROUP_ABOVE = 12
 
@@ -44,13 +43,25 @@ def split_name(name):
     return tuple(parts) if len(parts) == 4 else ("", name, "none", "other")
 
 
-def split_variant(memory, scenario):
-    """(action, variant): files are tried in several ways with each action."""
-    if memory not in ("devdax", ""):
-        for variant in VARIANTS:
-            if scenario.endswith("_" + variant):
-                return scenario[:-len(variant) - 1], variant
-    return scenario, KEPT
+def variants_of(results):
+    """{(program, memory): the variants that actions on files are tried in, if several}
+
+    A variant is what follows the "-" in a cell's name.
+    """
+    tried = defaultdict(dict)
+    for result in results:
+        memory, _, pin, scenario = split_name(result.name)
+        _, _, variant = scenario.partition("-")
+        if variant and pin != "none" and memory not in ("devdax", ""):
+            tried[result.program, memory][scenario] = variant
+    return {key: tuple(dict.fromkeys(found.values()))
+            for key, found in tried.items() if len(found) > 1}
+
+
+def split_variant(scenario, variants):
+    """(action, variant), or (scenario, KEPT) where it is none of these variants."""
+    action, _, variant = scenario.partition("-")
+    return (action, variant) if variant in variants else (scenario, KEPT)
 
 
 class Table:
@@ -61,15 +72,15 @@ class Table:
     and marks are for the variants.
     """
 
-    def __init__(self, program, memory, varied):
+    def __init__(self, program, memory, variants):
         self.program = program
         self.memory = memory
-        self.varied = varied
+        self.variants = variants
         self.marks = {}
 
     def add(self, size, pin, scenario, letter):
-        row, variant = split_variant(self.memory, scenario)
-        if self.varied:
+        row, variant = split_variant(scenario, self.variants)
+        if self.variants:
             key = row, (size, pin), variant
         else:
             key = scenario, ("", pin), size
@@ -87,7 +98,7 @@ class Table:
         columns.sort(key=lambda column: SIZES.index(column[0])
                      if column[0] in SIZES else -1)
         inner = in_order((each for _, _, each in self.marks),
-                         (KEPT, *VARIANTS) if self.varied else SIZES)
+                         (KEPT, *self.variants) if self.variants else SIZES)
         yield self.title(inner)
         # What no cell of a column has takes no room there
         last = {column: max(index for index, each in enumerate(inner)
@@ -163,21 +174,27 @@ def grid(heads, rows, width):
 
 def table(results, width=100):
     """A table for each program and memory, and one for what has no pin."""
-    pinned = {(r.program, *split_variant(name[0], name[3]))
-              for r in results for name in [split_name(r.name)]
-              if name[2] != "none"}
-    varied = {(r.program, name[0]) for r in results
-              for name in [split_name(r.name)]
-              if split_variant(name[0], name[3])[1] not in (KEPT, "map_dev")}
+    variants = variants_of(results)
+
+    def row_of(result):
+        memory, _, _, scenario = split_name(result.name)
+        tried = variants.get((result.program, memory), ())
+        return result.program, memory, *split_variant(scenario, tried)
+
+    # An action that any memory has with a pin is in no table of what has none
+    pinned = {(program, action, variant) for result in results
+              if split_name(result.name)[2] != "none"
+              for program, _, action, variant in [row_of(result)]}
     tables = {}
     unpinned = defaultdict(list)
     for result in results:
-        memory, size, pin, scenario = split_name(result.name)
-        if (result.program, *split_variant(memory, scenario)) not in pinned:
-            unpinned[result.program].append(result)
+        program, memory, action, variant = row_of(result)
+        if (program, action, variant) not in pinned:
+            unpinned[program].append(result)
             continue
-        key = result.program, memory
-        block = tables.setdefault(key, Table(*key, key in varied))
+        key = program, memory
+        _, size, pin, scenario = split_name(result.name)
+        block = tables.setdefault(key, Table(*key, variants.get(key, ())))
         block.add(size, pin, scenario, mark(result))
     lines = []
     for block in tables.values():
@@ -216,17 +233,18 @@ def by_scenario(results):
     lines = defaultdict(list)
     for (program, scenario), pins in found.items():
         memory = split_name(next(iter(pins.values()))[0].name)[0]
-        action, variant = split_variant(memory, scenario)
+        action, _, variant = (scenario.partition("-") if memory not in ("devdax", "")
+                              else (scenario, "", ""))
         where = ", ".join(f"{pin} ({in_short(cells)})"
                           for pin, cells in pins.items())
         lines[program, action, where].append(variant)
     for (program, action, where), variants in lines.items():
-        if variants == [KEPT]:
+        if variants == [""]:
             yield f"{program} {action}: {where}"
         elif len(variants) == 1:
-            yield f"{program} {action}_{variants[0]}: {where}"
+            yield f"{program} {action}-{variants[0]}: {where}"
         else:
-            yield f"{program} {action} ({', '.join(variants)}): {where}"
+            yield f"{program} {action} ({', '.join(each or KEPT for each in variants)}): {where}"
 
 
 def alike(sentence):

@@ -22,12 +22,12 @@ TABLE = """
 # comment
 6.12  dax_teardown.devdax.*.vmsplice.*  returned_early  no-wait
 6.12  dax_teardown.devdax.pud.vmsplice.*  returned_early|unhealthy  no-wait  a race
-6.12  dax_teardown.*_while_opened  never_returned  no-wait
+6.12  dax_teardown.*-while_opened  never_returned  no-wait
 6.12  gup_devdax.*.gup_test_*  skip  -  no GUP_TEST
 """
 EARLY = "devdax.pte.vmsplice.unbind_device_dax"
 HUGE = "devdax.pud.vmsplice.unbind_device_dax"
-STUCK = "devdax.pte.none.unbind_device_dax_while_opened"
+STUCK = "devdax.pte.none.unbind_device_dax-while_opened"
 GUP = "devdax.pte.gup_test_pin.one_page"
 
 
@@ -157,7 +157,7 @@ class Rule(unittest.TestCase):
         for name, program, wanted in (
                 (EARLY, "dax_teardown", True), (EARLY, "gup_devdax", False),
                 ("devdax.pte.none.unbind_device_dax", "dax_teardown", False),
-                ("devdax.pmd.vmsplice.unbind_device_dax_map_dev",
+                ("devdax.pmd.vmsplice.unbind_device_dax-map_dev",
                  "dax_teardown", False),
                 ("devdax.pmd.vmsplice.disable_libdaxctl", "dax_teardown", True),
                 ("devdax.pte.vfio_dma.unbind_device_dax", "dax_teardown", False),
