@@ -98,6 +98,69 @@ static int wait_gone(const struct guard_proc *p, uint64_t ns)
 	return 0;
 }
 
+void guard_set_mem(struct guard *g, const struct test_mem *mem)
+{
+	g->mem = *mem;
+}
+
+void guard_takes_away(struct guard *g, const struct test_mem *mem,
+		      int (*undo)(const struct test_mem *mem))
+{
+	g->mem = *mem;
+	g->undo = undo;
+	/* last: the guardian may run at any time */
+	g->busy = true;
+}
+
+void guard_abandon(struct guard *g)
+{
+	g->busy = false;
+	guard_set_wedged(g);
+}
+
+void guard_needs_new_memmap(struct guard *g)
+{
+	g->dirty = true;
+}
+
+void guard_has_new_memmap(struct guard *g)
+{
+	g->dirty = false;
+}
+
+void guard_needs_mkfs(struct guard *g)
+{
+	g->fs_spoiled = true;
+}
+
+void guard_has_clean_fs(struct guard *g)
+{
+	g->fs_spoiled = false;
+}
+
+void guard_keep_node(struct guard *g, bool keep)
+{
+	g->node_damaged = keep;
+}
+
+static unsigned int filled_bit(enum daxmap_size size, bool map_dev)
+{
+	return 1u << (size + (map_dev ? DAXMAP_NR : 0));
+}
+
+bool guard_filled(const struct guard *g, enum daxmap_size size, bool map_dev)
+{
+	return g->filled & filled_bit(size, map_dev);
+}
+
+void guard_set_filled(struct guard *g, enum daxmap_size size, bool map_dev, bool filled)
+{
+	if (filled)
+		g->filled |= filled_bit(size, map_dev);
+	else
+		g->filled &= ~filled_bit(size, map_dev);
+}
+
 int guard_add_proc(struct guard *g, pid_t pid)
 {
 	for (int i = 0; i < GUARD_PROCS; i++) {
@@ -276,7 +339,7 @@ int guard_fresh_pages(struct guard *g)
 {
 	int ret;
 
-	g->fs_spoiled = true;
+	guard_needs_mkfs(g);
 	ret = guard_unmount(g);
 	return ret ?: renew_pmem(g);
 }
@@ -292,7 +355,7 @@ static int settle_file(struct guard *g)
 	int ret = 0;
 
 	if (away) {
-		g->fs_spoiled = true;
+		guard_needs_mkfs(g);
 		g->dirty = g->dirty || procs_alive(g);
 		ret = guard_bind_call(g, action_bind_pmem);
 	}

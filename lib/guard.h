@@ -52,9 +52,7 @@ struct guard_proc {
  * @chosen: device of each page size, and of each with its map on the device
  * @fs: file systems of ours: that of the cells, and another one
  * @fs_spoiled: the first is not to be used again, but made anew
- * @provider: of the bus that the last cell's memory was on
  * @usual_ns: what an unbind without pins took lately, nanoseconds
- * @clock_set: targets.slow_ns fits this machine's speed
  * @filled: programs note here what they have prepared, a bit each
  * @helper: carries out what guard_bind_call() is told
  * @guardian: the guardian process
@@ -80,9 +78,7 @@ struct guard {
 	struct test_ns chosen[2 * DAXMAP_NR];
 	struct fsdax fs[GUARD_FS];
 	atomic_bool fs_spoiled;
-	char provider[64];
 	uint64_t usual_ns;
-	bool clock_set;
 	atomic_uint filled;
 	struct op_helper helper;
 	struct guard_proc guardian;
@@ -102,6 +98,101 @@ struct guard {
  * Return: 0 or -errno.
  */
 int guard_create(struct guard **g);
+
+/**
+ * guard_takes_away() - a test is about to take memory away
+ * @g: state of the run
+ * @mem: the memory under test; copied
+ * @undo: an action's undo(), which brings @mem back when a driver above device_dax is
+ *	taken away; NULL when binding the driver of @mem is enough
+ *
+ * From now on guard_settle() brings @mem back, whether the test ends by itself or is
+ * killed.  It replaces the memory of the last call.
+ */
+void guard_takes_away(struct guard *g, const struct test_mem *mem,
+		      int (*undo)(const struct test_mem *mem));
+
+/**
+ * guard_set_mem() - the memory under test has another size or node now
+ * @g: state of the run
+ * @mem: the memory; copied
+ *
+ * How it is brought back stays as guard_takes_away() was given it.
+ */
+void guard_set_mem(struct guard *g, const struct test_mem *mem);
+
+/**
+ * guard_abandon() - leave g->mem as it is until reboot
+ * @g: state of the run
+ *
+ * For a test that leaves a pin out on purpose: guard_settle() does not bind the device
+ * again, and later tests do not use it.
+ */
+void guard_abandon(struct guard *g);
+
+/**
+ * guard_needs_new_memmap() - struct pages of g->mem may have wrong counts
+ * @g: state of the run
+ *
+ * For memory that was taken away and may come back while pins are out:
+ * guard_settle() then unbinds and binds it once more after the last pin, so that the
+ * next test finds a memory map that is initialised again.
+ */
+void guard_needs_new_memmap(struct guard *g);
+
+/**
+ * guard_has_new_memmap() - the memory map of g->mem was initialised after the last pin
+ * @g: state of the run
+ *
+ * Takes guard_needs_new_memmap() back.
+ */
+void guard_has_new_memmap(struct guard *g);
+
+/**
+ * guard_needs_mkfs() - the file system may be damaged
+ * @g: state of the run
+ *
+ * The next test that needs a file gets a new file system.
+ */
+void guard_needs_mkfs(struct guard *g);
+
+/**
+ * guard_has_clean_fs() - the file system was made or checked
+ * @g: state of the run
+ *
+ * Takes guard_needs_mkfs() back.
+ */
+void guard_has_clean_fs(struct guard *g);
+
+/**
+ * guard_keep_node() - may the inode of g->node be evicted?
+ * @g: state of the run
+ * @keep: true while the inode is linked into a struct cdev that was initialised a
+ *	second time: evicting it would crash the kernel, so that guard_drop_node() leaves
+ *	it until reboot; false when it is not
+ */
+void guard_keep_node(struct guard *g, bool keep);
+
+/**
+ * guard_filled() - does a device still hold the pattern that the tests fill it with?
+ * @g: state of the run
+ * @size: page size that the device was chosen for
+ * @map_dev: it is the device with its memory map on the device
+ *
+ * False for a device that was chosen or reconfigured since guard_set_filled().
+ *
+ * Return: as guard_set_filled() was given it.
+ */
+bool guard_filled(const struct guard *g, enum daxmap_size size, bool map_dev);
+
+/**
+ * guard_set_filled() - note whether a device holds the pattern of the tests
+ * @g: state of the run
+ * @size: page size that the device was chosen for
+ * @map_dev: it is the device with its memory map on the device
+ * @filled: false when something else was, or may have been, written to it
+ */
+void guard_set_filled(struct guard *g, enum daxmap_size size, bool map_dev, bool filled);
 
 /** guard_add_proc() - remember a process that holds pins; 0 or -ENOSPC */
 int guard_add_proc(struct guard *g, pid_t pid);

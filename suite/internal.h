@@ -16,6 +16,9 @@ extern const struct scenario *suite_scenarios;
 /* a line that must not be lost if the machine dies next: printed and drained */
 void suite_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* memory for the answers of suite_probe_*(), shared with all processes to come; 0 or -errno */
+int probes_create(void);
+
 /* room for refusals, shared with all processes to come; 0 or -errno */
 int refusals_create(void);
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -32,6 +33,26 @@ static size_t least_bytes(enum daxmap_size size)
 static struct guard *guard;
 static struct health *health;
 
+/**
+ * struct run_state - what one cell leaves to the next ones
+ * @provider: bus that the last cell's memory is on
+ * @hold_measured: the time that TIMED pins are held fits this machine's speed
+ */
+struct run_state {
+	char provider[64];
+	bool hold_measured;
+};
+
+/* shared: each cell is a process of its own */
+static struct run_state *state;
+
+static int create_state(void)
+{
+	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		     -1, 0);
+	return state == MAP_FAILED ? -errno : 0;
+}
+
 int suite_prepare(char *why, size_t len)
 {
 	int ret;
@@ -41,6 +62,8 @@ int suite_prepare(char *why, size_t len)
 		return -EPERM;
 	}
 	ret = refusals_create();
+	ret = ret ?: probes_create();
+	ret = ret ?: create_state();
 	if (ret) {
 		snprintf(why, len, "no shared memory: %s", strerror(-ret));
 		return ret;
@@ -110,9 +133,9 @@ double suite_seconds(double by_default)
 /* the bus that memory comes from is no part of a cell's name: say when it changes */
 static void note_provider(const struct cell *c)
 {
-	if (!strcmp(guard->provider, c->v.ns.provider))
+	if (!strcmp(state->provider, c->v.ns.provider))
 		return;
-	memcpy(guard->provider, c->v.ns.provider, sizeof(guard->provider));
+	memcpy(state->provider, c->v.ns.provider, sizeof(state->provider));
 	note(c, "memory from here on: %s of bus %s", ns_key(&c->v.ns), c->v.ns.provider);
 }
 
@@ -134,9 +157,7 @@ static bool take_memory(struct cell *c)
 			suite_say("# REBOOT %s\n", why);
 		return false;
 	}
-	guard->mem = c->v;
-	guard->undo = NULL;
-	guard->busy = true;
+	guard_takes_away(guard, &c->v, NULL);
 	note_provider(c);
 	return true;
 }
@@ -189,7 +210,7 @@ static bool measure_hold(struct cell *c)
 	uint64_t start = timeline_now();
 	int ret;
 
-	if (guard->clock_set) {
+	if (state->hold_measured) {
 		if (c->method && c->method->flags & PIN_TIMED)
 			adjust_hold();
 		return true;
@@ -199,7 +220,7 @@ static bool measure_hold(struct cell *c)
 	if (!expect_ok(c, ret, "unbind and bind without pins", ""))
 		return false;
 	set_hold(HOLD_ROUNDS * (timeline_now() - start));
-	guard->clock_set = true;
+	state->hold_measured = true;
 	return true;
 }
 
@@ -243,7 +264,7 @@ void suite_run(struct cell *c)
 	if (ret)
 		note(c, "an earlier cell left %s behind: %s", ns_key(&guard->mem.ns),
 		     strerror(-ret));
-	guard->dirty = false;
+	guard_has_new_memmap(guard);
 	timeline_reset(&guard->tl);
 	if (!c->scenario->no_device && !take_memory(c))
 		return;

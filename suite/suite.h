@@ -382,6 +382,41 @@ bool cell_pin_proc_stuck(struct cell *c, const char *what, const struct pin_proc
 void cell_pin_proc_end(struct cell *c, struct pin_proc *h);
 
 /**
+ * enum suite_probe - properties of the kernel that are probed once a run
+ * @PROBE_SHARED_PAGES_SPIN: a pin of a page that files share never returns
+ * @PROBE_NR: how many
+ */
+enum suite_probe {
+	PROBE_SHARED_PAGES_SPIN,
+	PROBE_NR,
+};
+
+/**
+ * suite_probe_begin() - is the caller the first one to probe this?
+ * @probe: property
+ *
+ * The first caller probes, and calls suite_probe_set() when the kernel has the property.
+ * A caller that is killed while it probes is not followed by another one.
+ *
+ * Return: true once a run.
+ */
+bool suite_probe_begin(enum suite_probe probe);
+
+/**
+ * suite_probe_set() - the kernel has this property
+ * @probe: property
+ */
+void suite_probe_set(enum suite_probe probe);
+
+/**
+ * suite_probe_found() - has the kernel been found to have this property?
+ * @probe: property
+ *
+ * Return: true after suite_probe_set(), in any process of the run.
+ */
+bool suite_probe_found(enum suite_probe probe);
+
+/**
  * suite_seed() - seed of a random cell
  *
  * Return: DAX_TEST_SEED, or a random one.

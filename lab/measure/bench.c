@@ -19,6 +19,7 @@
 
 #include "lib/task.h"
 #include "lib/daxmap.h"
+#include "lib/action/action.h"
 #include "lib/guard.h"
 #include "lib/health/health.h"
 #include "lib/holder/holder.h"
@@ -45,6 +46,7 @@ static const size_t pipe_bytes[] = { 64 * MIB, 16 * MIB, 4 * MIB, 1 * MIB };
 /**
  * struct bench - the cell under way
  * @g: state of the run
+ * @mem: the device under test
  * @size: page size
  * @line: what the round has measured so far: " name=nanoseconds" each
  * @used: bytes in @line
@@ -62,6 +64,7 @@ static const size_t pipe_bytes[] = { 64 * MIB, 16 * MIB, 4 * MIB, 1 * MIB };
  */
 struct bench {
 	struct guard *g;
+	struct test_mem mem;
 	enum daxmap_size size;
 	char line[512];
 	size_t used;
@@ -139,7 +142,7 @@ static int cycle_actor(struct bench *b)
 /* as an action that is watched: each in a process of its own */
 static int cycle_forked(struct bench *b)
 {
-	const struct test_mem *v = &b->g->mem;
+	const struct test_mem *v = &b->mem;
 	uint64_t t = timeline_now();
 	struct op_task a;
 	int ret = op_call(&a, &b->g->tl, action_find("unbind_device_dax")->run, v);
@@ -164,9 +167,9 @@ static int write_name(const char *path, const char *name)
 static int cycle_bare(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = write_name(DRIVER "unbind", b->g->mem.ns.dax);
+	int ret = write_name(DRIVER "unbind", b->mem.ns.dax);
 
-	ret = ret ?: write_name(DRIVER "bind", b->g->mem.ns.dax);
+	ret = ret ?: write_name(DRIVER "bind", b->mem.ns.dax);
 	lap(b, "bare", t);
 	return ret ? fail(b, ret, "unbind and bind by two writes") : 0;
 }
@@ -176,7 +179,7 @@ static int cycle_shell(struct bench *b)
 	uint64_t t = timeline_now();
 	char answer[16];
 
-	fprintf(b->sh_in, "%s\n", b->g->mem.ns.dax);
+	fprintf(b->sh_in, "%s\n", b->mem.ns.dax);
 	fflush(b->sh_in);
 	if (!fgets(answer, sizeof(answer), b->sh_out) || strcmp(answer, "0\n"))
 		return fail(b, -EIO, "unbind and bind by a shell");
@@ -225,7 +228,7 @@ static int cycle(struct bench *b)
 
 	if (ret)
 		return fail(b, ret, "starting a shell");
-	say("# fact bytes=%zu\n", b->g->mem.size);
+	say("# fact bytes=%zu\n", b->mem.size);
 	ret = in_turn(b, ways, ARRAY_SIZE(ways));
 	stop_shell(b);
 	return ret;
@@ -357,8 +360,8 @@ static int registering(struct bench *b)
 	bool buffers;
 	int ret;
 
-	b->len = b->g->mem.size < GIB ? b->g->mem.size / entry * entry : GIB;
-	ret = daxmap_open(&b->dax, b->g->mem.node, b->size, 0, b->len,
+	b->len = b->mem.size < GIB ? b->mem.size / entry * entry : GIB;
+	ret = daxmap_open(&b->dax, b->mem.node, b->size, 0, b->len,
 			  PROT_READ | PROT_WRITE);
 	if (ret)
 		return fail(b, ret, "mapping the device");
@@ -401,7 +404,7 @@ static int step_settle(struct bench *b)
 	uint64_t t = timeline_now();
 	int ret;
 
-	b->g->busy = true;
+	guard_takes_away(b->g, &b->mem, NULL);
 	ret = guard_settle(b->g);
 	lap(b, "settle", t);
 	return ret ? fail(b, ret, "guard_settle()") : 0;
@@ -410,7 +413,7 @@ static int step_settle(struct bench *b)
 static int step_device(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = ns_same(&b->g->mem.ns, b->why, sizeof(b->why));
+	int ret = ns_same(&b->mem.ns, b->why, sizeof(b->why));
 
 	lap(b, "device", t);
 	return ret ? fail(b, ret, "ns_same()") : 0;
@@ -470,11 +473,11 @@ static int step_actor(struct bench *b)
 static int step_unbind(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = ns_unbind(&b->g->mem.ns);
+	int ret = ns_unbind(&b->mem.ns);
 
 	lap(b, "unbind", t);
 	t = timeline_now();
-	ret = ret ?: ns_bind(&b->g->mem.ns);
+	ret = ret ?: ns_bind(&b->mem.ns);
 	lap(b, "bind", t);
 	return ret ? fail(b, ret, "unbind and bind") : 0;
 }
@@ -533,15 +536,20 @@ static int pick(bool *picked, const char *path)
 static int run_cell(struct bench *b, const struct bench_cell *c)
 {
 	struct ns_want want = { .mode = "devdax", .align = daxmap_bytes(c->size) };
+	struct test_mem *mem = &b->mem;
 	int ret;
 
 	b->size = c->size;
 	b->why[0] = '\0';
 	want.min_size = want.align > 16 * MIB ? want.align : 16 * MIB;
-	ret = ns_get(&b->g->set, &want, &b->g->mem, b->why, sizeof(b->why));
+	memset(mem, 0, sizeof(*mem));
+	ret = ns_get(&b->g->set, &want, &mem->ns, b->why, sizeof(b->why));
 	if (ret)
 		return 1;
-	b->g->busy = true;
+	mem->caps = MEM_CHARDEV;
+	mem->size = mem->ns.size;
+	memcpy(mem->node, mem->ns.node, sizeof(mem->node));
+	guard_takes_away(b->g, mem, NULL);
 	ret = c->run(b);
 	return ret ?: guard_settle(b->g);
 }

@@ -31,8 +31,8 @@ static int take_devdax(const struct memory *m, struct guard *g, const struct mem
 	if (chosen->dax[0])
 		ret = ns_same(chosen, why, len);
 	if (ret) {
-		/* another device, or one that was reconfigured: its bytes are unknown */
-		g->filled &= ~(1u << which);
+		/* another device, or the same one reconfigured: its bytes are unknown */
+		guard_set_filled(g, want->size, want->map_dev, false);
 		ret = memory_drop_fs(g, why, len);
 		ret = ret ?: get_devdax(g, want, chosen, why, len);
 	}

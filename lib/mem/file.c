@@ -43,7 +43,7 @@ int memory_mount(struct guard *g, struct fsdax *f, const struct memory *m, bool 
 	ret = memory_drop_fs(g, why, len);
 	if (ret)
 		return ret;
-	g->fs_spoiled = false;
+	guard_has_clean_fs(g);
 	return make(g, f, m->fs, map_dev, why, len);
 }
 
@@ -87,8 +87,8 @@ int memory_take_file(const struct memory *m, struct guard *g, const struct memor
 
 	if (!ret || ret == -EBUSY || ret == -EOPNOTSUPP)
 		return ret;
-	/* blocks may still belong to a file of an earlier cell: make a new file system */
-	g->fs_spoiled = true;
+	/* blocks may still belong to a file of an earlier cell: with a new file system */
+	guard_needs_mkfs(g);
 	return try_file(m, g, want, mem, why, len);
 }
 
