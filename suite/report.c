@@ -127,3 +127,13 @@ void skip(struct cell *c, const char *fmt, ...)
 	va_end(ap);
 	c->skipped = true;
 }
+
+const struct action *require_action(struct cell *c, const char *name)
+{
+	const struct action *a = action_find(name);
+
+	if (a && !a->lacks)
+		return a;
+	skip(c, "action %s: %s", name, a ? a->lacks : "not in this build");
+	return NULL;
+}

@@ -169,9 +169,14 @@ bool cell_fresh_pages(struct cell *c)
 
 bool cell_remove_file(struct cell *c)
 {
-	int ret = guard_bind_call(guard, action_find("unlink")->run);
-	bool lost = ret == -ECHILD || ret == -ETIMEDOUT;
+	const struct action *removal = require_action(c, "unlink");
+	bool lost;
+	int ret;
 
+	if (!removal)
+		return false;
+	ret = guard_bind_call(guard, removal->run);
+	lost = ret == -ECHILD || ret == -ETIMEDOUT;
 	if (lost)
 		guard_set_wedged(guard);
 	return expect(c, lost ? VERDICT_NEVER_RETURNED : VERDICT_FAILED, !ret,

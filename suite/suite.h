@@ -279,6 +279,15 @@ void cell_adds(struct cell *c, const char *fmt, ...) __attribute__((format(print
 void skip(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
+ * require_action() - find an action that a scenario carries out beside its cell's own
+ * @c: cell; skipped when the action is not in this build
+ * @name: the action's name
+ *
+ * Return: the action, or NULL with the cell skipped.
+ */
+const struct action *require_action(struct cell *c, const char *name);
+
+/**
  * skip_refused() - skip: the method cannot pin this memory
  * @c: cell
  * @m: method; another than the cell's own is remembered as well
@@ -332,7 +341,7 @@ bool cell_fresh_pages(struct cell *c);
  * Right bytes are not enough: on a kernel that has miscounted the file's entries, the
  * task that removes it dies, and the device is unusable until reboot.
  *
- * Return: true, or false with the cell failed.
+ * Return: true, or false with the cell failed or skipped.
  */
 bool cell_remove_file(struct cell *c);
 
