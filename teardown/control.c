@@ -150,7 +150,7 @@ static void control_wrong_byte(struct cell *c)
 	ret = pin_proc_fill(&s.h, MAP_MAIN, off, sizeof(uint64_t), TAG_MEMORY + 1);
 	if (!expect_ok(c, ret, "writing a wrong word", ""))
 		goto out;
-	ret = pin_proc_check(&s.h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	ret = pin_proc_check(&s.h, MAP_MAIN, 0, teardown_window(), TAG_MEMORY);
 	expect(c, VERDICT_FAILED, ret == -EILSEQ, "the wrong word was not found: check returned %d",
 	       ret);
 	note(c, "found, as it should be: %s", s.h.why);

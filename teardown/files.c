@@ -244,7 +244,7 @@ static int check_window(struct teardown *s, struct pin_proc *h)
 	int ret = pin_proc_check(h, MAP_MAIN, 0, from, TAG_MEMORY);
 
 	ret = ret ?: pin_proc_check(h, MAP_MAIN, from, s->len, s->sink[0] ? TAG_SINK : TAG_MEMORY);
-	return ret ?: pin_proc_check(h, MAP_MAIN, to, WINDOW_BYTES - to, TAG_MEMORY);
+	return ret ?: pin_proc_check(h, MAP_MAIN, to, teardown_window() - to, TAG_MEMORY);
 }
 
 /* what the mapping from before shows now */
@@ -268,16 +268,16 @@ static void check_mapping(struct teardown *s, struct pin_proc *h)
 		       "%s can be touched; expected SIGBUS", what);
 		return;
 	case LEAVES_ZEROES:
-		ret = pin_proc_zeroes(h, MAP_MAIN, 0, WINDOW_BYTES);
+		ret = pin_proc_zeroes(h, MAP_MAIN, 0, teardown_window());
 		break;
 	case LEAVES_BYTES:
 		ret = check_window(s, h);
 		break;
 	case LEAVES_NEXT:
-		ret = pin_proc_check_as(h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT);
+		ret = pin_proc_check_as(h, MAP_MAIN, 0, teardown_window(), TAG_MEMORY, ACTION_SHIFT);
 		break;
 	case LEAVES_OTHER:
-		ret = pin_proc_check(h, MAP_MAIN, 0, WINDOW_BYTES, TAG_OTHER);
+		ret = pin_proc_check(h, MAP_MAIN, 0, teardown_window(), TAG_OTHER);
 		break;
 	case LEAVES_OPEN:
 		return;
@@ -295,13 +295,13 @@ static void check_bytes(struct teardown *s)
 	if (atomic_load(&s->c->guard->tl.result))
 		return;
 	if (a->leaves == LEAVES_NEXT)
-		ret = bytes_check(s->node, 0, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT, why,
+		ret = bytes_check(s->node, 0, teardown_window(), TAG_MEMORY, ACTION_SHIFT, why,
 				  sizeof(why));
 	else if (a->shifts)
-		ret = bytes_check(s->node, 2 * ACTION_SHIFT, WINDOW_BYTES, TAG_MEMORY,
+		ret = bytes_check(s->node, 2 * ACTION_SHIFT, teardown_window(), TAG_MEMORY,
 				  ACTION_SHIFT, why, sizeof(why));
 	else if (a->leaves == LEAVES_ZEROES || a->leaves == LEAVES_OTHER)
-		ret = bytes_check(s->node, ACTION_SHIFT, WINDOW_BYTES, TAG_MEMORY, ACTION_SHIFT,
+		ret = bytes_check(s->node, ACTION_SHIFT, teardown_window(), TAG_MEMORY, ACTION_SHIFT,
 				  why, sizeof(why));
 	expect_ok(s->c, ret, "the bytes of the file afterwards", why);
 }
@@ -364,9 +364,8 @@ static void undo(struct teardown *s)
 	struct cell *c = s->c;
 	int ret;
 
-	if (!c->action->undo || s->undone || atomic_load(&c->guard->tl.result))
+	if (!c->action->undo || atomic_load(&c->guard->tl.result))
 		return;
-	s->undone = true;
 	ret = c->action->undo(&c->v);
 	expect(c, VERDICT_FAILED, !ret, "undoing %s: %s", c->action->verb, strerror(-ret));
 }
@@ -376,6 +375,7 @@ static void act(struct teardown *s, enum use use)
 	struct cell *c = s->c;
 	uint64_t physical = 0;
 	struct pin_proc *h = viewer(s, use);
+	bool returned;
 
 	fsdax_physical(s->node, s->off[0], &physical);
 	if (!teardown_start(s))
@@ -394,12 +394,14 @@ static void act(struct teardown *s, enum use use)
 		look_through_pin(s, physical);
 		return;
 	}
+	returned = timeline_at(&c->guard->tl, TL_RETURNED);
 	/* a frozen file system takes no stores, and a thread may be at one */
-	if (timeline_at(&c->guard->tl, TL_RETURNED))
+	if (returned)
 		undo(s);
 	if (let_go(s, use) == VERDICT_NEVER_RETURNED)
 		return;
-	undo(s);
+	if (!returned)
+		undo(s);
 	if (c->action->spoils)
 		c->guard->fs_spoiled = true;
 	if (use == TOUCHED)

@@ -40,6 +40,9 @@
 /* Of a second file, mapped by small pages: some milliseconds' work to take away. */
 #define BESIDE_BYTES	(4UL << 20)
 
+/* Size of a file mapped by small pages. */
+#define SMALL_FILE_BYTES	(256u << 10)
+
 /* times OP_WATCH_NS */
 #define WATCH_TIMES	3
 
@@ -628,7 +631,7 @@ static const struct scenario_group fsdax_unbind_pte = {
 		.on = ON_FILES,
 		.sizes = AT_PTE,
 		.acts = LIST("unbind_nd_pmem"),
-		.bytes = WINDOW_BYTES,
+		.bytes = SMALL_FILE_BYTES,
 		.ignore = HEALTH_POISON,
 	},
 	.scenarios = (const struct scenario[]){

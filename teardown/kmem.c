@@ -139,7 +139,7 @@ static void ram_pinned(struct cell *c)
 	s.usual_ns = RAM_USUAL_NS;
 	/* the block's first pages go to whoever wants memory first */
 	s.base = action_ram_block() / 2;
-	ret = pin_proc_fill(&s.h, MAP_MAIN, s.base, WINDOW_BYTES, TAG_MEMORY);
+	ret = pin_proc_fill(&s.h, MAP_MAIN, s.base, teardown_window(), TAG_MEMORY);
 	if (!expect_ok(c, ret, "filling the pages to be pinned", s.h.why) ||
 	    !teardown_pin(&s, c->method, 0))
 		goto out;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What the scenarios of dax_teardown are made of: a holder with a proven mapping
- * and its pins, the action, the judge, and the device as it was.
- */
+/* The steps that the scenarios of dax_teardown are made of. */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,72 +13,89 @@
 #include "lib/variable.h"
 #include "teardown/teardown.h"
 
-/* Revocation comes before the wait: if it is not there by now, it is missing. */
+/*
+ * The mapping is revoked before the action waits for pins.  A thread that touches it
+ * gets SIGBUS within this time, or not at all.
+ */
 #define REVOKE_NS	(2 * NSEC_PER_SEC)
 
 /*
- * What is done to a file without pins takes a few milliseconds, an unmount a grace
- * period or two more, on any machine that is fit for a run.
+ * An action on a file without pins takes a few milliseconds, an unmount one or two
+ * grace periods more.
  */
 #define FILE_USUAL_NS	(60 * NSEC_PER_MSEC)
 
-/* Between two words looked at when not every byte is. */
+/* Distance of two sampled words, outside the window. */
 #define SAMPLE_BYTES	(64u << 10)
 
-/*
- * A pin that a clock ends is tried with a short hold and, if that was over before
- * the action came to rest, once more with a long one.
- */
-static const uint64_t hold_ns[] = { TEARDOWN_HOLD_NS, 2500 * NSEC_PER_MSEC };
+/* The window: at least so many bytes and so many pages, see pin_offset(). */
+#define WINDOW_LEAST	(256ul << 10)
+#define WINDOW_PAGES	32
 
-static size_t page(void)
+/*
+ * A timed pin is tried with a short hold.  If it ends before the action blocks, it is
+ * tried once more with a long one.
+ */
+static const uint64_t holds[] = { TEARDOWN_HOLD_NS, 2500 * NSEC_PER_MSEC };
+
+static size_t page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);
 }
 
-/* guard->filled: devices that hold TAG_MEMORY's pattern wherever a sample is taken */
+size_t teardown_window(void)
+{
+	size_t pages = WINDOW_PAGES * page_size();
+
+	return pages > WINDOW_LEAST ? pages : WINDOW_LEAST;
+}
+
+/* each pin in a page of its own, with unpinned pages around it */
+static size_t pin_offset(const struct teardown *s, unsigned int slot)
+{
+	static_assert(3 + 2 * PIN_PROC_PINS <= WINDOW_PAGES, "all pins lie in the window");
+
+	return s->base + (3 + 2 * slot) * page_size();
+}
+
+/* guard->filled: devices that hold TAG_MEMORY's pattern in the window and all samples */
 static uint32_t filled_bit(const struct cell *c)
 {
 	return 1u << (c->size + (c->v.ns.map_dev ? DAXMAP_NR : 0));
 }
 
 /*
- * A file is a new one for each cell, and small, as a dynamic device is; of others what
- * will be looked at.
+ * Files and dynamic devices are small and new for each cell: they are filled whole.
+ * Other devices are filled once, in the window and in the samples.
  */
-static bool fill(struct teardown *s)
+static bool fill_memory(struct teardown *s)
 {
 	struct cell *c = s->c;
 	bool whole = c->memory->caps & MEM_FRESH;
+	size_t dense = whole ? c->v.size : teardown_window();
 	int ret;
 
 	if (!whole && c->guard->filled & filled_bit(c))
 		return true;
 	ret = pin_proc_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
-	ret = ret ?: pin_proc_fill(&s->h, MAP_WHOLE, 0, whole ? c->v.size : WINDOW_BYTES,
-				   TAG_MEMORY);
-	if (!ret && !whole)
-		ret = pin_proc_fill_sampled(&s->h, MAP_WHOLE, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
+	if (!expect_ok(c, ret, "mapping the memory to fill it", s->h.why))
+		return false;
+	ret = pin_proc_fill(&s->h, MAP_WHOLE, 0, dense, TAG_MEMORY);
+	if (!expect_ok(c, ret, "filling the memory", s->h.why))
+		return false;
+	if (!whole)
+		ret = pin_proc_fill_sampled(&s->h, MAP_WHOLE, dense, c->v.size - dense,
 					    SAMPLE_BYTES, TAG_MEMORY);
-	ret = ret ?: pin_proc_close(&s->h, MAP_WHOLE);
-	if (!expect_ok(c, ret, "filling the device", s->h.why))
+	if (!expect_ok(c, ret, "filling samples of the memory", s->h.why))
+		return false;
+	ret = pin_proc_close(&s->h, MAP_WHOLE);
+	if (!expect_ok(c, ret, "closing the filled memory", s->h.why))
 		return false;
 	if (!whole)
 		c->guard->filled |= filled_bit(c);
 	return true;
 }
 
-bool teardown_fill_all(struct teardown *s)
-{
-	int ret = pin_proc_map(&s->h, MAP_WHOLE, s->node, s->c->size, 0, 0,
-			       PROT_READ | PROT_WRITE);
-
-	ret = ret ?: pin_proc_fill(&s->h, MAP_WHOLE, 0, s->c->v.size, TAG_MEMORY);
-	ret = ret ?: pin_proc_close(&s->h, MAP_WHOLE);
-	return expect_ok(s->c, ret, "filling all of the device", s->h.why);
-}
-
-/* a holder with one fresh mapping, its page size proven */
 bool teardown_setup_node(struct cell *c, struct teardown *s, const char *node)
 {
 	unsigned long faults = 0;
@@ -89,7 +104,7 @@ bool teardown_setup_node(struct cell *c, struct teardown *s, const char *node)
 	memset(s, 0, sizeof(*s));
 	s->c = c;
 	s->node = node;
-	s->len = page();
+	s->len = page_size();
 	s->map_len = c->size == DAXMAP_PUD ? daxmap_bytes(DAXMAP_PUD) :
 					     2 * daxmap_bytes(DAXMAP_PMD);
 	if (s->map_len > c->v.size)
@@ -98,11 +113,11 @@ bool teardown_setup_node(struct cell *c, struct teardown *s, const char *node)
 		.revoke = true,
 		.action = c->action ? c->action->verb : "unbind",
 	};
-	if (!cell_pin_proc(c, &s->h) || !fill(s))
+	if (!cell_pin_proc(c, &s->h) || !fill_memory(s))
 		return false;
 	ret = pin_proc_map(&s->h, MAP_MAIN, node, c->size, 0, s->map_len,
 			   PROT_READ | PROT_WRITE);
-	if (!expect_ok(c, ret, "mapping the device", ""))
+	if (!expect_ok(c, ret, "mapping the memory", s->h.why))
 		return false;
 	ret = pin_proc_prove(&s->h, MAP_MAIN, &faults);
 	return expect(c, VERDICT_FAILED, !ret,
@@ -116,23 +131,22 @@ bool teardown_setup(struct cell *c, struct teardown *s)
 	return teardown_setup_node(c, s, c->v.node);
 }
 
-/* one more pin; pins lie in pages of their own, away from the start */
-bool teardown_pin(struct teardown *s, const struct pin_method *m, uint64_t hold)
+bool teardown_pin(struct teardown *s, const struct pin_method *m, uint64_t hold_ns)
 {
 	struct pin_counters before = { 0 }, after = { 0 };
 	unsigned int slot = s->nr_pins;
-	size_t off = s->base + (3 + 2 * slot) * page();
+	size_t off = pin_offset(s, slot);
 	bool counted = !pin_counters_read(&before);
 	int ret;
 
-	ret = pin_proc_pin(&s->h, slot, m, MAP_MAIN, off, s->len, hold,
+	ret = pin_proc_pin(&s->h, slot, m, MAP_MAIN, off, s->len, hold_ns,
 			   m->flags & PIN_SINK ? TAG_SINK + slot : TAG_MEMORY);
 	if (ret == -EOPNOTSUPP) {
 		skip_refused(s->c, m, s->h.why);
 		return false;
 	}
 	if (ret == -ETIME && (m->flags & PIN_TIMED)) {
-		/* over before it could be seen: no verdict, the caller tries again */
+		/* over before it could be seen: teardown_hold() tries again */
 		note(s->c, "%s: %s", m->name, s->h.why);
 		return false;
 	}
@@ -146,7 +160,7 @@ bool teardown_pin(struct teardown *s, const struct pin_method *m, uint64_t hold)
 	ret = pin_proc_live(&s->h, slot);
 	if (ret != 1 && (m->flags & PIN_TIMED))
 		return true;
-	if (!expect(s->c, VERDICT_FAILED, ret == 1, "the pin is not out right after it was taken"))
+	if (!expect(s->c, VERDICT_FAILED, ret == 1, "the pin is gone right after it was taken"))
 		return false;
 	timeline_mark(&s->c->guard->tl, TL_PINNED);
 	if (counted && !pin_counters_read(&after))
@@ -156,13 +170,13 @@ bool teardown_pin(struct teardown *s, const struct pin_method *m, uint64_t hold)
 	return true;
 }
 
-/* is any pin still out? asked while the action is watched */
-static int any_live(void *arg)
+/* is any pin still out?  1, 0 or -errno; asked by op_watch() */
+static int any_pin_live(void *arg)
 {
 	struct teardown *s = arg;
 
-	if (s->heir)
-		return !kill(s->heir, 0);
+	if (s->child)
+		return !kill(s->child, 0);
 	for (unsigned int i = 0; i < s->nr_pins; i++) {
 		int ret;
 
@@ -187,7 +201,7 @@ bool teardown_start(struct teardown *s)
 enum op_state teardown_watch(struct teardown *s)
 {
 	s->op.usual_ns = s->usual_ns ?: s->c->v.mount[0] ? FILE_USUAL_NS : s->c->guard->usual_ns;
-	return op_watch(&s->op, s->rule.pins ? any_live : NULL, s);
+	return op_watch(&s->op, s->rule.pins ? any_pin_live : NULL, s);
 }
 
 static void report_order(struct teardown *s)
@@ -203,8 +217,8 @@ static void report_order(struct teardown *s)
 	suite_drain();
 }
 
-/* is a pin out that ends by itself, whether its memory map is there or not? */
-static bool clock_runs(const struct teardown *s)
+/* is a timed pin out?  It ends by itself, with or without its memory map. */
+static bool timed_pin_out(const struct teardown *s)
 {
 	for (unsigned int i = 0; i < s->nr_pins; i++)
 		if (s->method[i] && s->method[i]->flags & PIN_TIMED)
@@ -212,14 +226,13 @@ static bool clock_runs(const struct teardown *s)
 	return false;
 }
 
-static void tell(struct teardown *s)
+static void report_if_due(struct teardown *s)
 {
-	if (s->untold)
+	if (s->report_due)
 		report_order(s);
-	s->untold = false;
+	s->report_due = false;
 }
 
-/* judge and, if it is a failure, say so before anything touches the pin */
 enum verdict_kind teardown_judge(struct teardown *s)
 {
 	char text[256];
@@ -228,8 +241,9 @@ enum verdict_kind teardown_judge(struct teardown *s)
 	if (kind == VERDICT_PASS || kind == VERDICT_UNPROVEN)
 		return kind;
 	expect(s->c, kind, false, "%s", text);
-	s->untold = kind == VERDICT_RETURNED_EARLY && clock_runs(s);
-	if (!s->untold)
+	/* a timed pin must find its memory map bound again when it ends: report later */
+	s->report_due = kind == VERDICT_RETURNED_EARLY && timed_pin_out(s);
+	if (!s->report_due)
 		report_order(s);
 	if (kind == VERDICT_NEVER_RETURNED) {
 		op_look(&s->op);
@@ -239,7 +253,6 @@ enum verdict_kind teardown_judge(struct teardown *s)
 	return kind;
 }
 
-/* the same, while the pins are still out: only an early return is a verdict */
 enum verdict_kind teardown_judge_early(struct teardown *s)
 {
 	const struct timeline *tl = &s->c->guard->tl;
@@ -250,11 +263,16 @@ enum verdict_kind teardown_judge_early(struct teardown *s)
 	return teardown_judge(s);
 }
 
-/* wait for what must come before the wait for the pin */
 void teardown_wait_revoked(struct teardown *s)
 {
 	if (s->rule.revoke)
 		timeline_wait_for(&s->c->guard->tl, TL_REVOKED, REVOKE_NS);
+}
+
+void teardown_wait_blocked(struct teardown *s)
+{
+	if (teardown_watch(s) != OP_RETURNED)
+		teardown_wait_revoked(s);
 }
 
 bool teardown_release(struct teardown *s, unsigned int slot)
@@ -270,24 +288,6 @@ void teardown_release_all(struct teardown *s)
 	for (unsigned int i = 0; i < s->nr_pins; i++)
 		if (s->method[i])
 			teardown_release(s, i);
-}
-
-bool teardown_release_each(struct teardown *s)
-{
-	unsigned int nr = s->nr_pins;
-
-	for (unsigned int i = 0; i < nr; i++) {
-		s->rule.pins = nr - i;
-		teardown_watch(s);
-		if (s->rule.revoke)
-			teardown_wait_revoked(s);
-		if (teardown_judge_early(s) == VERDICT_RETURNED_EARLY) {
-			teardown_defuse(s);
-			return false;
-		}
-		teardown_release(s, i);
-	}
-	return true;
 }
 
 void teardown_release_late(struct teardown *s)
@@ -310,17 +310,16 @@ int teardown_undo(struct cell *c)
 		return ret;
 	ret = guard_again(c->guard, why, sizeof(why));
 	if (ret)
-		note(c, "what was offered is not all back: %s", why);
+		note(c, "not every device is back: %s", why);
 	else
 		c->v = c->guard->mem;
 	return ret;
 }
 
 /*
- * No descriptor or mapping from before may be there when the device is bound
- * again: probing initialises the same struct cdev once more, whoever still holds
- * it.  That is the subject of the close_* cells, and must not be the accident of
- * all others.
+ * Probing the device initialises its struct cdev again, even if it is still in use.  So
+ * no descriptor or mapping may be open then, except in the close_* scenarios, which
+ * test that.
  */
 void teardown_drop_mappings(struct teardown *s)
 {
@@ -339,16 +338,16 @@ static const struct variable release_variables[] = {
 REGISTER(variables, release_variables);
 
 /*
- * After an early return the pins lie on a memory map that is gone.  Binding
- * first brings it back under them; guard_settle() then resets the page state.
+ * After an early return the pins' struct pages are gone.  Binding first brings them
+ * back; guard_settle() resets their state later (dirty).
  */
-void teardown_defuse(struct teardown *s)
+static void defuse(struct teardown *s)
 {
 	struct cell *c = s->c;
 	const char *how = getenv("DAX_TEST_RELEASE") ?: "defuse";
 
 	if (!strcmp(how, "park")) {
-		tell(s);
+		report_if_due(s);
 		guard_drop_proc(c->guard, s->h.pid);
 		c->guard->busy = false;
 		guard_set_wedged(c->guard);
@@ -361,13 +360,37 @@ void teardown_defuse(struct teardown *s)
 	teardown_drop_mappings(s);
 	if (strcmp(how, "raw"))
 		teardown_undo(c);
-	/* no time was to be lost before */
-	tell(s);
+	/* not earlier: a timed pin may have ended meanwhile */
+	report_if_due(s);
 	teardown_release_late(s);
 }
 
-/* what pins wrote is where it belongs; then the memory is as before */
-static void check_sinks(struct teardown *s)
+bool teardown_expect_waiting(struct teardown *s)
+{
+	if (teardown_judge_early(s) != VERDICT_RETURNED_EARLY)
+		return true;
+	teardown_wait_revoked(s);
+	defuse(s);
+	return false;
+}
+
+bool teardown_release_each(struct teardown *s)
+{
+	unsigned int nr = s->nr_pins;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		s->rule.pins = nr - i;
+		teardown_watch(s);
+		teardown_wait_revoked(s);
+		if (!teardown_expect_waiting(s))
+			return false;
+		teardown_release(s, i);
+	}
+	return true;
+}
+
+/* what the pins wrote is there; then the memory is filled as before */
+static void check_pins_bytes(struct teardown *s)
 {
 	for (unsigned int i = 0; i < s->nr_pins; i++) {
 		int ret;
@@ -375,24 +398,25 @@ static void check_sinks(struct teardown *s)
 		if (!s->sink[i])
 			continue;
 		ret = pin_proc_check(&s->h, MAP_AGAIN, s->off[i], s->len, TAG_SINK + i);
-		expect_ok(s->c, ret, "bytes that the pin brought", s->h.why);
+		expect_ok(s->c, ret, "bytes that the pin wrote", s->h.why);
 		pin_proc_fill(&s->h, MAP_AGAIN, s->off[i], s->len, TAG_MEMORY);
 	}
 }
 
-/* the window's bytes back to what they are between cells */
 void teardown_refill(struct teardown *s)
 {
 	int ret = pin_proc_map(&s->h, MAP_AGAIN, s->node, s->c->size, 0, 0,
 			       PROT_READ | PROT_WRITE);
 
-	ret = ret ?: pin_proc_fill(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
-	expect_ok(s->c, ret, "refilling the window", "");
+	if (!expect_ok(s->c, ret, "mapping the window to refill it", s->h.why))
+		return;
+	ret = pin_proc_fill(&s->h, MAP_AGAIN, 0, teardown_window(), TAG_MEMORY);
+	expect_ok(s->c, ret, "refilling the window", s->h.why);
 }
 
-/* the device is back: the same, with the same bytes but for what pins wrote */
 void teardown_check_after_bind(struct teardown *s)
 {
+	size_t window = teardown_window();
 	struct cell *c = s->c;
 	char why[160] = "";
 	int ret;
@@ -400,36 +424,37 @@ void teardown_check_after_bind(struct teardown *s)
 	if (!expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device after bind", why))
 		return;
 	ret = pin_proc_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
-	if (!expect_ok(c, ret, "mapping after bind", ""))
+	if (!expect_ok(c, ret, "mapping after bind", s->h.why))
 		return;
-	check_sinks(s);
-	ret = pin_proc_check(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	check_pins_bytes(s);
+	ret = pin_proc_check(&s->h, MAP_AGAIN, 0, window, TAG_MEMORY);
 	expect_ok(c, ret, "bytes around the pins after bind", s->h.why);
-	ret = pin_proc_check_sampled(&s->h, MAP_AGAIN, WINDOW_BYTES, c->v.size - WINDOW_BYTES,
-				     SAMPLE_BYTES, TAG_MEMORY);
+	ret = pin_proc_check_sampled(&s->h, MAP_AGAIN, window, c->v.size - window, SAMPLE_BYTES,
+				     TAG_MEMORY);
 	expect_ok(c, ret, "bytes of the device after bind", s->h.why);
 }
 
-/* the mapping from before stays dead until the next bind */
-void teardown_check_dead(struct teardown *s)
+void teardown_check_sigbus(struct teardown *s)
 {
 	struct pin_proc *h = s->viewer.pid > 0 ? &s->viewer : &s->h;
 
 	if (s->rule.revoke && h->pid > 0)
-		expect(s->c, VERDICT_NOT_REVOKED,
-		       pin_proc_touch(h, MAP_MAIN, 0) == -EFAULT,
+		expect(s->c, VERDICT_NOT_REVOKED, pin_proc_touch(h, MAP_MAIN, 0) == -EFAULT,
 		       "the old mapping can be touched again after %s; expected SIGBUS until the next bind",
 		       s->rule.action);
 }
 
-/* nothing is left of what was below */
-static void check_left(struct teardown *s)
+/* no device below the driver that was unbound is left */
+static void check_nothing_left(struct teardown *s)
 {
+	enum level level = s->c->action->level;
 	char what[160];
+	int ret;
 
-	if (s->c->action->level != LEVEL_NONE &&
-	    expect_ok(s->c, level_left(&s->c->v.ns, s->c->action->level, what, sizeof(what)),
-		      "looking what is left", ""))
+	if (level == LEVEL_NONE)
+		return;
+	ret = level_left(&s->c->v.ns, level, what, sizeof(what));
+	if (expect_ok(s->c, ret, "looking for devices that are left", ""))
 		expect(s->c, VERDICT_FAILED, !what[0], "after %s %s", s->rule.action, what);
 }
 
@@ -454,50 +479,45 @@ bool teardown_rebind(struct teardown *s)
 	return teardown_bind(s);
 }
 
-enum verdict_kind teardown_finish_and_check(struct teardown *s)
+enum verdict_kind teardown_expect_return(struct teardown *s)
 {
 	enum verdict_kind kind;
 
 	op_wait(&s->op, OP_DEADLINE_NS);
 	teardown_wait_revoked(s);
 	kind = teardown_judge(s);
+	if (kind != VERDICT_NEVER_RETURNED)
+		guard_set_op(s->c->guard, 0);
+	return kind;
+}
+
+enum verdict_kind teardown_finish_and_check(struct teardown *s)
+{
+	enum verdict_kind kind = teardown_expect_return(s);
+
 	if (kind == VERDICT_NEVER_RETURNED)
 		return kind;
-	guard_set_op(s->c->guard, 0);
-	teardown_check_dead(s);
-	check_left(s);
+	teardown_check_sigbus(s);
+	check_nothing_left(s);
 	if (teardown_rebind(s))
 		teardown_check_after_bind(s);
 	return kind;
 }
 
-/*
- * From the start of the action to the device bound again and checked.  Without
- * pins the action just has to return; with pins it has to wait for them.
- */
 enum verdict_kind teardown_run(struct teardown *s)
 {
-	enum verdict_kind kind;
-	enum op_state state;
-
 	if (!teardown_start(s))
 		return s->c->verdict;
-	state = teardown_watch(s);
-	if (state != OP_RETURNED)
-		teardown_wait_revoked(s);
-	kind = teardown_judge_early(s);
-	if (kind == VERDICT_RETURNED_EARLY) {
-		teardown_wait_revoked(s);
-		teardown_defuse(s);
-		return kind;
-	}
+	teardown_wait_blocked(s);
+	if (!teardown_expect_waiting(s))
+		return VERDICT_RETURNED_EARLY;
 	teardown_release_all(s);
 	return teardown_finish_and_check(s);
 }
 
 void teardown_cleanup(struct teardown *s)
 {
-	/* a cell that broke off may have left a pin's bytes behind */
+	/* a failed or skipped cell may have left a pin's bytes in the memory */
 	if (cell_over(s->c))
 		s->c->guard->filled &= ~filled_bit(s->c);
 	cell_pin_proc_end(s->c, &s->viewer);
@@ -506,7 +526,23 @@ void teardown_cleanup(struct teardown *s)
 
 bool teardown_watch_mapping(struct teardown *s)
 {
-	return expect_ok(s->c, pin_proc_watch(&s->h, MAP_MAIN, 0), "watching the mapping", "");
+	int ret = pin_proc_watch(&s->h, MAP_MAIN, 0);
+
+	return expect_ok(s->c, ret, "starting a thread that touches the mapping", s->h.why);
+}
+
+void teardown_hold(struct cell *c, enum verdict_kind (*attempt)(struct cell *c, uint64_t hold_ns))
+{
+	enum verdict_kind kind = VERDICT_UNPROVEN;
+
+	for (size_t i = 0; i < ARRAY_SIZE(holds) && kind == VERDICT_UNPROVEN; i++) {
+		timeline_reset(&c->guard->tl);
+		kind = attempt(c, holds[i]);
+		if (cell_over(c) || !(c->method->flags & PIN_TIMED))
+			break;
+	}
+	if (kind == VERDICT_UNPROVEN)
+		skip(c, "the pin ended before %s was seen to wait for it", c->action->verb);
 }
 
 void teardown_mapped(struct cell *c)
@@ -518,29 +554,19 @@ void teardown_mapped(struct cell *c)
 	teardown_cleanup(&s);
 }
 
-/*
- * One pin by the cell's method, then the action.  A pin that a clock ends may
- * be over too soon on a loaded machine: once more, with a longer hold.
- */
-void teardown_one_pin(struct cell *c, prepare_fn prepare)
+static enum verdict_kind pinned_once(struct cell *c, uint64_t hold_ns)
 {
 	enum verdict_kind kind = VERDICT_UNPROVEN;
 	struct teardown s;
 
-	for (size_t i = 0; i < ARRAY_SIZE(hold_ns) && kind == VERDICT_UNPROVEN; i++) {
-		timeline_reset(&c->guard->tl);
-		if (teardown_setup(c, &s) && teardown_pin(&s, c->method, hold_ns[i]) && prepare(&s))
-			kind = teardown_run(&s);
-		teardown_cleanup(&s);
-		if (cell_over(c) || !(c->method->flags & PIN_TIMED))
-			break;
-	}
-	if (kind == VERDICT_UNPROVEN)
-		skip(c, "the pin was over before it could be seen to hold up %s",
-		     c->action->verb);
+	if (teardown_setup(c, &s) && teardown_pin(&s, c->method, hold_ns) &&
+	    teardown_watch_mapping(&s))
+		kind = teardown_run(&s);
+	teardown_cleanup(&s);
+	return kind;
 }
 
 void teardown_pinned(struct cell *c)
 {
-	teardown_one_pin(c, teardown_watch_mapping);
+	teardown_hold(c, pinned_once);
 }

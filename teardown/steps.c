@@ -501,7 +501,7 @@ static bool fill_pages(struct cell *c, struct pin_proc *h)
 
 	if (!expect_ok(c, ret, "mapping the device", h->why))
 		return false;
-	ret = pin_proc_fill(h, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY);
+	ret = pin_proc_fill(h, MAP_MAIN, 0, teardown_window(), TAG_MEMORY);
 	if (!expect_ok(c, ret, "filling the pages", h->why))
 		return false;
 	return expect_ok(c, pin_proc_close(h, MAP_MAIN), "unmapping the device", h->why);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Scenarios without pins: mappings and descriptors before, during and after. */
+/* No pins: mappings and descriptors from before, during and after an unbind. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -11,65 +11,74 @@
 
 #include "teardown/teardown.h"
 
-/* Unbind and bind under load, so often in one cell. */
+/* Unbinds under load in one cell. */
 #define USED_ROUNDS	3
 
-/* Between two looks whether the kernel has given up a thread of the holder's. */
-#define DOUBT_NS	(200 * NSEC_PER_MSEC)
+/* How often to check whether a thread of the pin process has died in the kernel. */
+#define DEAD_CHECK_NS	(200 * NSEC_PER_MSEC)
 
-/* the guest reads and writes a page, which it has from here on; nothing is held */
-static bool let_guest_in(struct teardown *s, size_t off)
+/* the guest reads or writes a page: it has it mapped from then on, but not pinned */
+static bool map_in_guest(struct teardown *s, size_t off)
 {
 	const struct pin_method *m = s->c->method;
 	bool sink = m->flags & PIN_SINK;
-	int ret = pin_proc_pin(&s->h, 0, m, MAP_MAIN, off, s->len, 0, sink ? TAG_SINK : TAG_MEMORY);
+	uint16_t tag = sink ? TAG_SINK : TAG_MEMORY;
+	int ret = pin_proc_pin(&s->h, 0, m, MAP_MAIN, off, s->len, 0, tag);
 
 	if (ret == -EOPNOTSUPP) {
 		skip_refused(s->c, m, s->h.why);
 		return false;
 	}
-	ret = ret ?: pin_proc_reach(&s->h, 0, sink ? TAG_SINK : 0, NULL);
-	ret = ret ?: pin_proc_check(&s->h, MAP_MAIN, off, s->len, sink ? TAG_SINK : TAG_MEMORY);
-	ret = ret ?: pin_proc_fill(&s->h, MAP_MAIN, off, s->len, TAG_MEMORY);
-	return expect_ok(s->c, ret, "the guest's bytes", s->h.why);
+	if (!expect_ok(s->c, ret, "giving the page to the guest", s->h.why))
+		return false;
+	ret = pin_proc_reach(&s->h, 0, sink ? TAG_SINK : 0, NULL);
+	if (!expect_ok(s->c, ret, "access by the guest", s->h.why))
+		return false;
+	ret = pin_proc_check(&s->h, MAP_MAIN, off, s->len, tag);
+	if (!expect_ok(s->c, ret, "the bytes after the guest's access", s->h.why))
+		return false;
+	ret = pin_proc_fill(&s->h, MAP_MAIN, off, s->len, TAG_MEMORY);
+	return expect_ok(s->c, ret, "refilling the guest's page", s->h.why);
 }
 
 /*
- * A guest's mapping follows its host's: the unbind does not wait for it, and after it
- * the guest's CPU stops at the page with EFAULT, as a load or store there would.
+ * A guest's mapping follows the host's: unbind revokes it and does not wait.  The next
+ * access by the guest then fails with EFAULT.
  */
-static void guest_mapped(struct cell *c)
+static void mapped_in_guest(struct cell *c)
 {
 	bool sink = c->method->flags & PIN_SINK;
 	struct teardown s;
 	int ret;
 
-	if (!teardown_setup(c, &s) || !let_guest_in(&s, 3 * s.len))
+	if (!teardown_setup(c, &s) || !map_in_guest(&s, 3 * s.len))
 		goto out;
 	ret = guard_bind_call(c->guard, c->action->run);
 	if (!expect_done(c, ret, "unbind with a guest's mapping"))
 		goto out;
 	ret = pin_proc_reach(&s.h, 0, sink ? TAG_SINK : 0, NULL);
 	expect(c, VERDICT_NOT_REVOKED, ret == -EFAULT,
-	       "the guest's CPU can still %s the page: %s; expected %s",
-	       sink ? "write" : "read", ret ? strerror(-ret) : "done", strerror(EFAULT));
+	       "the guest %s the page after the unbind: %s; expected %s",
+	       sink ? "writes" : "reads", ret ? strerror(-ret) : "done", strerror(EFAULT));
 	if (teardown_rebind(&s))
 		teardown_check_after_bind(&s);
 out:
 	teardown_cleanup(&s);
 }
 
-static bool start_hammer(struct teardown *s)
+static bool start_writer(struct teardown *s)
 {
 	int ret = pin_proc_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len,
 			       PROT_READ | PROT_WRITE);
 
-	ret = ret ?: pin_proc_store_loop(&s->h, MAP_MAIN);
-	return expect_ok(s->c, ret, "starting the writer", "");
+	if (!expect_ok(s->c, ret, "mapping the device", s->h.why))
+		return false;
+	ret = pin_proc_store_loop(&s->h, MAP_MAIN);
+	return expect_ok(s->c, ret, "starting a thread that writes the mapping", s->h.why);
 }
 
-/* the threads' mappings must not be there when the device is bound again */
-static bool pause_worker(struct teardown *s, unsigned long *rounds)
+/* no mapping may be there when the device is bound again */
+static bool stop_threads(struct teardown *s, unsigned long *rounds)
 {
 	int ret = pin_proc_stop_threads(&s->h, rounds);
 
@@ -84,16 +93,18 @@ static bool start_mappers(struct teardown *s)
 	s->rule.revoke = false;
 	for (int i = 0; !ret && i < 2; i++)
 		ret = pin_proc_remap_loop(&s->h, s->node, s->c->size, false);
-	/* each has opened before the action begins */
-	ret = ret ?: pin_proc_wait_iteration(&s->h);
-	return expect_ok(s->c, ret, "starting the mappers", "");
+	if (!expect_ok(s->c, ret, "starting the threads that map the device", s->h.why))
+		return false;
+	/* each has opened the device before the action begins */
+	ret = pin_proc_wait_iteration(&s->h);
+	return expect_ok(s->c, ret, "first iteration of the threads", s->h.why);
 }
 
 /*
- * dax_open() takes what dax_get_private() gives it, and that is nothing after
- * kill_dax(): such a descriptor's mmap() is a NULL dereference under
- * dax_read_lock(), after which no unbind ever returns.  A descriptor from before
- * keeps the cdev, and with it open(), alive while the device is away.
+ * dax_open() uses the result of dax_get_private(), which is NULL after kill_dax().
+ * mmap() of such a descriptor is a NULL dereference under dax_read_lock(); after that no
+ * unbind ever returns.  A descriptor from before the unbind keeps the cdev alive, so
+ * that open() reaches this code while the device is unbound.
  */
 static bool start_openers(struct teardown *s)
 {
@@ -101,16 +112,20 @@ static bool start_openers(struct teardown *s)
 	int ret = pin_proc_stop_threads(&s->h, &none);
 
 	s->rule.revoke = false;
-	ret = ret ?: pin_proc_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len, PROT_READ);
+	if (!expect_ok(s->c, ret, "stopping the threads of the last round", s->h.why))
+		return false;
+	ret = pin_proc_map(&s->h, MAP_MAIN, s->node, s->c->size, 0, s->map_len, PROT_READ);
+	if (!expect_ok(s->c, ret, "mapping the device", s->h.why))
+		return false;
 	for (int i = 0; !ret && i < 2; i++)
 		ret = pin_proc_remap_loop(&s->h, s->node, s->c->size, true);
-	return expect_ok(s->c, ret, "starting the openers", "");
+	return expect_ok(s->c, ret, "starting the threads that open the device", s->h.why);
 }
 
 static bool opener_stuck(struct teardown *s)
 {
 	return cell_pin_proc_stuck(s->c,
-				   "a thread that opens and maps the device while it is unbound never comes back",
+				   "a thread never returns from opening and mapping the unbound device",
 				   &s->h);
 }
 
@@ -119,15 +134,16 @@ static bool openers_alive(struct teardown *s)
 	int ret = pin_proc_wait_iteration(&s->h);
 
 	if (ret != -ETIMEDOUT)
-		return cell_pin_proc_ok(s->c, ret, "waiting for the openers", &s->h);
+		return cell_pin_proc_ok(s->c, ret, "iteration of the opening threads",
+					&s->h);
 	return opener_stuck(s);
 }
 
 /*
- * A thread that the kernel has given up died of what is looked for, and what it
- * held then is held for ever: nothing is learnt by waiting for the action.
+ * A thread that died in the kernel holds its locks forever, and the action waits for
+ * them: there is no use in waiting for the action then.
  *
- * Return: false when a thread is lost.
+ * Return: false with the cell failed if a thread died.
  */
 static bool wait_with_openers(struct teardown *s)
 {
@@ -135,7 +151,7 @@ static bool wait_with_openers(struct teardown *s)
 
 	if (!openers_alive(s))
 		return false;
-	while (op_wait(&s->op, DOUBT_NS) == -ETIMEDOUT && timeline_now() < end) {
+	while (op_wait(&s->op, DEAD_CHECK_NS) == -ETIMEDOUT && timeline_now() < end) {
 		if (!op_given_up(s->h.pid))
 			continue;
 		opener_stuck(s);
@@ -146,8 +162,8 @@ static bool wait_with_openers(struct teardown *s)
 	return true;
 }
 
-/* they go on, but what was open before the action is closed */
-static bool pause_openers(struct teardown *s, unsigned long *rounds)
+/* the threads go on; descriptors from before the action are closed */
+static bool close_old_descriptors(struct teardown *s, unsigned long *rounds)
 {
 	*rounds = 1;
 	if (!openers_alive(s))
@@ -162,11 +178,23 @@ static bool wait_for_action(struct teardown *s)
 	return true;
 }
 
-/* threads use the device all the while: before, during and after the action */
-static void while_used(struct cell *c, prepare_fn start, prepare_fn wait,
-		       bool (*pause)(struct teardown *s, unsigned long *rounds))
+/**
+ * struct load - threads that use the device before, during and after the unbind
+ * @start: starts the threads
+ * @wait: waits for the action
+ * @end_round: makes the device ready for bind; counts how often the threads got round
+ *
+ * Each returns false with the cell failed.
+ */
+struct load {
+	bool (*start)(struct teardown *s);
+	bool (*wait)(struct teardown *s);
+	bool (*end_round)(struct teardown *s, unsigned long *iterations);
+};
+
+static void unbind_under_load(struct cell *c, const struct load *load)
 {
-	unsigned long rounds = 0;
+	unsigned long iterations = 0;
 	struct teardown s;
 
 	if (!teardown_setup(c, &s))
@@ -174,19 +202,17 @@ static void while_used(struct cell *c, prepare_fn start, prepare_fn wait,
 	teardown_drop_mappings(&s);
 	for (int i = 0; i < USED_ROUNDS && !cell_over(c); i++) {
 		timeline_reset(&c->guard->tl);
-		if (!start(&s) || !teardown_start(&s))
-			goto out;
-		if (!wait(&s))
+		if (!load->start(&s) || !teardown_start(&s) || !load->wait(&s))
 			goto out;
 		teardown_wait_revoked(&s);
 		if (teardown_judge(&s) == VERDICT_NEVER_RETURNED)
 			return;
 		guard_set_op(c->guard, 0);
-		if (!pause(&s, &rounds) || !teardown_bind(&s))
+		if (!load->end_round(&s, &iterations) || !teardown_bind(&s))
 			goto out;
-		expect(c, VERDICT_FAILED, rounds, "the threads never got round");
+		expect(c, VERDICT_FAILED, iterations, "the threads made no progress");
 	}
-	expect_ok(c, pin_proc_stop_threads(&s.h, &rounds), "ending the threads", s.h.why);
+	expect_ok(c, pin_proc_stop_threads(&s.h, &iterations), "stopping the threads", s.h.why);
 	teardown_check_after_bind(&s);
 out:
 	teardown_cleanup(&s);
@@ -194,46 +220,52 @@ out:
 
 static void while_written(struct cell *c)
 {
-	while_used(c, start_hammer, wait_for_action, pause_worker);
+	static const struct load load = { start_writer, wait_for_action, stop_threads };
+
+	unbind_under_load(c, &load);
 }
 
 static void while_mapped(struct cell *c)
 {
-	while_used(c, start_mappers, wait_for_action, pause_worker);
+	static const struct load load = { start_mappers, wait_for_action, stop_threads };
+
+	unbind_under_load(c, &load);
 }
 
 static void while_opened(struct cell *c)
 {
-	while_used(c, start_openers, wait_with_openers, pause_openers);
+	static const struct load load = {
+		start_openers, wait_with_openers, close_old_descriptors,
+	};
+
+	unbind_under_load(c, &load);
 }
 
 /* when descriptors and mappings from before an unbind are closed */
-enum outlive { CLOSE_AFTER_BIND, CLOSE_BEFORE_BIND, CLOSE_MIXED };
+enum close_when { CLOSE_AFTER_BIND, CLOSE_BEFORE_BIND, CLOSE_MIXED };
 
 /*
- * A bind under an open descriptor initialises a struct cdev that is in use: its
- * list of inodes and its reference count start anew (dev_dax_probe(), cdev_init()).
- * Closing the descriptor then takes the count to zero under the new device,
- * which cannot be opened any more, and the inode is left on a list that has
- * forgotten it.  So that only an inode of our own is lost where that happens, the
- * device is opened through a private node, after a round of unbind and bind has
- * taken all others off the list.
+ * Bind under an open descriptor initialises a struct cdev that is in use: its list of
+ * inodes is emptied, its reference count starts again (dev_dax_probe(), cdev_init()).
+ * Closing the descriptor then drops the count to zero under the new device, which cannot
+ * be opened any more, and the inode stays linked into a list that no longer knows it.
+ *
+ * So that only an inode of the suite is damaged, the device is opened through a private
+ * node, after one unbind and bind that takes all other inodes off the list.
  */
-static bool arrange_private(struct cell *c, struct teardown *s)
+static bool setup_private_node(struct cell *c, struct teardown *s)
 {
-	int ret = guard_unbind_dax(c->guard);
-
 	memset(s, 0, sizeof(*s));
 	s->c = c;
-	ret = ret ?: guard_bind_dax(c->guard);
-	ret = ret ?: guard_make_node(c->guard);
-	if (!expect_ok(c, ret, "making a private node", ""))
+	if (!expect_ok(c, guard_unbind_dax(c->guard), "unbind before the test", "") ||
+	    !expect_ok(c, guard_bind_dax(c->guard), "bind before the test", "") ||
+	    !expect_ok(c, guard_make_node(c->guard), "making a private node", ""))
 		return false;
 	return teardown_setup_node(c, s, c->guard->node);
 }
 
-/* can the device still be opened now that what was there before is closed? */
-static bool opens_again(struct teardown *s)
+/* the device can still be opened after old descriptors were closed */
+static bool expect_opens(struct teardown *s)
 {
 	struct cell *c = s->c;
 	int ret = pin_proc_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ);
@@ -242,45 +274,53 @@ static bool opens_again(struct teardown *s)
 		    "opening the device after an old descriptor was closed: %s; expected to open, as after any bind",
 		    strerror(-ret)))
 		return false;
-	ret = pin_proc_check(&s->h, MAP_AGAIN, 0, WINDOW_BYTES, TAG_MEMORY);
-	return expect_ok(c, ret, "bytes after the old descriptors are closed", s->h.why);
+	ret = pin_proc_check(&s->h, MAP_AGAIN, 0, teardown_window(), TAG_MEMORY);
+	return expect_ok(c, ret, "bytes after the old descriptors were closed", s->h.why);
 }
 
-/* through the old mapping nothing but SIGBUS or the device's own bytes */
+/* the old mapping raises SIGBUS, or shows the device's own bytes */
 static void check_old_mapping(struct teardown *s)
 {
-	int ret = pin_proc_touch(&s->viewer, MAP_MAIN, 0);
+	struct pin_proc *h = &s->viewer;
+	int ret = pin_proc_touch(h, MAP_MAIN, 0);
 
 	note(s->c, "after the next bind the old mapping %s",
 	     ret ? "still raises SIGBUS" : "can be touched again");
-	if (!ret)
-		expect_ok(s->c, pin_proc_check(&s->viewer, MAP_MAIN, 0, WINDOW_BYTES, TAG_MEMORY),
-			  "bytes through the old mapping", s->viewer.why);
+	if (ret)
+		return;
+	ret = pin_proc_check(h, MAP_MAIN, 0, teardown_window(), TAG_MEMORY);
+	expect_ok(s->c, ret, "bytes through the old mapping", h->why);
+}
+
+static bool map_in_two_processes(struct teardown *s)
+{
+	int ret;
+
+	if (!cell_pin_proc(s->c, &s->viewer))
+		return false;
+	ret = pin_proc_map(&s->viewer, MAP_MAIN, s->node, s->c->size, 0, s->map_len,
+			   PROT_READ | PROT_WRITE);
+	if (!expect_ok(s->c, ret, "mapping in a second process", s->viewer.why))
+		return false;
+	ret = pin_proc_touch(&s->viewer, MAP_MAIN, 0);
+	if (!expect_ok(s->c, ret, "touching in a second process", s->viewer.why))
+		return false;
+	return teardown_watch_mapping(s);
 }
 
 /*
- * Two processes' descriptors and mappings from before the unbind.  Afterwards
- * the device must open, unbind, bind and serve once more.
+ * Two processes have descriptors and mappings from before the unbind.  When they are
+ * closed, the device must still open, unbind and bind.
  */
-static void outlive(struct cell *c, enum outlive when)
+static void test_close(struct cell *c, enum close_when when)
 {
 	struct teardown s;
-	int ret;
 
-	if (!arrange_private(c, &s) || !cell_pin_proc(c, &s.viewer))
+	if (!setup_private_node(c, &s) || !map_in_two_processes(&s) || !teardown_start(&s))
 		goto out;
-	ret = pin_proc_map(&s.viewer, MAP_MAIN, s.node, c->size, 0, s.map_len,
-			   PROT_READ | PROT_WRITE);
-	ret = ret ?: pin_proc_touch(&s.viewer, MAP_MAIN, 0);
-	ret = ret ?: pin_proc_watch(&s.h, MAP_MAIN, 0);
-	if (!expect_ok(c, ret, "mapping in two processes", "") || !teardown_start(&s))
-		goto out;
-	op_wait(&s.op, OP_DEADLINE_NS);
-	teardown_wait_revoked(&s);
-	if (teardown_judge(&s) == VERDICT_NEVER_RETURNED)
+	if (teardown_expect_return(&s) == VERDICT_NEVER_RETURNED)
 		return;
-	guard_set_op(c->guard, 0);
-	teardown_check_dead(&s);
+	teardown_check_sigbus(&s);
 	if (when != CLOSE_AFTER_BIND)
 		pin_proc_close(&s.h, MAP_MAIN);
 	if (when == CLOSE_BEFORE_BIND)
@@ -291,17 +331,17 @@ static void outlive(struct cell *c, enum outlive when)
 		goto out;
 	if (when != CLOSE_BEFORE_BIND)
 		check_old_mapping(&s);
-	/* one by one: a count that goes below zero does not refuse any more */
+	/* check after each close: a count below zero allows opening again */
 	pin_proc_close(&s.h, MAP_MAIN);
-	if (opens_again(&s)) {
+	if (expect_opens(&s)) {
 		pin_proc_close(&s.h, MAP_AGAIN);
 		pin_proc_close(&s.viewer, MAP_MAIN);
-		opens_again(&s);
+		expect_opens(&s);
 	}
 	if (cell_over(c)) {
-		note(c, "%s stays until reboot: to evict its inode would bring the kernel down",
+		note(c, "%s stays until reboot: evicting its inode would crash the kernel",
 		     c->guard->node);
-		/* another bind starts the count anew, without descriptors */
+		/* one more bind, without descriptors, makes the reference count right */
 		c->guard->dirty = true;
 		goto out;
 	}
@@ -317,31 +357,47 @@ out:
 
 static void close_after_bind(struct cell *c)
 {
-	outlive(c, CLOSE_AFTER_BIND);
+	test_close(c, CLOSE_AFTER_BIND);
 }
 
 static void close_before_bind(struct cell *c)
 {
-	outlive(c, CLOSE_BEFORE_BIND);
+	test_close(c, CLOSE_BEFORE_BIND);
 }
 
 static void close_mixed(struct cell *c)
 {
-	outlive(c, CLOSE_MIXED);
+	test_close(c, CLOSE_MIXED);
 }
 
-/* not a sample: every word of the device, before and after */
+static bool fill_whole_device(struct teardown *s)
+{
+	struct cell *c = s->c;
+	int ret = pin_proc_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
+
+	if (!expect_ok(c, ret, "mapping the whole device", s->h.why))
+		return false;
+	ret = pin_proc_fill(&s->h, MAP_WHOLE, 0, c->v.size, TAG_MEMORY);
+	if (!expect_ok(c, ret, "filling the whole device", s->h.why))
+		return false;
+	ret = pin_proc_close(&s->h, MAP_WHOLE);
+	return expect_ok(c, ret, "closing the whole device", s->h.why);
+}
+
+/* every word of the device is checked, not only samples */
 static void every_byte(struct cell *c)
 {
 	struct teardown s;
 	int ret;
 
-	if (!teardown_setup(c, &s) || !teardown_fill_all(&s) || !teardown_watch_mapping(&s) ||
+	if (!teardown_setup(c, &s) || !fill_whole_device(&s) || !teardown_watch_mapping(&s) ||
 	    teardown_run(&s) != VERDICT_PASS)
 		goto out;
 	pin_proc_close(&s.h, MAP_AGAIN);
 	ret = pin_proc_map(&s.h, MAP_WHOLE, c->v.node, c->size, 0, 0, PROT_READ);
-	ret = ret ?: pin_proc_check(&s.h, MAP_WHOLE, 0, c->v.size, TAG_MEMORY);
+	if (!expect_ok(c, ret, "mapping the whole device after bind", s.h.why))
+		goto out;
+	ret = pin_proc_check(&s.h, MAP_WHOLE, 0, c->v.size, TAG_MEMORY);
 	expect_ok(c, ret, "every byte of the device", s.h.why);
 out:
 	teardown_cleanup(&s);
@@ -358,36 +414,36 @@ static const struct scenario_group users = {
 	.scenarios = (const struct scenario[]){
 		{
 			.name = "",
-			.what = "a virtual machine's memory: returns; the guest's CPU stops at it",
+			.what = "memory of a virtual machine: unbind returns; the guest's access fails",
 			.pins = PINS_GUEST,
-			.run = guest_mapped,
+			.run = mapped_in_guest,
 		}, {
 			.name = "while_written",
-			.what = "a thread writes the mapping all the while",
+			.what = "while a thread writes the mapping",
 			.run = while_written,
 		}, {
 			.name = "while_mapped",
-			.what = "threads map, fault and unmap an open descriptor all the while",
+			.what = "while threads map, fault and unmap an open descriptor",
 			.run = while_mapped,
 		}, {
 			.name = "close_after_bind",
-			.what = "descriptors and mappings from before are closed after the next bind",
+			.what = "descriptors and mappings are closed after the next bind",
 			.run = close_after_bind,
 		}, {
 			.name = "close_before_bind",
-			.what = "descriptors and mappings from before are closed before the next bind",
+			.what = "descriptors and mappings are closed between unbind and bind",
 			.run = close_before_bind,
 		}, {
 			.name = "close_mixed",
-			.what = "some are closed before the next bind, some after",
+			.what = "some are closed between unbind and bind, some after",
 			.run = close_mixed,
 		}, {
 			.name = "every_byte",
-			.what = "after the next bind every byte of the device is what it was",
+			.what = "every byte of the device is the same after the next bind",
 			.run = every_byte,
 		}, {
 			.name = "while_opened",
-			.what = "threads open, map, fault, unmap and close all the while",
+			.what = "while threads open, map, fault, unmap and close the device",
 			.destructive = true,
 			.run = while_opened,
 		},
