@@ -3,7 +3,7 @@
  * Pins on DAX memory, device-dax and files: taken, counted, carrying the right
  * bytes, given back; at each page size, by each way of pinning.
  *
- * Every scenario runs in a process of its own (run_alone()), on the last bytes
+ * Every scenario runs in a process of its own (run_isolated()), on the last bytes
  * of the device or file.  What a device holds between cells is nobody's concern.
  */
 #include "gup/gup.h"

@@ -28,12 +28,12 @@
 static const int rw = PROT_READ | PROT_WRITE;
 
 /* faults that touching one large entry takes, page by page */
-static unsigned long entry_faults(struct test_map *g, size_t nr)
+static unsigned long entry_faults(struct test_map *tm, size_t nr)
 {
 	unsigned long n = 0;
 
-	doing("touching entry %zu", nr);
-	daxmap_touch(&g->map, nr * g->entry, g->entry, true, &n);
+	set_step("touching entry %zu", nr);
+	daxmap_touch(&tm->map, nr * tm->entry, tm->entry, true, &n);
 	return n;
 }
 
@@ -49,53 +49,53 @@ static void mixed_entries(struct cell *c)
 	size_t small_at[] = { 1, 4 }, nr;
 	unsigned long faults, want;
 	struct daxmap small = { .fd = -1 };
-	struct test_map g;
+	struct test_map tm;
 	struct span s;
 
-	if (!test_map_open(&g, c) ||
-	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.map.off, g.map.len, rw),
+	if (!test_map_open(&tm, c) ||
+	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, tm.map.off, tm.map.len, rw),
 		       "mapping by small entries", ""))
 		goto out;
 	for (size_t i = 0; i < ARRAY_SIZE(small_at); i++)
-		daxmap_touch(&small, small_at[i] * g.entry + 5 * g.page, g.page, true, NULL);
-	for (nr = 0; nr < g.map.len / g.entry; nr++) {
-		want = nr == small_at[0] || nr == small_at[1] ? g.entry / g.page : 1;
-		faults = entry_faults(&g, nr);
+		daxmap_touch(&small, small_at[i] * tm.entry + 5 * tm.page, tm.page, true, NULL);
+	for (nr = 0; nr < tm.map.len / tm.entry; nr++) {
+		want = nr == small_at[0] || nr == small_at[1] ? tm.entry / tm.page : 1;
+		faults = entry_faults(&tm, nr);
 		expect(c, VERDICT_FAILED, faults == want,
 		       "touching entry %zu took %lu faults; expected %lu", nr, faults, want);
 	}
 	/* both ends of a small stretch, and all of it with its neighbours' parts */
 	for (size_t i = 0; i < 2 && !cell_over(c); i++) {
 		s = (struct span){ "between large and small entries",
-				   (small_at[0] + i) * g.entry - g.page, 2 * g.page };
-		pin_test_round(&g, c->method, s);
+				   (small_at[0] + i) * tm.entry - tm.page, 2 * tm.page };
+		pin_test_round(&tm, c->method, s);
 	}
-	s = (struct span){ "across small entries", small_at[0] * g.entry - g.page,
-			   g.entry + 2 * g.page };
-	if (!cell_over(c) && test_map_remap(&g, rw))
-		pin_test_round(&g, c->method, s);
+	s = (struct span){ "across small entries", small_at[0] * tm.entry - tm.page,
+			   tm.entry + 2 * tm.page };
+	if (!cell_over(c) && test_map_remap(&tm, rw))
+		pin_test_round(&tm, c->method, s);
 out:
 	daxmap_close(&small);
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /* a word in each entry, by one process; @at keeps their places apart */
-static void store_words(struct test_map *g, size_t at)
+static void store_words(struct test_map *tm, size_t at)
 {
-	doing("storing a word in each entry");
-	for (size_t off = at; off < g->map.len; off += g->entry)
-		__atomic_store_n((uint64_t *)((char *)g->map.addr + off),
-				 pattern_word(TAG_STORE, g->map.off + off), __ATOMIC_RELAXED);
+	set_step("storing a word in each entry");
+	for (size_t off = at; off < tm->map.len; off += tm->entry)
+		__atomic_store_n((uint64_t *)((char *)tm->map.addr + off),
+				 pattern_word(TAG_STORE, tm->map.off + off), __ATOMIC_RELAXED);
 }
 
 /* and the other process sees them */
-static bool see_words(struct test_map *g, const char *what, size_t at)
+static bool see_words(struct test_map *tm, const char *what, size_t at)
 {
-	for (size_t off = at; off < g->map.len; off += g->entry) {
-		uint64_t word = pattern_word(TAG_STORE, g->map.off + off);
+	for (size_t off = at; off < tm->map.len; off += tm->entry) {
+		uint64_t word = pattern_word(TAG_STORE, tm->map.off + off);
 
-		if (!expect(g->c, VERDICT_WRONG_DATA,
-			    __atomic_load_n((uint64_t *)((char *)g->map.addr + off),
+		if (!expect(tm->c, VERDICT_WRONG_DATA,
+			    __atomic_load_n((uint64_t *)((char *)tm->map.addr + off),
 					    __ATOMIC_RELAXED) == word,
 			    "a store %s at 0x%zx is not seen by the other process", what, off))
 			return false;
@@ -104,21 +104,21 @@ static bool see_words(struct test_map *g, const char *what, size_t at)
 }
 
 /* the process that maps by small entries: says when it is done, stays mapped */
-static void __attribute__((noreturn)) small_process(struct test_map *g, int said, int end)
+static void __attribute__((noreturn)) small_process(struct test_map *tm, int said, int end)
 {
 	char byte = 0;
 	int ret;
 
-	daxmap_close(&g->map);
-	ret = daxmap_open(&g->map, g->c->v.node, DAXMAP_PTE, g->alias.off, g->alias.len, rw);
-	if (!expect_ok(g->c, ret, "mapping by small entries", ""))
+	daxmap_close(&tm->map);
+	ret = daxmap_open(&tm->map, tm->c->v.node, DAXMAP_PTE, tm->alias.off, tm->alias.len, rw);
+	if (!expect_ok(tm->c, ret, "mapping by small entries", ""))
 		_exit(0);
-	daxmap_touch(&g->map, 0, g->map.len, true, NULL);
-	store_words(g, SMALL_AT);
+	daxmap_touch(&tm->map, 0, tm->map.len, true, NULL);
+	store_words(tm, SMALL_AT);
 	/* stays mapped until the other one has had its pin, too */
-	if (pin_test_round(g, g->c->method, test_map_pages(g)) && write(said, &byte, 1) == 1 &&
+	if (pin_test_round(tm, tm->c->method, test_map_pages(tm)) && write(said, &byte, 1) == 1 &&
 	    !read(end, &byte, 1))
-		see_words(g, "through a large entry", LARGE_AT);
+		see_words(tm, "through a large entry", LARGE_AT);
 	_exit(0);
 }
 
@@ -129,11 +129,11 @@ static void __attribute__((noreturn)) small_process(struct test_map *g, int said
 static void two_sizes(struct cell *c)
 {
 	int said[2] = { -1, -1 }, end[2] = { -1, -1 };
-	struct test_map g;
+	struct test_map tm;
 	char byte;
 	pid_t pid;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g) ||
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm) ||
 	    !expect(c, VERDICT_FAILED, !pipe2(said, O_CLOEXEC) && !pipe2(end, O_CLOEXEC),
 		    "pipe: %s", strerror(errno)))
 		goto out;
@@ -142,7 +142,7 @@ static void two_sizes(struct cell *c)
 	if (!pid) {
 		close(said[0]);
 		close(end[1]);
-		small_process(&g, said[1], end[0]);
+		small_process(&tm, said[1], end[0]);
 	}
 	close(said[1]);
 	close(end[0]);
@@ -151,11 +151,11 @@ static void two_sizes(struct cell *c)
 	if (!expect(c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
 		goto out;
 	guard_add_proc(c->guard, pid);
-	doing("waiting for the process that maps by small entries");
+	set_step("waiting for the process that maps by small entries");
 	if (read(said[0], &byte, 1) == 1) {
-		see_words(&g, "through a small entry", SMALL_AT);
-		store_words(&g, LARGE_AT);
-		pin_test_round(&g, c->method, test_map_pages(&g));
+		see_words(&tm, "through a small entry", SMALL_AT);
+		store_words(&tm, LARGE_AT);
+		pin_test_round(&tm, c->method, test_map_pages(&tm));
 	}
 	close(end[1]);
 	end[1] = -1;
@@ -168,15 +168,15 @@ out:
 		if (end[i] >= 0)
 			close(end[i]);
 	}
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
-static bool refill(struct test_map *g)
+static bool refill(struct test_map *tm)
 {
-	if (!test_map_punch(g))
+	if (!test_map_punch(tm))
 		return false;
-	doing("blocks for the hole");
-	return expect_ok(g->c, fsdax_allocate(g->alias.fd, g->map.off, g->map.len),
+	set_step("blocks for the hole");
+	return expect_ok(tm->c, fsdax_allocate(tm->alias.fd, tm->map.off, tm->map.len),
 			 "blocks for the hole, on boundaries of large entries", "");
 }
 
@@ -190,41 +190,41 @@ static bool refill(struct test_map *g)
 static void smaller_again(struct cell *c)
 {
 	struct daxmap large;
-	struct test_map g;
+	struct test_map tm;
 	int ret;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g) ||
-	    !pin_test_round(&g, c->method, test_map_pages(&g)) || !refill(&g))
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm) ||
+	    !pin_test_round(&tm, c->method, test_map_pages(&tm)) || !refill(&tm))
 		goto out;
-	large = g.map;
-	ret = daxmap_open(&g.map, c->v.node, DAXMAP_PTE, g.alias.off, g.alias.len, rw);
+	large = tm.map;
+	ret = daxmap_open(&tm.map, c->v.node, DAXMAP_PTE, tm.alias.off, tm.alias.len, rw);
 	if (expect_ok(c, ret, "mapping by small entries", "")) {
 		unsigned long faults = 0;
 
-		doing("touching by small entries");
-		daxmap_prove(&g.map, true, &faults);
-		expect(c, VERDICT_FAILED, faults == g.map.len / g.page,
+		set_step("touching by small entries");
+		daxmap_prove(&tm.map, true, &faults);
+		expect(c, VERDICT_FAILED, faults == tm.map.len / tm.page,
 		       "touching by small entries took %lu faults; expected %zu", faults,
-		       g.map.len / g.page);
-		pin_test_round(&g, c->method, test_map_pages(&g));
+		       tm.map.len / tm.page);
+		pin_test_round(&tm, c->method, test_map_pages(&tm));
 	}
-	daxmap_close(&g.map);
-	g.map = large;
-	if (!cell_over(c) && refill(&g) && test_map_remap(&g, rw) && test_map_prove(&g))
-		pin_test_round(&g, c->method, test_map_pages(&g));
+	daxmap_close(&tm.map);
+	tm.map = large;
+	if (!cell_over(c) && refill(&tm) && test_map_remap(&tm, rw) && test_map_prove(&tm))
+		pin_test_round(&tm, c->method, test_map_pages(&tm));
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /* what fsync() has written back, the next store must announce again: by a fault */
-static void store_after_fsync(struct test_map *g, const char *what, const struct daxmap *m,
+static void store_after_fsync(struct test_map *tm, const char *what, const struct daxmap *m,
 			      size_t off)
 {
 	unsigned long faults = 0;
 
-	doing("storing after fsync(), %s", what);
-	daxmap_touch(m, off, g->page, true, &faults);
-	expect(g->c, VERDICT_FAILED, faults == 1,
+	set_step("storing after fsync(), %s", what);
+	daxmap_touch(m, off, tm->page, true, &faults);
+	expect(tm->c, VERDICT_FAILED, faults == 1,
 	       "a store %s after fsync() took %lu faults; expected 1: it is still writable, and the next fsync() does not know of it",
 	       what, faults);
 }
@@ -238,35 +238,35 @@ static void store_after_fsync(struct test_map *g, const char *what, const struct
 static void fsync_two_sizes(struct cell *c)
 {
 	struct daxmap small = { .fd = -1 };
-	struct test_map g;
+	struct test_map tm;
 	size_t off;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g) ||
-	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, g.map.off, g.map.len, rw),
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm) ||
+	    !expect_ok(c, daxmap_open(&small, c->v.node, DAXMAP_PTE, tm.map.off, tm.map.len, rw),
 		       "mapping by small entries", ""))
 		goto out;
-	off = g.entry + 7 * g.page;
-	daxmap_touch(&small, off, g.page, true, NULL);
-	doing("fsync()");
-	if (!expect(c, VERDICT_FAILED, !fsync(g.map.fd), "fsync(): %s", strerror(errno)))
+	off = tm.entry + 7 * tm.page;
+	daxmap_touch(&small, off, tm.page, true, NULL);
+	set_step("fsync()");
+	if (!expect(c, VERDICT_FAILED, !fsync(tm.map.fd), "fsync(): %s", strerror(errno)))
 		goto out;
-	store_after_fsync(&g, "through a small entry", &small, off);
-	store_after_fsync(&g, "through a large entry", &g.map, off);
+	store_after_fsync(&tm, "through a small entry", &small, off);
+	store_after_fsync(&tm, "through a large entry", &tm.map, off);
 out:
 	daxmap_close(&small);
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /**
  * struct storm - threads that fault the same, and one that takes it away
- * @g: memory; g->map by large entries
+ * @tm: memory; tm->map by large entries
  * @small: the same by small ones
  * @end: when they stop, CLOCK_MONOTONIC
  * @wrong: a word that nobody stored was seen; 0 if there was none
  * @rounds: of all
  */
 struct storm {
-	struct test_map g;
+	struct test_map tm;
 	struct daxmap small;
 	uint64_t end;
 	atomic_uint_fast64_t wrong;
@@ -287,10 +287,10 @@ static void storm_word(struct storm *s, const struct daxmap *m, size_t off)
 
 static void storm_through(struct storm *s, const struct daxmap *m)
 {
-	const struct test_map *g = &s->g;
+	const struct test_map *tm = &s->tm;
 
 	while (timeline_now() < s->end) {
-		for (size_t off = 0; off < STORM_ENTRIES * g->entry; off += 61 * g->page)
+		for (size_t off = 0; off < STORM_ENTRIES * tm->entry; off += 61 * tm->page)
 			storm_word(s, m, off);
 		atomic_fetch_add(&s->rounds, 1);
 	}
@@ -300,7 +300,7 @@ static void *storm_large(void *arg)
 {
 	struct storm *s = arg;
 
-	storm_through(s, &s->g.map);
+	storm_through(s, &s->tm.map);
 	return NULL;
 }
 
@@ -319,7 +319,7 @@ static void *storm_punch(void *arg)
 	struct storm *s = arg;
 
 	while (timeline_now() < s->end) {
-		fallocate(s->g.alias.fd, how, s->g.map.off, STORM_ENTRIES * s->g.entry);
+		fallocate(s->tm.alias.fd, how, s->tm.map.off, STORM_ENTRIES * s->tm.entry);
 		nanosleep(&rest, NULL);
 		atomic_fetch_add(&s->rounds, 1);
 	}
@@ -338,15 +338,15 @@ static void fault_storm(struct cell *c)
 	void *(*const roles[])(void *) = { storm_large, storm_small, storm_small, storm_punch };
 	struct storm s = { .small = { .fd = -1 } };
 	pthread_t threads[ARRAY_SIZE(roles)];
-	struct test_map *g = &s.g;
+	struct test_map *tm = &s.tm;
 	size_t nr = 0;
 
-	if (!test_map_open(g, c) ||
-	    !expect_ok(c, daxmap_open(&s.small, c->v.node, DAXMAP_PTE, g->map.off, g->map.len, rw),
+	if (!test_map_open(tm, c) ||
+	    !expect_ok(c, daxmap_open(&s.small, c->v.node, DAXMAP_PTE, tm->map.off, tm->map.len, rw),
 		       "mapping by small entries", ""))
 		goto out;
 	s.end = timeline_now() + STORM_NS;
-	doing("faults by large and small entries, and holes, all at once");
+	set_step("faults by large and small entries, and holes, all at once");
 	while (nr < ARRAY_SIZE(roles) &&
 	       expect_ok(c, -pthread_create(&threads[nr], NULL, roles[nr], &s),
 			 "starting a thread", ""))
@@ -359,7 +359,7 @@ static void fault_storm(struct cell *c)
 	       (unsigned long long)atomic_load(&s.wrong));
 out:
 	daxmap_close(&s.small);
-	test_map_close(g);
+	test_map_close(tm);
 }
 
 static const struct scenario_group entry_sizes = {
@@ -368,7 +368,7 @@ static const struct scenario_group entry_sizes = {
 	.common = {
 		.on = ON_FILES,
 		.sizes = AT_PMD,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{

@@ -42,7 +42,7 @@ struct span {
 
 /**
  * struct pin_test - one pin on one span
- * @g: memory
+ * @tm: memory
  * @span: the range
  * @pin: the pin
  * @method: how
@@ -54,7 +54,7 @@ struct span {
  * @as_is: the memory is taken as it lies, not filled before
  */
 struct pin_test {
-	struct test_map *g;
+	struct test_map *tm;
 	struct span span;
 	struct pin pin;
 	const struct pin_method *method;
@@ -69,15 +69,15 @@ struct pin_test {
 /* isolate.c */
 
 /**
- * run_alone() - scenario.run: carry out scenario.body in a process of its own
+ * run_isolated() - scenario.run: carry out scenario.body in a process of its own
  * @c: the cell
  *
  * What hangs or dies costs one cell.  The body's @c lies in shared memory.
  */
-void run_alone(struct cell *c);
+void run_isolated(struct cell *c);
 
-/** doing() - remember what is being tried, for the report if it never ends */
-void doing(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/** set_step() - remember what is being tried, for the report if it never ends */
+void set_step(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /**
  * await_child() - wait for the end of a process that holds pins
@@ -92,68 +92,68 @@ bool await_child(struct cell *c, pid_t pid, const char *what);
 /* mapping.c */
 
 /** test_map_open() - map, nothing is touched; false with the cell over */
-bool test_map_open(struct test_map *g, struct cell *c);
+bool test_map_open(struct test_map *tm, struct cell *c);
 
 /** test_map_open_as() - likewise, with MAP_* bits; skips where MAP_SYNC is refused */
-bool test_map_open_as(struct test_map *g, struct cell *c, int flags);
+bool test_map_open_as(struct test_map *tm, struct cell *c, int flags);
 
-void test_map_close(struct test_map *g);
+void test_map_close(struct test_map *tm);
 
 /** test_map_prove() - touch all of it by stores: exactly one fault for an entry */
-bool test_map_prove(struct test_map *g);
+bool test_map_prove(struct test_map *tm);
 
 /** test_map_remap() - the mapping under test as if never touched, with @prot */
-bool test_map_remap(struct test_map *g, int prot);
+bool test_map_remap(struct test_map *tm, int prot);
 
 /** test_map_fill() - TAG_MEMORY in a span and in a page on either side of it */
-void test_map_fill(struct test_map *g, const struct span *s);
+void test_map_fill(struct test_map *tm, const struct span *s);
 
 /**
  * test_map_check() - are the bytes of a span the right ones?
- * @g: memory
+ * @tm: memory
  * @s: span
  * @tag: what is expected in it; around it TAG_MEMORY
  *
  * Return: false with the cell failed.
  */
-bool test_map_check(struct test_map *g, const struct span *s, uint16_t tag);
+bool test_map_check(struct test_map *tm, const struct span *s, uint16_t tag);
 
 /** test_map_bytes() - are these the bytes of @tag at @off of the mapping? */
-bool test_map_bytes(struct test_map *g, const char *what, const void *buf, size_t off, size_t len,
+bool test_map_bytes(struct test_map *tm, const char *what, const void *buf, size_t off, size_t len,
 		    uint16_t tag);
 
 /** test_map_spans() - the spans of a mapping; ends with an entry without a name */
-const struct span *test_map_spans(const struct test_map *g, const struct pin_method *m);
+const struct span *test_map_spans(const struct test_map *tm, const struct pin_method *m);
 
 /** test_map_pages() - two pages across a page boundary, for cells with one span */
-struct span test_map_pages(const struct test_map *g);
+struct span test_map_pages(const struct test_map *tm);
 
 /** pin_test_init() - nothing is opened or taken */
-void pin_test_init(struct pin_test *h, struct test_map *g, const struct pin_method *m, struct span s);
+void pin_test_init(struct pin_test *pt, struct test_map *tm, const struct pin_method *m, struct span s);
 
 /**
  * pin_test_take() - fill the memory, take the pin, prove it
- * @h: initialised
+ * @pt: initialised
  * @hold_ns: for a pin that a clock ends; 0: let it be over at once
  *
- * Return: false with the cell over, or with @h->over set; the pin is closed then.
+ * Return: false with the cell over, or with @pt->over set; the pin is closed then.
  */
-bool pin_test_take(struct pin_test *h, uint64_t hold_ns);
+bool pin_test_take(struct pin_test *pt, uint64_t hold_ns);
 
 /** pin_test_live() - expect that the pin is still out; a clock's may be over */
-bool pin_test_live(struct pin_test *h);
+bool pin_test_live(struct pin_test *pt);
 
 /** pin_test_release() - let go; right bytes at both ends, balanced counters */
-bool pin_test_release(struct pin_test *h);
+bool pin_test_release(struct pin_test *pt);
 
 /** pin_test_end() - let go, but keep the pin's other end for a look, until pin_test_drop() */
-bool pin_test_end(struct pin_test *h);
+bool pin_test_end(struct pin_test *pt);
 
 /** pin_test_drop() - let go in whatever state; for the way out of a failed cell */
-void pin_test_drop(struct pin_test *h);
+void pin_test_drop(struct pin_test *pt);
 
 /** pin_test_round() - take and release */
-bool pin_test_round(struct test_map *g, const struct pin_method *m, struct span s);
+bool pin_test_round(struct test_map *tm, const struct pin_method *m, struct span s);
 
 /**
  * expect_balance() - expect that all pins taken since are given back
@@ -167,12 +167,12 @@ bool pin_test_round(struct test_map *g, const struct pin_method *m, struct span 
  */
 bool expect_balance(struct cell *c, const struct pin_counters *before, const char *what);
 
-/** plain_open() - the cell's method, opened for @len bytes; skips if it cannot */
-bool plain_open(struct cell *c, struct pin *pin, size_t len);
+/** pin_open_or_skip() - the cell's method, opened for @len bytes; skips if it cannot */
+bool pin_open_or_skip(struct cell *c, struct pin *pin, size_t len);
 
 /* holes_eof.c */
 
 /** test_map_punch() - the file is a hole where it is mapped, its length stays */
-bool test_map_punch(struct test_map *g);
+bool test_map_punch(struct test_map *tm);
 
 #endif

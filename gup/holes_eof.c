@@ -23,16 +23,16 @@ static bool is_sink(const struct cell *c)
 	return c->method && c->method->flags & PIN_SINK;
 }
 
-bool test_map_punch(struct test_map *g)
+bool test_map_punch(struct test_map *tm)
 {
-	doing("punching a hole");
-	return expect(g->c, VERDICT_FAILED,
-		      !fallocate(g->alias.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, g->map.off,
-				 g->map.len), "punching a hole: %s", strerror(errno));
+	set_step("punching a hole");
+	return expect(tm->c, VERDICT_FAILED,
+		      !fallocate(tm->alias.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, tm->map.off,
+				 tm->map.len), "punching a hole: %s", strerror(errno));
 }
 
 /* the file's bytes as read(2) gives them */
-static bool file_bytes(struct test_map *g, const char *what, size_t off, size_t len, uint16_t tag)
+static bool file_bytes(struct test_map *tm, const char *what, size_t off, size_t len, uint16_t tag)
 {
 	void *buf = malloc(len);
 	bool good;
@@ -40,51 +40,51 @@ static bool file_bytes(struct test_map *g, const char *what, size_t off, size_t 
 
 	if (!len)
 		return true;
-	doing("%s: reading the file", what);
-	n = buf ? pread(g->alias.fd, buf, len, g->map.off + off) : -1;
-	good = expect(g->c, VERDICT_FAILED, n == (ssize_t)len,
+	set_step("%s: reading the file", what);
+	n = buf ? pread(tm->alias.fd, buf, len, tm->map.off + off) : -1;
+	good = expect(tm->c, VERDICT_FAILED, n == (ssize_t)len,
 		      "%s: read() gave %zd of %zu bytes: %s", what, n, len,
 		      n < 0 ? strerror(errno) : "short") &&
-	       test_map_bytes(g, what, buf, off, len, tag);
+	       test_map_bytes(tm, what, buf, off, len, tag);
 	free(buf);
 	return good;
 }
 
-static bool write_file(struct test_map *g, size_t off, size_t len, uint16_t tag)
+static bool write_file(struct test_map *tm, size_t off, size_t len, uint16_t tag)
 {
 	void *buf = malloc(len);
 	ssize_t n = -1;
 
-	doing("writing the file");
+	set_step("writing the file");
 	if (buf) {
-		pattern_fill(buf, len, tag, g->map.off + off);
-		n = pwrite(g->alias.fd, buf, len, g->map.off + off);
+		pattern_fill(buf, len, tag, tm->map.off + off);
+		n = pwrite(tm->alias.fd, buf, len, tm->map.off + off);
 	}
 	free(buf);
-	return expect(g->c, VERDICT_FAILED, n == (ssize_t)len, "write() took %zd of %zu bytes: %s",
+	return expect(tm->c, VERDICT_FAILED, n == (ssize_t)len, "write() took %zd of %zu bytes: %s",
 		      n, len, n < 0 ? strerror(errno) : "short");
 }
 
 /* a pin that brings its own bytes, or finds zeroes; around it nothing changes */
-static bool pin_zeroes(struct test_map *g, const char *what)
+static bool pin_zeroes(struct test_map *tm, const char *what)
 {
-	struct span s = test_map_pages(g);
+	struct span s = test_map_pages(tm);
 	size_t end = s.off + s.len;
-	struct pin_test h;
+	struct pin_test pt;
 	bool good;
 
 	s.name = what;
-	pin_test_init(&h, g, g->c->method, s);
-	h.as_is = true;
-	if (!pin_test_take(&h, 0))
+	pin_test_init(&pt, tm, tm->c->method, s);
+	pt.as_is = true;
+	if (!pin_test_take(&pt, 0))
 		return false;
-	good = pin_test_end(&h) &&
-	       (is_sink(g->c) || test_map_bytes(g, what, h.pin.peer, s.off, s.len, TAG_ZEROES));
-	pin_test_drop(&h);
-	return good && expect_balance(g->c, &h.before, what) &&
-	       file_bytes(g, what, 0, s.off, TAG_ZEROES) &&
-	       file_bytes(g, what, s.off, s.len, is_sink(g->c) ? h.tag : TAG_ZEROES) &&
-	       file_bytes(g, what, end, g->map.len - end, TAG_ZEROES);
+	good = pin_test_end(&pt) &&
+	       (is_sink(tm->c) || test_map_bytes(tm, what, pt.pin.peer, s.off, s.len, TAG_ZEROES));
+	pin_test_drop(&pt);
+	return good && expect_balance(tm->c, &pt.before, what) &&
+	       file_bytes(tm, what, 0, s.off, TAG_ZEROES) &&
+	       file_bytes(tm, what, s.off, s.len, is_sink(tm->c) ? pt.tag : TAG_ZEROES) &&
+	       file_bytes(tm, what, end, tm->map.len - end, TAG_ZEROES);
 }
 
 /* the pin finds nothing mapped; or, by a load before, the page of zeroes */
@@ -93,36 +93,36 @@ static void hole(struct cell *c)
 	static const char *const what[] = {
 		"a hole, not mapped", "a hole, mapped by a load",
 	};
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open(&g, c))
+	if (test_map_open(&tm, c))
 		for (int loaded = 0; loaded < 2 && !cell_over(c); loaded++) {
-			if (!test_map_punch(&g) || !test_map_remap(&g, rw))
+			if (!test_map_punch(&tm) || !test_map_remap(&tm, rw))
 				break;
 			if (loaded)
-				daxmap_touch(&g.map, 0, g.map.len, false, NULL);
-			pin_zeroes(&g, what[loaded]);
+				daxmap_touch(&tm.map, 0, tm.map.len, false, NULL);
+			pin_zeroes(&tm, what[loaded]);
 		}
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /* the blocks get bytes that nobody may see once they belong to a new file */
-static bool make_stale(struct test_map *g)
+static bool make_stale(struct test_map *tm)
 {
 	uint64_t before = 0, after = 1;
-	int fd = g->alias.fd;
+	int fd = tm->alias.fd;
 
-	if (!write_file(g, 0, g->map.len, TAG_STALE))
+	if (!write_file(tm, 0, tm->map.len, TAG_STALE))
 		return false;
-	fsdax_physical(g->c->v.node, g->map.off, &before);
-	doing("giving the blocks back");
-	if (!expect(g->c, VERDICT_FAILED, !ftruncate(fd, 0) && !syncfs(fd) &&
-		    !fallocate(fd, 0, 0, g->c->v.size), "blocks given back and taken anew: %s",
+	fsdax_physical(tm->c->v.node, tm->map.off, &before);
+	set_step("giving the blocks back");
+	if (!expect(tm->c, VERDICT_FAILED, !ftruncate(fd, 0) && !syncfs(fd) &&
+		    !fallocate(fd, 0, 0, tm->c->v.size), "blocks given back and taken anew: %s",
 		    strerror(errno)))
 		return false;
-	fsdax_physical(g->c->v.node, g->map.off, &after);
+	fsdax_physical(tm->c->v.node, tm->map.off, &after);
 	if (before != after)
-		note(g->c, "the file may have got other blocks than those with old bytes");
+		note(tm->c, "the file may have got other blocks than those with old bytes");
 	return true;
 }
 
@@ -135,82 +135,82 @@ static void unwritten(struct cell *c)
 	static const char *const what[] = {
 		"never written, not mapped", "never written, mapped by a load",
 	};
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open(&g, c))
+	if (test_map_open(&tm, c))
 		for (int loaded = 0; loaded < 2 && !cell_over(c); loaded++) {
-			if (!make_stale(&g) || !test_map_remap(&g, rw))
+			if (!make_stale(&tm) || !test_map_remap(&tm, rw))
 				break;
 			if (loaded)
-				daxmap_touch(&g.map, 0, g.map.len, false, NULL);
-			pin_zeroes(&g, what[loaded]);
+				daxmap_touch(&tm.map, 0, tm.map.len, false, NULL);
+			pin_zeroes(&tm, what[loaded]);
 		}
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /* what is mapped shows what was written, though zeroes were seen there before */
-static bool seen_through(struct test_map *g, const char *what, const struct span *s, uint16_t tag)
+static bool seen_through(struct test_map *tm, const char *what, const struct span *s, uint16_t tag)
 {
-	return test_map_bytes(g, what, (char *)g->map.addr + s->off, s->off, s->len, tag);
+	return test_map_bytes(tm, what, (char *)tm->map.addr + s->off, s->off, s->len, tag);
 }
 
 /* a pin on the page of zeroes: its bytes are those, or the new ones; no others */
-static bool zeroes_or(struct pin_test *h, const char *what, uint16_t tag)
+static bool zeroes_or(struct pin_test *pt, const char *what, uint16_t tag)
 {
-	const char *peer = h->pin.peer;
+	const char *peer = pt->pin.peer;
 	uint64_t first;
 
-	if (!pin_test_end(h))
+	if (!pin_test_end(pt))
 		return false;
 	memcpy(&first, peer, sizeof(first));
-	note(h->g->c, "%s: the pin saw %s", what, first ? "what was written" : "zeroes");
-	return test_map_bytes(h->g, what, peer, h->span.off, h->span.len, first ? tag : TAG_ZEROES);
+	note(pt->tm->c, "%s: the pin saw %s", what, first ? "what was written" : "zeroes");
+	return test_map_bytes(pt->tm, what, peer, pt->span.off, pt->span.len, first ? tag : TAG_ZEROES);
 }
 
 /* a store through a mapping of small entries into a hole that is mapped already */
-static bool store_small(struct test_map *g, const struct span *s, uint16_t tag)
+static bool store_small(struct test_map *tm, const struct span *s, uint16_t tag)
 {
 	struct daxmap small;
 	int ret;
 
-	ret = daxmap_open(&small, g->c->v.node, DAXMAP_PTE, g->map.off, g->map.len, rw);
-	if (!expect_ok(g->c, ret, "mapping by small entries", ""))
+	ret = daxmap_open(&small, tm->c->v.node, DAXMAP_PTE, tm->map.off, tm->map.len, rw);
+	if (!expect_ok(tm->c, ret, "mapping by small entries", ""))
 		return false;
-	doing("storing through small entries");
-	pattern_fill((char *)small.addr + s->off, s->len, tag, g->map.off + s->off);
+	set_step("storing through small entries");
+	pattern_fill((char *)small.addr + s->off, s->len, tag, tm->map.off + s->off);
 	daxmap_close(&small);
 	return true;
 }
 
-static void fill_hole(struct test_map *g, bool by_store)
+static void fill_hole(struct test_map *tm, bool by_store)
 {
 	const char *what = by_store ? "a hole that was stored to" : "a hole that was written";
-	struct span s = test_map_pages(g);
-	struct pin_test h;
+	struct span s = test_map_pages(tm);
+	struct pin_test pt;
 	bool good;
 
-	if (!test_map_punch(g) || !test_map_remap(g, rw))
+	if (!test_map_punch(tm) || !test_map_remap(tm, rw))
 		return;
-	daxmap_touch(&g->map, 0, g->map.len, false, NULL);
-	if (g->c->method) {
+	daxmap_touch(&tm->map, 0, tm->map.len, false, NULL);
+	if (tm->c->method) {
 		s.name = what;
-		pin_test_init(&h, g, g->c->method, s);
-		h.as_is = true;
-		if (!pin_test_take(&h, 0))
+		pin_test_init(&pt, tm, tm->c->method, s);
+		pt.as_is = true;
+		if (!pin_test_take(&pt, 0))
 			return;
 	}
-	good = by_store ? store_small(g, &s, TAG_WRITTEN) :
-			  write_file(g, s.off, s.len, TAG_WRITTEN);
-	good = good && seen_through(g, what, &s, TAG_WRITTEN) &&
-	       file_bytes(g, what, s.off, s.len, TAG_WRITTEN) &&
-	       file_bytes(g, what, 0, s.off, TAG_ZEROES);
-	if (!g->c->method)
+	good = by_store ? store_small(tm, &s, TAG_WRITTEN) :
+			  write_file(tm, s.off, s.len, TAG_WRITTEN);
+	good = good && seen_through(tm, what, &s, TAG_WRITTEN) &&
+	       file_bytes(tm, what, s.off, s.len, TAG_WRITTEN) &&
+	       file_bytes(tm, what, 0, s.off, TAG_ZEROES);
+	if (!tm->c->method)
 		return;
 	if (good)
-		zeroes_or(&h, what, TAG_WRITTEN);
-	pin_test_drop(&h);
-	if (!cell_over(g->c))
-		expect_balance(g->c, &h.before, what);
+		zeroes_or(&pt, what, TAG_WRITTEN);
+	pin_test_drop(&pt);
+	if (!cell_over(tm->c))
+		expect_balance(tm->c, &pt.before, what);
 }
 
 /*
@@ -222,18 +222,18 @@ static void fill_hole(struct test_map *g, bool by_store)
  */
 static void hole_filled(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open(&g, c))
+	if (test_map_open(&tm, c))
 		for (int by_store = 0; by_store < 2 && !cell_over(c); by_store++)
-			fill_hole(&g, by_store);
-	test_map_close(&g);
+			fill_hole(&tm, by_store);
+	test_map_close(&tm);
 }
 
 /* inside the last page, in the middle of the mapping; a sector's, for O_DIRECT */
-static size_t last_byte(const struct test_map *g)
+static size_t last_byte(const struct test_map *tm)
 {
-	return g->map.len / 2 / g->entry * g->entry + 3 * g->page + 512;
+	return tm->map.len / 2 / tm->entry * tm->entry + 3 * tm->page + 512;
 }
 
 /**
@@ -261,12 +261,12 @@ static int try_tail(struct cell *c, struct pin *pin, char *last, size_t page, si
 	size_t len = last + t->behind * page - start;
 	int ret;
 
-	if (!plain_open(c, pin, len))
+	if (!pin_open_or_skip(c, pin, len))
 		return 0;
 	ret = is_sink(c) ? pin_prepare(pin) : 0;
 	if (!ret && is_sink(c))
 		pattern_fill(pin->peer, len, TAG_SINK, from);
-	doing("%s", t->what);
+	set_step("%s", t->what);
 	ret = ret ?: pin_take(pin, start, len);
 	return ret ?: pin_release(pin);
 }
@@ -291,50 +291,50 @@ static int tail_control(struct cell *c, size_t page, const struct tail *t)
 	return ret;
 }
 
-static void tail(struct test_map *g, const struct tail *t, bool touched)
+static void tail(struct test_map *tm, const struct tail *t, bool touched)
 {
-	size_t end = last_byte(g), last = end / g->page * g->page;
+	size_t end = last_byte(tm), last = end / tm->page * tm->page;
 	struct pin_counters before = { 0 };
-	size_t from = last - t->before * g->page;
+	size_t from = last - t->before * tm->page;
 	int control, ret;
 	struct pin pin;
 
-	control = tail_control(g->c, g->page, t);
-	if (cell_over(g->c) || !test_map_remap(g, rw))
+	control = tail_control(tm->c, tm->page, t);
+	if (cell_over(tm->c) || !test_map_remap(tm, rw))
 		return;
 	/* a page on either side of the last one's start, by the file's own length */
-	if (!write_file(g, last - g->page, end - last + g->page, TAG_MEMORY))
+	if (!write_file(tm, last - tm->page, end - last + tm->page, TAG_MEMORY))
 		return;
 	if (touched)
-		daxmap_touch(&g->map, last - g->page, 2 * g->page, false, NULL);
+		daxmap_touch(&tm->map, last - tm->page, 2 * tm->page, false, NULL);
 	pin_counters_read(&before);
-	ret = try_tail(g->c, &pin, (char *)g->map.addr + last, g->page, g->map.off + from, t);
-	expect(g->c, VERDICT_FAILED, ret == control, "%s: %s; expected %s, as in cached memory",
+	ret = try_tail(tm->c, &pin, (char *)tm->map.addr + last, tm->page, tm->map.off + from, t);
+	expect(tm->c, VERDICT_FAILED, ret == control, "%s: %s; expected %s, as in cached memory",
 	       t->what, ret ? strerror(-ret) : "success", control ? strerror(-control) : "success");
-	if (!ret && !cell_over(g->c)) {
-		file_bytes(g, t->what, from, end - from, is_sink(g->c) ? TAG_SINK : TAG_MEMORY);
-		if (!is_sink(g->c) &&
-		    test_map_bytes(g, t->what, pin.peer, from, end - from, TAG_MEMORY))
-			test_map_bytes(g, t->what, (char *)pin.peer + end - from, end,
-				       g->page - 512, TAG_ZEROES);
+	if (!ret && !cell_over(tm->c)) {
+		file_bytes(tm, t->what, from, end - from, is_sink(tm->c) ? TAG_SINK : TAG_MEMORY);
+		if (!is_sink(tm->c) &&
+		    test_map_bytes(tm, t->what, pin.peer, from, end - from, TAG_MEMORY))
+			test_map_bytes(tm, t->what, (char *)pin.peer + end - from, end,
+				       tm->page - 512, TAG_ZEROES);
 	}
 	pin_close(&pin);
-	expect_balance(g->c, &before, t->what);
+	expect_balance(tm->c, &before, t->what);
 }
 
-static bool cut(struct test_map *g, off_t size)
+static bool cut(struct test_map *tm, off_t size)
 {
-	doing("setting the file's length");
-	return expect(g->c, VERDICT_FAILED, !ftruncate(g->alias.fd, size),
+	set_step("setting the file's length");
+	return expect(tm->c, VERDICT_FAILED, !ftruncate(tm->alias.fd, size),
 		      "setting the file's length: %s", strerror(errno));
 }
 
-static bool has_length(struct test_map *g, off_t size)
+static bool has_length(struct test_map *tm, off_t size)
 {
 	struct stat st = { 0 };
 
-	fstat(g->alias.fd, &st);
-	return expect(g->c, VERDICT_FAILED, st.st_size == size,
+	fstat(tm->alias.fd, &st);
+	return expect(tm->c, VERDICT_FAILED, st.st_size == size,
 		      "the file has %lld bytes; expected %lld", (long long)st.st_size,
 		      (long long)size);
 }
@@ -345,19 +345,19 @@ static bool has_length(struct test_map *g, off_t size)
  */
 static void end_of_file(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 	off_t size;
 
-	if (!test_map_open(&g, c))
+	if (!test_map_open(&tm, c))
 		goto out;
-	size = g.map.off + last_byte(&g);
+	size = tm.map.off + last_byte(&tm);
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(tails) && !cell_over(c); i++)
-		if (cut(&g, size)) {
-			tail(&g, &tails[i / 2], i % 2);
-			has_length(&g, size);
+		if (cut(&tm, size)) {
+			tail(&tm, &tails[i / 2], i % 2);
+			has_length(&tm, size);
 		}
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /*
@@ -370,30 +370,30 @@ out:
 static void end_extended(struct cell *c)
 {
 	struct pin_counters before = { 0 };
-	struct test_map g;
+	struct test_map tm;
 	size_t end, last;
 	struct pin pin;
 
-	if (!test_map_open(&g, c))
+	if (!test_map_open(&tm, c))
 		goto out;
-	end = last_byte(&g);
-	last = end / g.page * g.page;
-	if (!cut(&g, g.map.off + end) ||
-	    !write_file(&g, last - g.page, end - last + g.page, TAG_MEMORY))
+	end = last_byte(&tm);
+	last = end / tm.page * tm.page;
+	if (!cut(&tm, tm.map.off + end) ||
+	    !write_file(&tm, last - tm.page, end - last + tm.page, TAG_MEMORY))
 		goto out;
 	pin_counters_read(&before);
-	expect_ok(c, try_tail(c, &pin, (char *)g.map.addr + last, g.page,
-			      g.map.off + last - g.page, &tails[0]), tails[0].what, pin.why);
+	expect_ok(c, try_tail(c, &pin, (char *)tm.map.addr + last, tm.page,
+			      tm.map.off + last - tm.page, &tails[0]), tails[0].what, pin.why);
 	pin_close(&pin);
 	if (!cell_over(c) && expect_balance(c, &before, tails[0].what) &&
-	    cut(&g, c->v.size)) {
-		file_bytes(&g, "the file before its old end", last - g.page, g.page + 512,
+	    cut(&tm, c->v.size)) {
+		file_bytes(&tm, "the file before its old end", last - tm.page, tm.page + 512,
 			   TAG_SINK);
-		file_bytes(&g, "what lay behind the end when the file grew", end, g.page - 512,
+		file_bytes(&tm, "what lay behind the end when the file grew", end, tm.page - 512,
 			   TAG_ZEROES);
 	}
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 static const struct scenario_group holes_eof = {
@@ -402,7 +402,7 @@ static const struct scenario_group holes_eof = {
 	.common = {
 		.on = ON_FILES,
 		.sizes = AT_FILE,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{

@@ -39,7 +39,7 @@ struct alone {
 
 static struct alone *shared;
 
-void doing(const char *fmt, ...)
+void set_step(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -123,7 +123,7 @@ static void watch(struct cell *c, pid_t pid)
 	guard_drop_proc(c->guard, pid);
 }
 
-void run_alone(struct cell *c)
+void run_isolated(struct cell *c)
 {
 	pid_t pid;
 

@@ -38,116 +38,116 @@ static bool is_sink(const struct cell *c)
 	return c->method->flags & PIN_SINK;
 }
 
-static bool mapped_bytes(struct test_map *g, const char *what, size_t off, size_t len,
+static bool mapped_bytes(struct test_map *tm, const char *what, size_t off, size_t len,
 			 uint16_t tag)
 {
-	return test_map_bytes(g, what, (char *)g->map.addr + off, off, len, tag);
+	return test_map_bytes(tm, what, (char *)tm->map.addr + off, off, len, tag);
 }
 
 /* a page in each mapping: the private one gets a copy, the file the other store */
-static void store_both(struct test_map *g, const struct span *s)
+static void store_both(struct test_map *tm, const struct span *s)
 {
-	doing("storing to a private page with a pin out");
-	pattern_fill((char *)g->map.addr + s->off, g->page, TAG_STORE, g->map.off + s->off);
-	pattern_fill((char *)g->alias.addr + s->off, s->len, TAG_LATER, g->map.off + s->off);
+	set_step("storing to a private page with a pin out");
+	pattern_fill((char *)tm->map.addr + s->off, tm->page, TAG_STORE, tm->map.off + s->off);
+	pattern_fill((char *)tm->alias.addr + s->off, s->len, TAG_LATER, tm->map.off + s->off);
 }
 
 /* a child sees the private copy, and what it stores stays its own */
-static bool child_sees(struct test_map *g, const struct span *s)
+static bool child_sees(struct test_map *tm, const struct span *s)
 {
-	size_t apart = s->off > 4 * g->page ? s->off - 4 * g->page : s->off + 8 * g->page;
+	size_t apart = s->off > 4 * tm->page ? s->off - 4 * tm->page : s->off + 8 * tm->page;
 	pid_t pid;
 
-	doing("fork with a pin out");
+	set_step("fork with a pin out");
 	pid = fork();
 	if (!pid) {
-		if (!is_sink(g->c))
-			mapped_bytes(g, "in a child, the private page", s->off, g->page,
+		if (!is_sink(tm->c))
+			mapped_bytes(tm, "in a child, the private page", s->off, tm->page,
 				     TAG_STORE);
-		pattern_fill((char *)g->map.addr + apart, g->page, TAG_STORE, g->map.off + apart);
+		pattern_fill((char *)tm->map.addr + apart, tm->page, TAG_STORE, tm->map.off + apart);
 		_exit(0);
 	}
-	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+	if (!expect(tm->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
 		return false;
-	return await_child(g->c, pid, "a child of a private mapping") &&
-	       mapped_bytes(g, "what a child stored to its own copy", apart, g->page, TAG_MEMORY);
+	return await_child(tm->c, pid, "a child of a private mapping") &&
+	       mapped_bytes(tm, "what a child stored to its own copy", apart, tm->page, TAG_MEMORY);
 }
 
 /*
  * The kernel reads: the pin is on the file's page.  A store to the private mapping
  * makes a copy that the pin knows nothing of; stores to the file it sees.
  */
-static void private_source(struct test_map *g, struct pin_test *h)
+static void private_source(struct test_map *tm, struct pin_test *pt)
 {
-	const struct span *s = &h->span;
+	const struct span *s = &pt->span;
 
-	store_both(g, s);
-	if (!mapped_bytes(g, "the private page after its store", s->off, g->page, TAG_STORE) ||
-	    !child_sees(g, s) || !pin_test_end(h))
+	store_both(tm, s);
+	if (!mapped_bytes(tm, "the private page after its store", s->off, tm->page, TAG_STORE) ||
+	    !child_sees(tm, s) || !pin_test_end(pt))
 		return;
-	test_map_bytes(g, "what the pin on the file's pages read", h->pin.peer, s->off, s->len,
+	test_map_bytes(tm, "what the pin on the file's pages read", pt->pin.peer, s->off, s->len,
 		       TAG_LATER);
-	test_map_check(g, s, TAG_LATER);
-	doing("madvise(MADV_DONTNEED) of the private mapping");
-	madvise(g->map.addr, g->map.len, MADV_DONTNEED);
-	mapped_bytes(g, "the private mapping without its copy", s->off, s->len, TAG_LATER);
+	test_map_check(tm, s, TAG_LATER);
+	set_step("madvise(MADV_DONTNEED) of the private mapping");
+	madvise(tm->map.addr, tm->map.len, MADV_DONTNEED);
+	mapped_bytes(tm, "the private mapping without its copy", s->off, s->len, TAG_LATER);
 }
 
 /* the kernel writes: into copies of its own, never into the file */
-static void private_sink(struct test_map *g, struct pin_test *h)
+static void private_sink(struct test_map *tm, struct pin_test *pt)
 {
-	const struct span *s = &h->span;
+	const struct span *s = &pt->span;
 
-	if (!child_sees(g, s) || !pin_test_end(h))
+	if (!child_sees(tm, s) || !pin_test_end(pt))
 		return;
-	mapped_bytes(g, "the private pages that the kernel wrote", s->off, s->len, TAG_SINK);
-	test_map_check(g, s, TAG_MEMORY);
+	mapped_bytes(tm, "the private pages that the kernel wrote", s->off, s->len, TAG_SINK);
+	test_map_check(tm, s, TAG_MEMORY);
 }
 
-static void private_once(struct test_map *g, const char *what, bool touched)
+static void private_once(struct test_map *tm, const char *what, bool touched)
 {
-	struct span s = test_map_pages(g), around = test_map_pages(g);
-	struct pin_test h;
+	struct span s = test_map_pages(tm), around = test_map_pages(tm);
+	struct pin_test pt;
 
 	s.name = what;
-	around.off -= 6 * g->page;
-	around.len += 16 * g->page;
-	test_map_fill(g, &around);
-	if (!test_map_remap(g, rw))
+	around.off -= 6 * tm->page;
+	around.len += 16 * tm->page;
+	test_map_fill(tm, &around);
+	if (!test_map_remap(tm, rw))
 		return;
 	if (touched)
-		daxmap_touch(&g->map, s.off, s.len, false, NULL);
-	pin_test_init(&h, g, g->c->method, s);
-	if (!pin_test_take(&h, 0))
+		daxmap_touch(&tm->map, s.off, s.len, false, NULL);
+	pin_test_init(&pt, tm, tm->c->method, s);
+	if (!pin_test_take(&pt, 0))
 		return;
-	if (is_sink(g->c))
-		private_sink(g, &h);
+	if (is_sink(tm->c))
+		private_sink(tm, &pt);
 	else
-		private_source(g, &h);
-	pin_test_drop(&h);
-	if (!cell_over(g->c))
-		expect_balance(g->c, &h.before, what);
+		private_source(tm, &pt);
+	pin_test_drop(&pt);
+	if (!cell_over(tm->c))
+		expect_balance(tm->c, &pt.before, what);
 }
 
 static void private_pinned(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open_as(&g, c, MAP_PRIVATE)) {
-		private_once(&g, "a private mapping, not touched", false);
+	if (test_map_open_as(&tm, c, MAP_PRIVATE)) {
+		private_once(&tm, "a private mapping, not touched", false);
 		if (!cell_over(c))
-			private_once(&g, "a private mapping that was loaded from", true);
+			private_once(&tm, "a private mapping that was loaded from", true);
 	}
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /**
  * struct race - two threads on one private page
- * @g: memory
+ * @tm: memory
  * @end: when they stop, CLOCK_MONOTONIC
  */
 struct race {
-	struct test_map *g;
+	struct test_map *tm;
 	uint64_t end;
 };
 
@@ -156,7 +156,7 @@ static void *forget(void *arg)
 	struct race *r = arg;
 
 	while (timeline_now() < r->end)
-		madvise(r->g->map.addr, r->g->page, MADV_DONTNEED);
+		madvise(r->tm->map.addr, r->tm->page, MADV_DONTNEED);
 	return NULL;
 }
 
@@ -172,80 +172,80 @@ static void private_race(struct cell *c)
 	struct span s = { "a private page", 0, 0 };
 	struct race r = { .end = timeline_now() + RACE_NS };
 	unsigned long rounds = 0;
-	struct test_map g;
+	struct test_map tm;
 	pthread_t thread;
 
-	if (!test_map_open_as(&g, c, MAP_PRIVATE))
+	if (!test_map_open_as(&tm, c, MAP_PRIVATE))
 		goto out;
-	s.len = g.page;
-	test_map_fill(&g, &s);
-	r.g = &g;
+	s.len = tm.page;
+	test_map_fill(&tm, &s);
+	r.tm = &tm;
 	if (!expect_ok(c, -pthread_create(&thread, NULL, forget, &r), "starting a thread", ""))
 		goto out;
-	doing("storing to a private page that another thread forgets");
+	set_step("storing to a private page that another thread forgets");
 	while (timeline_now() < r.end && !cell_over(c)) {
 		/* the first word gets its own value: only copying can go wrong */
-		*(volatile uint64_t *)g.map.addr = pattern_word(TAG_MEMORY, g.map.off);
-		mapped_bytes(&g, s.name, 0, g.page, TAG_MEMORY);
+		*(volatile uint64_t *)tm.map.addr = pattern_word(TAG_MEMORY, tm.map.off);
+		mapped_bytes(&tm, s.name, 0, tm.page, TAG_MEMORY);
 		rounds++;
 	}
 	pthread_join(thread, NULL);
 	note(c, "%lu rounds", rounds);
-	test_map_check(&g, &s, TAG_MEMORY);
+	test_map_check(&tm, &s, TAG_MEMORY);
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
-static bool make_twin(struct test_map *g, int *twin)
+static bool make_twin(struct test_map *tm, int *twin)
 {
 	char path[NODE_LEN + 8];
 
-	snprintf(path, sizeof(path), "%s.twin", g->c->v.node);
+	snprintf(path, sizeof(path), "%s.twin", tm->c->v.node);
 	*twin = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	return expect(g->c, VERDICT_FAILED, *twin >= 0, "a twin file: %s", strerror(errno));
+	return expect(tm->c, VERDICT_FAILED, *twin >= 0, "a twin file: %s", strerror(errno));
 }
 
-static bool clone_file(struct test_map *g, int twin)
+static bool clone_file(struct test_map *tm, int twin)
 {
-	doing("sharing the extents");
-	if (!ioctl(twin, FICLONE, g->alias.fd))
+	set_step("sharing the extents");
+	if (!ioctl(twin, FICLONE, tm->alias.fd))
 		return true;
 	if (errno == EOPNOTSUPP || errno == EINVAL)
-		skip(g->c, "no shared extents with DAX here: %s", strerror(errno));
+		skip(tm->c, "no shared extents with DAX here: %s", strerror(errno));
 	else
-		expect(g->c, VERDICT_FAILED, false, "sharing the extents: %s", strerror(errno));
+		expect(tm->c, VERDICT_FAILED, false, "sharing the extents: %s", strerror(errno));
 	return false;
 }
 
 /* a file with a pin on an extent that it shares with its twin */
-static bool shared_open(struct test_map *g, struct pin_test *h, struct cell *c, int *twin)
+static bool shared_open(struct test_map *tm, struct pin_test *pt, struct cell *c, int *twin)
 {
 	*twin = -1;
-	if (!test_map_open(g, c) || !make_twin(g, twin))
+	if (!test_map_open(tm, c) || !make_twin(tm, twin))
 		return false;
-	pin_test_init(h, g, c->method, test_map_pages(g));
-	h->as_is = true;
-	test_map_fill(g, &h->span);
-	return clone_file(g, *twin) && pin_test_take(h, 0);
+	pin_test_init(pt, tm, c->method, test_map_pages(tm));
+	pt->as_is = true;
+	test_map_fill(tm, &pt->span);
+	return clone_file(tm, *twin) && pin_test_take(pt, 0);
 }
 
-static void shared_close(struct test_map *g, int twin)
+static void shared_close(struct test_map *tm, int twin)
 {
 	if (twin >= 0)
 		close(twin);
-	test_map_close(g);
+	test_map_close(tm);
 }
 
-static bool twin_bytes(struct test_map *g, int twin, const struct span *s)
+static bool twin_bytes(struct test_map *tm, int twin, const struct span *s)
 {
 	char *buf = malloc(s->len);
 	bool good;
 
-	doing("reading the twin");
-	good = expect(g->c, VERDICT_FAILED,
-		      buf && pread(twin, buf, s->len, g->map.off + s->off) == (ssize_t)s->len,
+	set_step("reading the twin");
+	good = expect(tm->c, VERDICT_FAILED,
+		      buf && pread(twin, buf, s->len, tm->map.off + s->off) == (ssize_t)s->len,
 		      "reading the twin: %s", strerror(errno)) &&
-	       test_map_bytes(g, "the twin file", buf, s->off, s->len, TAG_MEMORY);
+	       test_map_bytes(tm, "the twin file", buf, s->off, s->len, TAG_MEMORY);
 	free(buf);
 	return good;
 }
@@ -254,28 +254,28 @@ static bool twin_bytes(struct test_map *g, int twin, const struct span *s)
  * A pin that reads is on the extent that both files share: stores to one file go to
  * a copy, and the pin sees none of them.
  */
-static void reflink_source(struct test_map *g, struct pin_test *h)
+static void reflink_source(struct test_map *tm, struct pin_test *pt)
 {
-	const struct span *s = &h->span;
-	struct span first = { s->name, s->off, g->page };
+	const struct span *s = &pt->span;
+	struct span first = { s->name, s->off, tm->page };
 
-	doing("storing to a shared extent with a pin out");
-	pattern_fill((char *)g->map.addr + s->off, g->page, TAG_STORE, g->map.off + s->off);
+	set_step("storing to a shared extent with a pin out");
+	pattern_fill((char *)tm->map.addr + s->off, tm->page, TAG_STORE, tm->map.off + s->off);
 	/* through a mapping from before the extents were shared, too */
-	pattern_fill((char *)g->alias.addr + s->off + g->page, g->page, TAG_STORE,
-		     g->map.off + s->off + g->page);
-	if (!test_map_check(g, s, TAG_STORE) ||
-	    !mapped_bytes(g, "the mapping after its store", first.off, s->len, TAG_STORE) ||
-	    !pin_test_end(h))
+	pattern_fill((char *)tm->alias.addr + s->off + tm->page, tm->page, TAG_STORE,
+		     tm->map.off + s->off + tm->page);
+	if (!test_map_check(tm, s, TAG_STORE) ||
+	    !mapped_bytes(tm, "the mapping after its store", first.off, s->len, TAG_STORE) ||
+	    !pin_test_end(pt))
 		return;
-	test_map_bytes(g, "what the pin on the shared extent read", h->pin.peer, s->off, s->len,
+	test_map_bytes(tm, "what the pin on the shared extent read", pt->pin.peer, s->off, s->len,
 		       TAG_MEMORY);
 }
 
 /* a new file that is stored to page by page; false when there is no room for one */
-static bool reuse_once(struct test_map *g, int nr)
+static bool reuse_once(struct test_map *tm, int nr)
 {
-	const struct fsdax *f = &g->c->guard->fs[0];
+	const struct fsdax *f = &tm->c->guard->fs[0];
 	char name[16], path[NODE_LEN], why[WHY_LEN];
 	struct daxmap m;
 	struct statvfs st;
@@ -292,7 +292,7 @@ static bool reuse_once(struct test_map *g, int nr)
 		unlink(path);
 	}
 	if (bytes <= REUSE_LEAST ||
-	    !expect_ok(g->c, daxmap_open(&m, path, DAXMAP_PMD, 0, bytes, rw),
+	    !expect_ok(tm->c, daxmap_open(&m, path, DAXMAP_PMD, 0, bytes, rw),
 		       "mapping the next file", ""))
 		return false;
 	daxmap_touch(&m, 0, m.len, true, NULL);
@@ -300,19 +300,19 @@ static bool reuse_once(struct test_map *g, int nr)
 	return true;
 }
 
-static void give_back(struct test_map *g, int twin)
+static void give_back(struct test_map *tm, int twin)
 {
 	char path[NODE_LEN + 8];
 
-	if (!expect(g->c, VERDICT_FAILED, !ftruncate(twin, 0) && !ftruncate(g->map.fd, 0) &&
+	if (!expect(tm->c, VERDICT_FAILED, !ftruncate(twin, 0) && !ftruncate(tm->map.fd, 0) &&
 		    !syncfs(twin), "giving the blocks back: %s", strerror(errno)))
 		return;
-	doing("storing to the files that get the blocks");
-	for (int nr = 0; nr < REUSE_FILES && reuse_once(g, nr); nr++)
+	set_step("storing to the files that get the blocks");
+	for (int nr = 0; nr < REUSE_FILES && reuse_once(tm, nr); nr++)
 		;
-	doing("giving those back as well");
+	set_step("giving those back as well");
 	for (int nr = 0; nr < REUSE_FILES; nr++) {
-		snprintf(path, sizeof(path), "%s/next%d", g->c->guard->fs[0].dir, nr);
+		snprintf(path, sizeof(path), "%s/next%d", tm->c->guard->fs[0].dir, nr);
 		unlink(path);
 	}
 }
@@ -324,24 +324,24 @@ static void give_back(struct test_map *g, int twin)
  * Guards 169004265860 ("fsdax: introduce page->share for fsdax in reflink mode"): pages
  * that a copy went to were taken for the old file's when they had long been freed.
  */
-static void reuse_blocks(struct test_map *g, int twin)
+static void reuse_blocks(struct test_map *tm, int twin)
 {
 	pid_t pid;
 
-	doing("giving the blocks back");
-	daxmap_unmap(&g->map);
-	daxmap_unmap(&g->alias);
+	set_step("giving the blocks back");
+	daxmap_unmap(&tm->map);
+	daxmap_unmap(&tm->alias);
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		give_back(g, twin);
+		give_back(tm, twin);
 		_exit(0);
 	}
-	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+	if (!expect(tm->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
 		return;
-	guard_add_proc(g->c->guard, pid);
-	if (await_child(g->c, pid, "giving back what was shared"))
-		guard_drop_proc(g->c->guard, pid);
+	guard_add_proc(tm->c->guard, pid);
+	if (await_child(tm->c, pid, "giving back what was shared"))
+		guard_drop_proc(tm->c->guard, pid);
 }
 
 /*
@@ -350,22 +350,22 @@ static void reuse_blocks(struct test_map *g, int twin)
  */
 static void reflink_pinned(struct cell *c)
 {
-	struct test_map g;
-	struct pin_test h;
+	struct test_map tm;
+	struct pin_test pt;
 	int twin;
 
-	if (!shared_open(&g, &h, c, &twin))
+	if (!shared_open(&tm, &pt, c, &twin))
 		goto out;
 	if (!is_sink(c))
-		reflink_source(&g, &h);
-	else if (pin_test_end(&h))
-		test_map_check(&g, &h.span, TAG_SINK);
-	pin_test_drop(&h);
-	if (!cell_over(c) && expect_balance(c, &h.before, "a shared extent"))
-		twin_bytes(&g, twin, &h.span);
-	reuse_blocks(&g, twin);
+		reflink_source(&tm, &pt);
+	else if (pin_test_end(&pt))
+		test_map_check(&tm, &pt.span, TAG_SINK);
+	pin_test_drop(&pt);
+	if (!cell_over(c) && expect_balance(c, &pt.before, "a shared extent"))
+		twin_bytes(&tm, twin, &pt.span);
+	reuse_blocks(&tm, twin);
 out:
-	shared_close(&g, twin);
+	shared_close(&tm, twin);
 }
 
 /* a process that has to wait for the pin must not have ended */
@@ -375,7 +375,7 @@ static void watch_truncate(struct cell *c, pid_t pid)
 	uint64_t end = timeline_now() + EARLY_NS;
 	siginfo_t info = { 0 };
 
-	doing("watching truncate");
+	set_step("watching truncate");
 	while (!info.si_pid && timeline_now() < end) {
 		if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT))
 			break;
@@ -387,24 +387,24 @@ static void watch_truncate(struct cell *c, pid_t pid)
 }
 
 /* the pin's file has a copy by now, and the extent belongs to the twin alone */
-static void free_twin(struct test_map *g, struct pin_test *h, int twin)
+static void free_twin(struct test_map *tm, struct pin_test *pt, int twin)
 {
 	pid_t pid;
 
-	doing("storing to a shared extent with a pin out");
-	pattern_fill((char *)g->map.addr + h->span.off, h->span.len, TAG_STORE,
-		     g->map.off + h->span.off);
+	set_step("storing to a shared extent with a pin out");
+	pattern_fill((char *)tm->map.addr + pt->span.off, pt->span.len, TAG_STORE,
+		     tm->map.off + pt->span.off);
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
 		_exit(ftruncate(twin, 0) ? 1 : 0);
-	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+	if (!expect(tm->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
 		return;
-	guard_add_proc(g->c->guard, pid);
-	watch_truncate(g->c, pid);
-	pin_test_end(h);
-	await_child(g->c, pid, "truncate of the other file");
-	guard_drop_proc(g->c->guard, pid);
+	guard_add_proc(tm->c->guard, pid);
+	watch_truncate(tm->c, pid);
+	pin_test_end(pt);
+	await_child(tm->c, pid, "truncate of the other file");
+	guard_drop_proc(tm->c->guard, pid);
 }
 
 /*
@@ -413,46 +413,46 @@ static void free_twin(struct test_map *g, struct pin_test *h, int twin)
  */
 static void reflink_freed(struct cell *c)
 {
-	struct test_map g;
-	struct pin_test h;
+	struct test_map tm;
+	struct pin_test pt;
 	int twin;
 
-	if (shared_open(&g, &h, c, &twin)) {
-		free_twin(&g, &h, twin);
-		pin_test_drop(&h);
-		reuse_blocks(&g, twin);
+	if (shared_open(&tm, &pt, c, &twin)) {
+		free_twin(&tm, &pt, twin);
+		pin_test_drop(&pt);
+		reuse_blocks(&tm, twin);
 	}
-	shared_close(&g, twin);
+	shared_close(&tm, twin);
 }
 
-static bool move(struct test_map *g, const char *what, ssize_t n, size_t len)
+static bool move(struct test_map *tm, const char *what, ssize_t n, size_t len)
 {
-	return expect(g->c, VERDICT_FAILED, n == (ssize_t)len, "%s: %zd of %zu bytes: %s", what, n,
+	return expect(tm->c, VERDICT_FAILED, n == (ssize_t)len, "%s: %zd of %zu bytes: %s", what, n,
 		      len, n < 0 ? strerror(errno) : "short");
 }
 
 /* the bytes at @at of a file, which are those of @off of the mapping */
-static bool other_bytes(struct test_map *g, const char *what, int fd, off_t at, size_t off,
+static bool other_bytes(struct test_map *tm, const char *what, int fd, off_t at, size_t off,
 			size_t len)
 {
 	void *buf = malloc(len);
 	bool good;
 
-	good = move(g, what, buf ? pread(fd, buf, len, at) : -1, len) &&
-	       test_map_bytes(g, what, buf, off, len, TAG_MEMORY);
+	good = move(tm, what, buf ? pread(fd, buf, len, at) : -1, len) &&
+	       test_map_bytes(tm, what, buf, off, len, TAG_MEMORY);
 	free(buf);
 	return good;
 }
 
 /**
  * struct transfer - one write from the mapping, and one read into it
- * @g: memory
+ * @tm: memory
  * @fd: the other file, or the same
  * @at: offset in that file
  * @to: what is read comes to this offset of the mapping
  */
 struct transfer {
-	struct test_map *g;
+	struct test_map *tm;
 	int fd;
 	off_t at;
 	size_t to;
@@ -460,28 +460,28 @@ struct transfer {
 
 static bool to_and_fro(const struct transfer *t, const struct span *s, bool touched)
 {
-	struct test_map *g = t->g;
+	struct test_map *tm = t->tm;
 	char *base;
 
-	test_map_fill(g, s);
-	if (!test_map_remap(g, rw))
+	test_map_fill(tm, s);
+	if (!test_map_remap(tm, rw))
 		return false;
-	base = g->map.addr;
+	base = tm->map.addr;
 	if (touched)
-		daxmap_touch(&g->map, 0, g->map.len, true, NULL);
-	doing("%s: writing a file from the mapping of a file", s->name);
-	if (!move(g, "writing from the mapping", pwrite(t->fd, base + s->off, s->len, t->at),
+		daxmap_touch(&tm->map, 0, tm->map.len, true, NULL);
+	set_step("%s: writing a file from the mapping of a file", s->name);
+	if (!move(tm, "writing from the mapping", pwrite(t->fd, base + s->off, s->len, t->at),
 		  s->len) ||
-	    !other_bytes(g, "what was written from the mapping", t->fd, t->at, s->off, s->len))
+	    !other_bytes(tm, "what was written from the mapping", t->fd, t->at, s->off, s->len))
 		return false;
-	if (!touched && !test_map_remap(g, rw))
+	if (!touched && !test_map_remap(tm, rw))
 		return false;
-	doing("%s: reading a file into the mapping of a file", s->name);
-	return move(g, "reading into the mapping", pread(t->fd, base + t->to, s->len, t->at),
+	set_step("%s: reading a file into the mapping of a file", s->name);
+	return move(tm, "reading into the mapping", pread(t->fd, base + t->to, s->len, t->at),
 		    s->len) &&
-	       test_map_bytes(g, "what was read into the mapping", base + t->to, s->off, s->len,
+	       test_map_bytes(tm, "what was read into the mapping", base + t->to, s->off, s->len,
 			      TAG_MEMORY) &&
-	       test_map_bytes(g, "what was read, seen elsewhere", (char *)g->alias.addr + t->to,
+	       test_map_bytes(tm, "what was read, seen elsewhere", (char *)tm->alias.addr + t->to,
 			      s->off, s->len, TAG_MEMORY);
 }
 
@@ -491,23 +491,23 @@ static bool to_and_fro(const struct transfer *t, const struct span *s, bool touc
  */
 static bool odd_ones(const struct transfer *t, bool self)
 {
-	struct test_map *g = t->g;
-	char *base = g->map.addr;
+	struct test_map *tm = t->tm;
+	char *base = tm->map.addr;
 
-	doing("reading and writing nothing");
-	if (!move(g, "reading nothing", pread(t->fd, base, 0, t->at), 0) ||
-	    !move(g, "writing nothing", pwrite(t->fd, base, 0, t->at), 0))
+	set_step("reading and writing nothing");
+	if (!move(tm, "reading nothing", pread(t->fd, base, 0, t->at), 0) ||
+	    !move(tm, "writing nothing", pwrite(t->fd, base, 0, t->at), 0))
 		return false;
 	if (!self)
 		return true;
-	doing("writing a file from the very same bytes");
-	test_map_fill(g, &(struct span){ "the very same bytes", 0, 2 * g->page });
-	return test_map_remap(g, rw) &&
-	       move(g, "writing the very same bytes",
-		    pwrite(t->fd, g->map.addr, 2 * g->page, g->map.off), 2 * g->page) &&
-	       mapped_bytes(g, "bytes written from themselves", 0, 2 * g->page, TAG_MEMORY) &&
-	       move(g, "writing bytes a page further",
-		    pwrite(t->fd, g->map.addr, 2 * g->page, g->map.off + g->page), 2 * g->page);
+	set_step("writing a file from the very same bytes");
+	test_map_fill(tm, &(struct span){ "the very same bytes", 0, 2 * tm->page });
+	return test_map_remap(tm, rw) &&
+	       move(tm, "writing the very same bytes",
+		    pwrite(t->fd, tm->map.addr, 2 * tm->page, tm->map.off), 2 * tm->page) &&
+	       mapped_bytes(tm, "bytes written from themselves", 0, 2 * tm->page, TAG_MEMORY) &&
+	       move(tm, "writing bytes a page further",
+		    pwrite(t->fd, tm->map.addr, 2 * tm->page, tm->map.off + tm->page), 2 * tm->page);
 }
 
 /*
@@ -518,25 +518,25 @@ static void odirect(struct cell *c, const char *path, bool self)
 {
 	struct transfer t = { .fd = -1 };
 	struct span spans[3];
-	struct test_map g;
+	struct test_map tm;
 
-	if (!test_map_open(&g, c))
+	if (!test_map_open(&tm, c))
 		goto out;
-	t.g = &g;
+	t.tm = &tm;
 	t.fd = open(path, O_RDWR | O_DIRECT | O_CREAT | O_CLOEXEC, 0600);
 	if (!expect(c, VERDICT_FAILED, t.fd >= 0, "opening %s: %s", path, strerror(errno)))
 		goto out;
-	spans[0] = (struct span){ "a page", 2 * g.page, g.page };
-	spans[1] = test_map_pages(&g);
-	spans[2] = (struct span){ "a large entry's length", g.page, 512 * g.page };
+	spans[0] = (struct span){ "a page", 2 * tm.page, tm.page };
+	spans[1] = test_map_pages(&tm);
+	spans[2] = (struct span){ "a large entry's length", tm.page, 512 * tm.page };
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(spans) && !cell_over(c); i++) {
 		const struct span *s = &spans[i / 2];
 
 		/* all apart; in the same file before the mapping, if it has room there */
-		t.to = s->off + s->len + 4 * g.page;
-		t.at = i * g.page;
-		if (self && !g.map.off)
-			t.at = t.to + s->len + 4 * g.page;
+		t.to = s->off + s->len + 4 * tm.page;
+		t.at = i * tm.page;
+		if (self && !tm.map.off)
+			t.at = t.to + s->len + 4 * tm.page;
 		fallocate(t.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, t.at, s->len);
 		to_and_fro(&t, s, i % 2);
 	}
@@ -545,7 +545,7 @@ static void odirect(struct cell *c, const char *path, bool self)
 out:
 	if (t.fd >= 0)
 		close(t.fd);
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 static void odirect_self(struct cell *c)
@@ -590,11 +590,11 @@ static bool copy_parts(struct cell *c, struct daxmap *m, int twin)
  */
 static void copy_removed(struct cell *c)
 {
-	struct test_map g = { .c = c };
+	struct test_map tm = { .c = c };
 	struct daxmap m;
 	int twin = -1, ret;
 
-	if (!cell_fresh_pages(c) || !make_twin(&g, &twin))
+	if (!cell_fresh_pages(c) || !make_twin(&tm, &twin))
 		return;
 	ret = daxmap_open(&m, c->v.node, c->size, 0, c->v.size, rw);
 	if (expect_ok(c, ret, "mapping the file", "") && copy_parts(c, &m, twin)) {
@@ -615,7 +615,7 @@ static void with_fresh_pages(struct cell *c)
 {
 	if (!cell_fresh_pages(c))
 		return;
-	run_alone(c);
+	run_isolated(c);
 	if (c->verdict != VERDICT_PASS)
 		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
 }
@@ -628,7 +628,7 @@ static void with_other_fs(struct cell *c)
 	if (ret)
 		skip(c, "no second DAX file system: %s", why[0] ? why : strerror(-ret));
 	else
-		run_alone(c);
+		run_isolated(c);
 }
 
 static void odirect_other_fs(struct cell *c)
@@ -642,7 +642,7 @@ static const struct scenario_group private = {
 	.common = {
 		.on = ON_FILES,
 		.sizes = AT_FILE,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{
@@ -712,7 +712,7 @@ static const struct scenario_group self_io = {
 	.common = {
 		.on = ON_FILES,
 		.sizes = AT_FILE,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{

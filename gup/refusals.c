@@ -26,18 +26,18 @@ static const char *said(int ret)
 }
 
 /* a pin that may be refused, opened with right bytes at its peer */
-static bool open_filled(struct test_map *g, struct pin *pin, size_t off, size_t len)
+static bool open_filled(struct test_map *tm, struct pin *pin, size_t off, size_t len)
 {
 	int ret = 0;
 
-	if (!plain_open(g->c, pin, len))
+	if (!pin_open_or_skip(tm->c, pin, len))
 		return false;
 	if (pin->method->flags & PIN_SINK) {
 		ret = pin_prepare(pin);
 		if (!ret)
-			pattern_fill(pin->peer, len, TAG_SINK, g->map.off + off);
+			pattern_fill(pin->peer, len, TAG_SINK, tm->map.off + off);
 	}
-	return expect_ok(g->c, ret, "memory for the pin's other end", "");
+	return expect_ok(tm->c, ret, "memory for the pin's other end", "");
 }
 
 /* what the method answers: 0 or -errno; the pin is given back */
@@ -49,17 +49,17 @@ static int attempt(struct pin *pin, void *addr, size_t len)
 }
 
 /* the same on ordinary shared memory: @len bytes, mapped up to @mapped */
-static int attempt_control(struct test_map *g, size_t mapped, size_t len, int prot)
+static int attempt_control(struct test_map *tm, size_t mapped, size_t len, int prot)
 {
-	size_t room = (len + 2 * g->page - 1) / g->page * g->page;
+	size_t room = (len + 2 * tm->page - 1) / tm->page * tm->page;
 	struct pin pin;
 	int ret = -ENOMEM;
 	char *p;
 
 	/* opened first: its own memory must not land in the hole */
-	if (!open_filled(g, &pin, 0, len))
+	if (!open_filled(tm, &pin, 0, len))
 		return 0;
-	doing("asking for a pin on ordinary memory");
+	set_step("asking for a pin on ordinary memory");
 	p = mmap(NULL, room, rw, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (p != MAP_FAILED) {
 		memset(p, 0, mapped);
@@ -73,38 +73,38 @@ static int attempt_control(struct test_map *g, size_t mapped, size_t len, int pr
 }
 
 /* the mapping's first entry, and behind it @behind bytes of nothing */
-static void undo_behind(struct test_map *g, size_t within, size_t behind)
+static void undo_behind(struct test_map *tm, size_t within, size_t behind)
 {
-	struct span s = { "tail not mapped", g->entry - within, within };
+	struct span s = { "tail not mapped", tm->entry - within, within };
 	struct pin_counters before = { 0 };
 	struct pin pin;
 	int ret, control;
 	size_t shape;
 
-	doing("asking for a pin whose tail is not mapped");
+	set_step("asking for a pin whose tail is not mapped");
 	/* of the same shape: what fits into one bio is cut short, more is EIO */
 	shape = within < CONTROL_BYTES ? within : CONTROL_BYTES;
-	control = attempt_control(g, shape, shape + behind, rw);
-	if (cell_over(g->c) || !test_map_remap(g, rw))
+	control = attempt_control(tm, shape, shape + behind, rw);
+	if (cell_over(tm->c) || !test_map_remap(tm, rw))
 		return;
-	daxmap_touch(&g->map, s.off, within, true, NULL);
-	if (!open_filled(g, &pin, s.off, within + behind))
+	daxmap_touch(&tm->map, s.off, within, true, NULL);
+	if (!open_filled(tm, &pin, s.off, within + behind))
 		return;
-	munmap((char *)g->map.addr + g->entry, g->map.len - g->entry);
+	munmap((char *)tm->map.addr + tm->entry, tm->map.len - tm->entry);
 	pin_counters_read(&before);
-	doing("taking a pin whose tail is not mapped");
-	ret = attempt(&pin, (char *)g->map.addr + s.off, within + behind);
+	set_step("taking a pin whose tail is not mapped");
+	ret = attempt(&pin, (char *)tm->map.addr + s.off, within + behind);
 	pin_close(&pin);
 	if (ret == -EOPNOTSUPP) {
-		skip(g->c, "%s is refused on this memory", g->c->method->name);
+		skip(tm->c, "%s is refused on this memory", tm->c->method->name);
 		return;
 	}
-	expect(g->c, VERDICT_FAILED, ret && ret == control,
+	expect(tm->c, VERDICT_FAILED, ret && ret == control,
 	       "%zu bytes mapped and %zu not: %s; expected %s, as on ordinary memory", within,
 	       behind, said(ret), control ? said(control) : "a refusal");
-	expect_balance(g->c, &before, "after the refusal");
+	expect_balance(tm->c, &before, "after the refusal");
 	/* what was pinned and undone can be pinned again */
-	pin_test_round(g, g->c->method, s);
+	pin_test_round(tm, tm->c->method, s);
 }
 
 /*
@@ -113,57 +113,57 @@ static void undo_behind(struct test_map *g, size_t within, size_t behind)
  */
 static void undo_tail(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 	size_t most;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g))
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
-	if (g.map.len < 2 * g.entry) {
+	if (tm.map.len < 2 * tm.entry) {
 		skip(c, "the mapping has one entry only: nothing can be unmapped behind it");
 		goto out;
 	}
-	undo_behind(&g, g.page, g.page);
+	undo_behind(&tm, tm.page, tm.page);
 	most = c->method->max_len;
-	if (!cell_over(c) && g.entry > g.page && (!most || most >= g.entry + g.page))
-		undo_behind(&g, g.entry, g.page);
-	if (g.map.addr)
-		test_map_remap(&g, rw);
+	if (!cell_over(c) && tm.entry > tm.page && (!most || most >= tm.entry + tm.page))
+		undo_behind(&tm, tm.entry, tm.page);
+	if (tm.map.addr)
+		test_map_remap(&tm, rw);
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
-static void readonly_once(struct test_map *g, const char *what, int control, bool touched)
+static void readonly_once(struct test_map *tm, const char *what, int control, bool touched)
 {
-	struct span s = test_map_pages(g);
+	struct span s = test_map_pages(tm);
 	struct pin_counters before = { 0 };
-	bool source = g->c->method->flags & PIN_SOURCE;
+	bool source = tm->c->method->flags & PIN_SOURCE;
 	struct pattern_error err;
 	struct pin pin;
 	char text[160];
 	int ret;
 
-	test_map_fill(g, &s);
+	test_map_fill(tm, &s);
 	if (touched)
-		daxmap_touch(&g->map, s.off, s.len, false, NULL);
-	if (!open_filled(g, &pin, s.off, s.len))
+		daxmap_touch(&tm->map, s.off, s.len, false, NULL);
+	if (!open_filled(tm, &pin, s.off, s.len))
 		return;
 	pin_counters_read(&before);
-	doing("taking a pin on %s", what);
-	ret = attempt(&pin, (char *)g->map.addr + s.off, s.len);
+	set_step("taking a pin on %s", what);
+	ret = attempt(&pin, (char *)tm->map.addr + s.off, s.len);
 	if (ret == -EOPNOTSUPP && control != ret) {
-		skip(g->c, "%s is refused on this memory", g->c->method->name);
-	} else if (expect(g->c, VERDICT_FAILED, ret == control,
+		skip(tm->c, "%s is refused on this memory", tm->c->method->name);
+	} else if (expect(tm->c, VERDICT_FAILED, ret == control,
 			  "%s: %s; expected %s, as on ordinary memory", what, said(ret),
 			  said(control)) &&
 		   !ret && source &&
-		   pattern_check(pin.peer, s.len, TAG_MEMORY, g->map.off + s.off, &err)) {
+		   pattern_check(pin.peer, s.len, TAG_MEMORY, tm->map.off + s.off, &err)) {
 		pattern_explain(&err, text, sizeof(text));
-		expect(g->c, VERDICT_WRONG_DATA, false, "%s, what the kernel read: %s", what,
+		expect(tm->c, VERDICT_WRONG_DATA, false, "%s, what the kernel read: %s", what,
 		       text);
 	}
 	pin_close(&pin);
-	test_map_check(g, &s, TAG_MEMORY);
-	expect_balance(g->c, &before, what);
+	test_map_check(tm, &s, TAG_MEMORY);
+	expect_balance(tm->c, &before, what);
 }
 
 /*
@@ -172,32 +172,32 @@ static void readonly_once(struct test_map *g, const char *what, int control, boo
  */
 static void readonly(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 	int control;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g))
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
-	control = attempt_control(&g, 2 * g.page, 2 * g.page, PROT_READ);
+	control = attempt_control(&tm, 2 * tm.page, 2 * tm.page, PROT_READ);
 	if (cell_over(c))
 		goto out;
 	note(c, "on ordinary memory that is read-only: %s", said(control));
 	expect(c, VERDICT_FAILED, control || !(c->method->flags & PIN_SINK),
 	       "ordinary memory that is read-only was written; expected a refusal");
 	for (int touched = 0; touched < 2 && !cell_over(c); touched++) {
-		if (test_map_remap(&g, PROT_READ))
-			readonly_once(&g, "a read-only mapping", control, touched);
+		if (test_map_remap(&tm, PROT_READ))
+			readonly_once(&tm, "a read-only mapping", control, touched);
 	}
 	/* and where not even the descriptor may write */
-	daxmap_unmap(&g.map);
+	daxmap_unmap(&tm.map);
 	for (int touched = 0; touched < 2 && !cell_over(c); touched++) {
-		daxmap_close(&g.map);
-		if (expect_ok(c, daxmap_open(&g.map, c->v.node, c->size, g.alias.off, g.alias.len,
+		daxmap_close(&tm.map);
+		if (expect_ok(c, daxmap_open(&tm.map, c->v.node, c->size, tm.alias.off, tm.alias.len,
 					     PROT_READ), "mapping read-only", ""))
-			readonly_once(&g, "a mapping of a read-only descriptor", control,
+			readonly_once(&tm, "a mapping of a read-only descriptor", control,
 				      touched);
 	}
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /*
@@ -212,16 +212,16 @@ static void register_or_refuse(struct cell *c)
 {
 	bool file = c->memory->caps & MEM_MOUNTED;
 	struct pin_counters before = { 0 };
-	struct test_map g;
+	struct test_map tm;
 	struct pin pin;
 	int ret;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g))
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
 	pin_counters_read(&before);
-	if (!open_filled(&g, &pin, 0, 2 * g.page))
+	if (!open_filled(&tm, &pin, 0, 2 * tm.page))
 		goto out;
-	ret = attempt(&pin, g.map.addr, 2 * g.page);
+	ret = attempt(&pin, tm.map.addr, 2 * tm.page);
 	expect(c, VERDICT_FAILED, ret == -EOPNOTSUPP || (!ret && !file),
 	       "a long-term pin on %s: %s; expected %s%s", c->memory->what, said(ret),
 	       file ? "" : "success or ", strerror(EOPNOTSUPP));
@@ -229,31 +229,31 @@ static void register_or_refuse(struct cell *c)
 	expect_balance(c, &before, ret ? "after the refusal" : "after the release");
 	note(c, "a long-term pin on %s: %s", c->memory->what, said(ret));
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
-static void expect_refused(struct test_map *g, const char *what, const void *p)
+static void expect_refused(struct test_map *tm, const char *what, const void *p)
 {
 	int err = errno;
 
-	expect(g->c, VERDICT_FAILED, p == MAP_FAILED && err == EINVAL, "%s: %s; expected %s",
+	expect(tm->c, VERDICT_FAILED, p == MAP_FAILED && err == EINVAL, "%s: %s; expected %s",
 	       what, p == MAP_FAILED ? strerror(err) : "success", strerror(EINVAL));
 	if (p != MAP_FAILED)
-		munmap((void *)p, g->entry);
+		munmap((void *)p, tm->entry);
 }
 
 /* device-dax has no pages to copy to: private mappings have no meaning */
 static void refuse_map_private(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open(&g, c)) {
-		expect_refused(&g, "mmap(MAP_PRIVATE)",
-			       mmap(NULL, g.entry, rw, MAP_PRIVATE, g.map.fd, g.map.off));
-		expect_refused(&g, "mmap(MAP_PRIVATE), read-only",
-			       mmap(NULL, g.entry, PROT_READ, MAP_PRIVATE, g.map.fd, g.map.off));
+	if (test_map_open(&tm, c)) {
+		expect_refused(&tm, "mmap(MAP_PRIVATE)",
+			       mmap(NULL, tm.entry, rw, MAP_PRIVATE, tm.map.fd, tm.map.off));
+		expect_refused(&tm, "mmap(MAP_PRIVATE), read-only",
+			       mmap(NULL, tm.entry, PROT_READ, MAP_PRIVATE, tm.map.fd, tm.map.off));
 	}
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /*
@@ -262,57 +262,57 @@ static void refuse_map_private(struct cell *c)
  */
 static void refuse_misaligned(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 	char *room;
 
-	if (!test_map_open(&g, c))
+	if (!test_map_open(&tm, c))
 		goto out;
-	expect_refused(&g, "mmap() at an offset inside a base page",
-		       mmap(NULL, g.entry, rw, MAP_SHARED, g.map.fd, g.map.off + 512));
-	if (g.entry == g.page)
+	expect_refused(&tm, "mmap() at an offset inside a base page",
+		       mmap(NULL, tm.entry, rw, MAP_SHARED, tm.map.fd, tm.map.off + 512));
+	if (tm.entry == tm.page)
 		goto out;
-	room = mmap(NULL, 3 * g.entry, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	room = mmap(NULL, 3 * tm.entry, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		    -1, 0);
-	room += g.entry - (uintptr_t)room % g.entry;
-	expect_refused(&g, "mmap() at an address inside an entry",
-		       mmap(room + g.page, g.entry, rw, MAP_SHARED | MAP_FIXED, g.map.fd, g.map.off));
-	expect_refused(&g, "mmap() of a part of an entry",
-		       mmap(room, g.entry - g.page, rw, MAP_SHARED | MAP_FIXED, g.map.fd, g.map.off));
-	expect_refused(&g, "mmap() at an offset inside an entry, anywhere",
-		       mmap(NULL, g.entry, rw, MAP_SHARED, g.map.fd, g.alias.off + g.page));
-	expect_refused(&g, "mmap() at an offset inside an entry, at an aligned address",
-		       mmap(room, g.entry, rw, MAP_SHARED | MAP_FIXED, g.map.fd,
-			    g.alias.off + g.page));
+	room += tm.entry - (uintptr_t)room % tm.entry;
+	expect_refused(&tm, "mmap() at an address inside an entry",
+		       mmap(room + tm.page, tm.entry, rw, MAP_SHARED | MAP_FIXED, tm.map.fd, tm.map.off));
+	expect_refused(&tm, "mmap() of a part of an entry",
+		       mmap(room, tm.entry - tm.page, rw, MAP_SHARED | MAP_FIXED, tm.map.fd, tm.map.off));
+	expect_refused(&tm, "mmap() at an offset inside an entry, anywhere",
+		       mmap(NULL, tm.entry, rw, MAP_SHARED, tm.map.fd, tm.alias.off + tm.page));
+	expect_refused(&tm, "mmap() at an offset inside an entry, at an aligned address",
+		       mmap(room, tm.entry, rw, MAP_SHARED | MAP_FIXED, tm.map.fd,
+			    tm.alias.off + tm.page));
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /* nothing of the mapping is gone: touching it again takes no fault */
-static void expect_whole(struct test_map *g, const char *after)
+static void expect_whole(struct test_map *tm, const char *after)
 {
 	unsigned long faults = 0;
 
-	doing("touching all after %s", after);
-	for (size_t off = 0; off < g->map.len; off += g->entry) {
+	set_step("touching all after %s", after);
+	for (size_t off = 0; off < tm->map.len; off += tm->entry) {
 		unsigned long first = 0, last = 0;
 
-		daxmap_touch(&g->map, off, g->page, true, &first);
-		daxmap_touch(&g->map, off + g->entry - g->page, g->page, true, &last);
+		daxmap_touch(&tm->map, off, tm->page, true, &first);
+		daxmap_touch(&tm->map, off + tm->entry - tm->page, tm->page, true, &last);
 		faults += first + last;
 	}
-	expect(g->c, VERDICT_FAILED, !faults,
+	expect(tm->c, VERDICT_FAILED, !faults,
 	       "touching all after %s was refused took %lu faults; expected none", after,
 	       faults);
 }
 
-static void expect_einval(struct test_map *g, bool refused, const char *what)
+static void expect_einval(struct test_map *tm, bool refused, const char *what)
 {
 	int err = errno;
 
-	expect(g->c, VERDICT_FAILED, refused && err == EINVAL, "%s: %s; expected %s", what,
+	expect(tm->c, VERDICT_FAILED, refused && err == EINVAL, "%s: %s; expected %s", what,
 	       refused ? strerror(err) : "success", strerror(EINVAL));
 	if (refused)
-		expect_whole(g, what);
+		expect_whole(tm, what);
 }
 
 /*
@@ -321,43 +321,43 @@ static void expect_einval(struct test_map *g, bool refused, const char *what)
  */
 static void refuse_split_munmap(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 	char *p;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g))
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
-	p = g.map.addr;
-	expect_einval(&g, munmap(p, g.page), "munmap() of the first page of an entry");
-	expect_einval(&g, munmap(p + g.page, g.page), "munmap() in the middle of an entry");
-	expect_einval(&g, munmap(p + g.entry - g.page, g.page),
+	p = tm.map.addr;
+	expect_einval(&tm, munmap(p, tm.page), "munmap() of the first page of an entry");
+	expect_einval(&tm, munmap(p + tm.page, tm.page), "munmap() in the middle of an entry");
+	expect_einval(&tm, munmap(p + tm.entry - tm.page, tm.page),
 		      "munmap() of the last page of an entry");
-	expect_einval(&g, munmap(p + g.page, g.map.len - g.page),
+	expect_einval(&tm, munmap(p + tm.page, tm.map.len - tm.page),
 		      "munmap() of all but the first page");
-	expect_einval(&g, mprotect(p + g.page, g.page, PROT_READ),
+	expect_einval(&tm, mprotect(p + tm.page, tm.page, PROT_READ),
 		      "mprotect() in the middle of an entry");
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /* Guards 73d5e0629919 ("mremap: check if it's possible to split original vma"). */
 static void refuse_split_mremap(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 	char *p;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g))
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
-	p = g.map.addr;
-	expect_einval(&g, mremap(p, g.page, 2 * g.page, MREMAP_MAYMOVE) == MAP_FAILED,
+	p = tm.map.addr;
+	expect_einval(&tm, mremap(p, tm.page, 2 * tm.page, MREMAP_MAYMOVE) == MAP_FAILED,
 		      "mremap() of the first page of an entry");
-	expect_einval(&g, mremap(p + g.page, g.page, 2 * g.page, MREMAP_MAYMOVE) == MAP_FAILED,
+	expect_einval(&tm, mremap(p + tm.page, tm.page, 2 * tm.page, MREMAP_MAYMOVE) == MAP_FAILED,
 		      "mremap() in the middle of an entry");
-	expect_einval(&g, mremap(p, g.map.len, g.map.len - g.page, 0) == MAP_FAILED,
+	expect_einval(&tm, mremap(p, tm.map.len, tm.map.len - tm.page, 0) == MAP_FAILED,
 		      "mremap() to all but the last page");
-	expect_einval(&g, mremap(p, g.entry, g.page, MREMAP_MAYMOVE) == MAP_FAILED,
+	expect_einval(&tm, mremap(p, tm.entry, tm.page, MREMAP_MAYMOVE) == MAP_FAILED,
 		      "mremap() of an entry to its first page");
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 static const struct scenario_group refusals = {
@@ -367,7 +367,7 @@ static const struct scenario_group refusals = {
 		.on = ON_DEVDAX,
 		.sizes = AT_ALL,
 		.refusal = true,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{
@@ -399,7 +399,7 @@ static const struct scenario_group refusals_files = {
 		.on = ON_FILES,
 		.sizes = AT_FILE,
 		.refusal = true,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{
@@ -444,7 +444,7 @@ static const struct scenario_group refused_mappings = {
 	.common = {
 		.on = ON_DEVDAX,
 		.sizes = AT_PMD | AT_PUD,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{

@@ -40,48 +40,48 @@ static const int rw = PROT_READ | PROT_WRITE;
  */
 static void spans_fast(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open(&g, c) && test_map_prove(&g))
-		for (const struct span *s = test_map_spans(&g, c->method); s->name; s++)
-			if (!pin_test_round(&g, c->method, *s) && c->skipped)
+	if (test_map_open(&tm, c) && test_map_prove(&tm))
+		for (const struct span *s = test_map_spans(&tm, c->method); s->name; s++)
+			if (!pin_test_round(&tm, c->method, *s) && c->skipped)
 				break;
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /* the pin's own fault has mapped whole entries: touching them takes no more */
-static bool expect_mapped(struct test_map *g, const struct span *s, bool write)
+static bool expect_mapped(struct test_map *tm, const struct span *s, bool write)
 {
 	size_t at[2] = { s->off, s->off + s->len - 1 };
 	unsigned long faults = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
-		size_t first = at[i] / g->entry * g->entry;
-		size_t last = first + g->entry - g->page;
+		size_t first = at[i] / tm->entry * tm->entry;
+		size_t last = first + tm->entry - tm->page;
 		unsigned long n = 0;
 
-		doing("%s: touching what the pin has mapped", s->name);
-		daxmap_touch(&g->map, first, g->page, write, &n);
+		set_step("%s: touching what the pin has mapped", s->name);
+		daxmap_touch(&tm->map, first, tm->page, write, &n);
 		faults += n;
 		if (last != first)
-			daxmap_touch(&g->map, last, g->page, write, &n);
+			daxmap_touch(&tm->map, last, tm->page, write, &n);
 		faults += n;
 	}
-	return expect(g->c, VERDICT_FAILED, !faults,
+	return expect(tm->c, VERDICT_FAILED, !faults,
 		      "%s: touching what the pin has faulted in took %lu faults; expected none",
 		      s->name, faults);
 }
 
-static void slow_round(struct test_map *g, const struct span *s)
+static void slow_round(struct test_map *tm, const struct span *s)
 {
-	const struct pin_method *m = g->c->method;
-	struct pin_test h;
+	const struct pin_method *m = tm->c->method;
+	struct pin_test pt;
 
-	pin_test_init(&h, g, m, *s);
-	if (!test_map_remap(g, rw) || !pin_test_take(&h, 0))
+	pin_test_init(&pt, tm, m, *s);
+	if (!test_map_remap(tm, rw) || !pin_test_take(&pt, 0))
 		return;
-	expect_mapped(g, s, m->flags & PIN_SINK);
-	pin_test_release(&h);
+	expect_mapped(tm, s, m->flags & PIN_SINK);
+	pin_test_release(&pt);
 }
 
 /*
@@ -92,29 +92,29 @@ static void slow_round(struct test_map *g, const struct span *s)
  */
 static void spans_slow(struct cell *c)
 {
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open(&g, c) && test_map_prove(&g))
-		for (const struct span *s = test_map_spans(&g, c->method); s->name; s++) {
-			slow_round(&g, s);
+	if (test_map_open(&tm, c) && test_map_prove(&tm))
+		for (const struct span *s = test_map_spans(&tm, c->method); s->name; s++) {
+			slow_round(&tm, s);
 			if (c->skipped)
 				break;
 		}
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 static void both(struct cell *c, int flags)
 {
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open_as(&g, c, flags) && test_map_prove(&g))
-		for (const struct span *s = test_map_spans(&g, c->method);
+	if (test_map_open_as(&tm, c, flags) && test_map_prove(&tm))
+		for (const struct span *s = test_map_spans(&tm, c->method);
 		     s->name && !cell_over(c); s++) {
-			slow_round(&g, s);
+			slow_round(&tm, s);
 			if (!cell_over(c))
-				pin_test_round(&g, c->method, *s);
+				pin_test_round(&tm, c->method, *s);
 		}
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 /* the pin faults the memory in, and then another one finds it mapped */
@@ -155,44 +155,44 @@ static void make_order(unsigned int *order, unsigned int nr, uint64_t seed)
 	}
 }
 
-static int take_one(struct test_map *g, struct pin *pin, const struct span *s, unsigned int nr)
+static int take_one(struct test_map *tm, struct pin *pin, const struct span *s, unsigned int nr)
 {
 	int ret;
 
-	ret = pin_open(pin, g->c->method, &g->c->guard->targets, s->len);
-	if (!ret && g->c->method->flags & PIN_SINK) {
+	ret = pin_open(pin, tm->c->method, &tm->c->guard->targets, s->len);
+	if (!ret && tm->c->method->flags & PIN_SINK) {
 		ret = pin_prepare(pin);
 		if (!ret)
-			pattern_fill(pin->peer, s->len, TAG_SINK, g->map.off + s->off);
+			pattern_fill(pin->peer, s->len, TAG_SINK, tm->map.off + s->off);
 	}
-	ret = ret ?: pin_take(pin, (char *)g->map.addr + s->off, s->len);
+	ret = ret ?: pin_take(pin, (char *)tm->map.addr + s->off, s->len);
 	if (ret == -EOPNOTSUPP)
-		skip_refused(g->c, g->c->method, pin->why);
+		skip_refused(tm->c, tm->c->method, pin->why);
 	else if (nr == 1 && (ret == -EINVAL || ret == -EBUSY))
 		/* GUP_TEST keeps one for the whole machine */
-		skip(g->c, "%s holds one pin at a time", g->c->method->name);
+		skip(tm->c, "%s holds one pin at a time", tm->c->method->name);
 	else
-		expect_ok(g->c, ret, "taking a thousand pins", pin->why);
+		expect_ok(tm->c, ret, "taking a thousand pins", pin->why);
 	if (ret)
 		pin_close(pin);
 	return ret;
 }
 
 /* a SOURCE's bytes at the other end */
-static bool right_peer(struct test_map *g, const struct pin *pin, const struct span *s)
+static bool right_peer(struct test_map *tm, const struct pin *pin, const struct span *s)
 {
 	struct pattern_error err;
 	char text[160];
 
 	if (!(pin->method->flags & PIN_SOURCE) ||
-	    !pattern_check(pin->peer, s->len, TAG_MEMORY, g->map.off + s->off, &err))
+	    !pattern_check(pin->peer, s->len, TAG_MEMORY, tm->map.off + s->off, &err))
 		return true;
 	pattern_explain(&err, text, sizeof(text));
-	return expect(g->c, VERDICT_WRONG_DATA, false, "what one of a thousand pins read: %s",
+	return expect(tm->c, VERDICT_WRONG_DATA, false, "what one of a thousand pins read: %s",
 		      text);
 }
 
-static void release_all(struct test_map *g, struct pin *pins, const unsigned int *order,
+static void release_all(struct test_map *tm, struct pin *pins, const unsigned int *order,
 			unsigned int nr, const struct span *s)
 {
 	for (unsigned int i = 0; i < nr; i++) {
@@ -200,16 +200,16 @@ static void release_all(struct test_map *g, struct pin *pins, const unsigned int
 
 		if (!pin->method)
 			continue;
-		doing("%s: releasing number %u, which is pin %u", s->name, i, order[i]);
-		if (!cell_over(g->c) &&
-		    expect_ok(g->c, pin_release(pin), "releasing", pin->why))
-			right_peer(g, pin, s);
+		set_step("%s: releasing number %u, which is pin %u", s->name, i, order[i]);
+		if (!cell_over(tm->c) &&
+		    expect_ok(tm->c, pin_release(pin), "releasing", pin->why))
+			right_peer(tm, pin, s);
 		pin_close(pin);
 	}
 }
 
 /* is the kernel's count of @nr pins on one page what it must be? */
-static void prove_thousand(struct test_map *g, const struct pin_counters *before,
+static void prove_thousand(struct test_map *tm, const struct pin_counters *before,
 			   unsigned int nr, const char *what)
 {
 	struct pin_counters now;
@@ -218,40 +218,40 @@ static void prove_thousand(struct test_map *g, const struct pin_counters *before
 	if (pin_counters_read(&now))
 		return;
 	out = now.acquired - before->acquired - (now.released - before->released);
-	expect(g->c, VERDICT_UNHEALTHY, !out || out == nr,
+	expect(tm->c, VERDICT_UNHEALTHY, !out || out == nr,
 	       "%s: %" PRIu64 " page references are out by nr_foll_pin_acquired; expected %u",
 	       what, out, nr);
 }
 
-static void thousand_out(struct test_map *g, struct pin *pins, uint64_t seed)
+static void thousand_out(struct test_map *tm, struct pin *pins, uint64_t seed)
 {
-	struct span s = { "a thousand pins", 8 * g->page, g->page };
+	struct span s = { "a thousand pins", 8 * tm->page, tm->page };
 	uint64_t start = timeline_now(), end = start + take_ns(), out;
 	struct pin_counters before = { 0 };
 	unsigned int order[THOUSAND], nr;
 
-	test_map_fill(g, &s);
+	test_map_fill(tm, &s);
 	pin_counters_read(&before);
 	for (nr = 0; nr < THOUSAND && (nr < 3 || timeline_now() < end); nr++) {
-		doing("%s: taking pin %u", s.name, nr);
-		if (take_one(g, &pins[nr], &s, nr))
+		set_step("%s: taking pin %u", s.name, nr);
+		if (take_one(tm, &pins[nr], &s, nr))
 			break;
 	}
 	make_order(order, nr, seed);
 	out = timeline_now();
-	if (!cell_over(g->c)) {
-		prove_thousand(g, &before, nr, s.name);
-		release_all(g, pins, order, 1, &s);
-		if (!cell_over(g->c) && !pin_live(&pins[order[1]]))
-			note(g->c, "one release lets go of all: their order makes no difference");
+	if (!cell_over(tm->c)) {
+		prove_thousand(tm, &before, nr, s.name);
+		release_all(tm, pins, order, 1, &s);
+		if (!cell_over(tm->c) && !pin_live(&pins[order[1]]))
+			note(tm->c, "one release lets go of all: their order makes no difference");
 	}
-	release_all(g, pins, order, nr, &s);
-	note(g->c, "%u pins taken in %.2f s%s, released in %.2f s", nr,
+	release_all(tm, pins, order, nr, &s);
+	note(tm->c, "%u pins taken in %.2f s%s, released in %.2f s", nr,
 	     (double)(out - start) / NSEC_PER_SEC,
 	     nr < THOUSAND ? " (no more in that time)" : "",
 	     (double)(timeline_now() - out) / NSEC_PER_SEC);
-	if (!cell_over(g->c) && expect_balance(g->c, &before, s.name))
-		test_map_check(g, &s, g->c->method->flags & PIN_SINK ? TAG_SINK : TAG_MEMORY);
+	if (!cell_over(tm->c) && expect_balance(tm->c, &before, s.name))
+		test_map_check(tm, &s, tm->c->method->flags & PIN_SINK ? TAG_SINK : TAG_MEMORY);
 }
 
 /*
@@ -262,14 +262,14 @@ static void thousand(struct cell *c)
 {
 	struct pin *pins = calloc(THOUSAND, sizeof(*pins));
 	uint64_t seed = suite_seed();
-	struct test_map g;
+	struct test_map tm;
 
-	if (test_map_open(&g, c) && test_map_prove(&g) &&
+	if (test_map_open(&tm, c) && test_map_prove(&tm) &&
 	    expect(c, VERDICT_FAILED, pins, "no memory for %u pins", THOUSAND)) {
 		note(c, "DAX_TEST_SEED=%" PRIu64, seed);
-		thousand_out(&g, pins, seed);
+		thousand_out(&tm, pins, seed);
 	}
-	test_map_close(&g);
+	test_map_close(&tm);
 	free(pins);
 }
 
@@ -279,7 +279,7 @@ static const struct scenario_group spans = {
 	.common = {
 		.on = ON_DEVDAX,
 		.sizes = AT_ALL,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{
@@ -305,7 +305,7 @@ static const struct scenario_group thousand_pins = {
 	.common = {
 		.on = ON_DEVDAX,
 		.sizes = AT_ALL,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{
@@ -332,7 +332,7 @@ static const struct scenario_group spans_files = {
 	.common = {
 		.on = ON_FILES,
 		.sizes = AT_FILE,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{

@@ -25,7 +25,7 @@
 
 /**
  * struct crowd - what the threads share
- * @g: memory
+ * @tm: memory
  * @arena: bytes of its mapping that they fight over: an entry, 2 MiB of small ones
  * @methods: methods that work here
  * @nr: number of them
@@ -34,7 +34,7 @@
  * @wrong: a pin got wrong bytes
  */
 struct crowd {
-	struct test_map g;
+	struct test_map tm;
 	size_t arena;
 	const struct pin_method *methods[METHODS];
 	unsigned int nr;
@@ -72,7 +72,7 @@ static bool go_on(const struct worker *w)
 /* the page that one thread pins; the mapping's first page belongs to nobody */
 static size_t own_page(const struct crowd *crowd, unsigned int id)
 {
-	size_t page = crowd->g.page;
+	size_t page = crowd->tm.page;
 
 	return crowd->arena / PINNERS * id / page * page + 2 * page;
 }
@@ -85,28 +85,28 @@ static bool by_race(int err)
 
 static void pin_once(struct worker *w, const struct pin_method *m)
 {
-	struct test_map *g = &w->crowd->g;
+	struct test_map *tm = &w->crowd->tm;
 	size_t off = own_page(w->crowd, w->id);
 	struct pin pin;
 	int ret;
 
 	memset(&pin, 0, sizeof(pin));
-	ret = pin_open(&pin, m, &g->c->guard->targets, g->page);
+	ret = pin_open(&pin, m, &tm->c->guard->targets, tm->page);
 	if (ret)
 		goto out;
 	if (m->flags & PIN_SINK) {
 		ret = pin_prepare(&pin);
 		/* the word that is there already: others' pins read this page */
 		if (!ret)
-			pattern_fill(pin.peer, g->page, TAG_MEMORY, g->map.off + off);
+			pattern_fill(pin.peer, tm->page, TAG_MEMORY, tm->map.off + off);
 	}
-	ret = ret ?: pin_take(&pin, (char *)g->map.addr + off, g->page);
+	ret = ret ?: pin_take(&pin, (char *)tm->map.addr + off, tm->page);
 	if (!ret) {
 		w->pins++;
 		ret = pin_release(&pin);
 	}
 	if (!ret && m->flags & PIN_SOURCE &&
-	    pattern_check(pin.peer, g->page, TAG_MEMORY, g->map.off + off, NULL))
+	    pattern_check(pin.peer, tm->page, TAG_MEMORY, tm->map.off + off, NULL))
 		w->crowd->wrong = true;
 out:
 	pin_close(&pin);
@@ -132,17 +132,17 @@ static void *faulter(void *arg)
 {
 	struct worker *w = arg;
 	struct crowd *crowd = w->crowd;
-	struct test_map *g = &crowd->g;
+	struct test_map *tm = &crowd->tm;
 
 	while (go_on(w)) {
-		size_t off = random_next(&w->rnd) % (crowd->arena / g->page) * g->page;
-		uint64_t *at = (uint64_t *)((char *)g->map.addr + off);
+		size_t off = random_next(&w->rnd) % (crowd->arena / tm->page) * tm->page;
+		uint64_t *at = (uint64_t *)((char *)tm->map.addr + off);
 
 		if (random_next(&w->rnd) % 2)
 			w->pins += pwrite(crowd->file, at, sizeof(*at), 64) == sizeof(*at);
 		else
 			/* into the last word of a page that no pin lies on */
-			w->pins += pread(crowd->file, (char *)g->map.addr + g->page - 8, 8, 0) == 8;
+			w->pins += pread(crowd->file, (char *)tm->map.addr + tm->page - 8, 8, 0) == 8;
 		w->rounds++;
 	}
 	return NULL;
@@ -151,7 +151,7 @@ static void *faulter(void *arg)
 static void *unmapper(void *arg)
 {
 	struct worker *w = arg;
-	struct test_map *g = &w->crowd->g;
+	struct test_map *tm = &w->crowd->tm;
 	size_t len = w->crowd->arena;
 
 	while (go_on(w)) {
@@ -164,13 +164,13 @@ static void *unmapper(void *arg)
 		 * and above the mapping there are gigabytes.
 		 */
 		if (hole)
-			munmap(g->map.addr, len);
+			munmap(tm->map.addr, len);
 		else
-			madvise(g->map.addr, len, MADV_DONTNEED);
+			madvise(tm->map.addr, len, MADV_DONTNEED);
 		if (hole && random_next(&w->rnd) % 2)
 			usleep(random_next(&w->rnd) % 500);
-		if (mmap(g->map.addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, g->map.fd,
-			 g->map.off) == MAP_FAILED) {
+		if (mmap(tm->map.addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, tm->map.fd,
+			 tm->map.off) == MAP_FAILED) {
 			w->strange = -errno;
 			w->method = "mmap";
 			break;
@@ -188,7 +188,7 @@ static void *unmapper(void *arg)
  */
 static void find_methods(struct crowd *crowd)
 {
-	struct test_map *g = &crowd->g;
+	struct test_map *tm = &crowd->tm;
 	const struct pin_method *m;
 
 	for_each_pin_method(m) {
@@ -198,9 +198,9 @@ static void find_methods(struct crowd *crowd)
 		if (m->flags & (PIN_DM_DELAY | PIN_LOST))
 			continue;
 		memset(&pin, 0, sizeof(pin));
-		doing("trying %s", m->name);
-		ret = pin_open(&pin, m, &g->c->guard->targets, g->page);
-		ret = ret ?: pin_take(&pin, g->map.addr, g->page);
+		set_step("trying %s", m->name);
+		ret = pin_open(&pin, m, &tm->c->guard->targets, tm->page);
+		ret = ret ?: pin_take(&pin, tm->map.addr, tm->page);
 		ret = ret ?: pin_release(&pin);
 		pin_close(&pin);
 		if (!ret && crowd->nr < METHODS)
@@ -212,10 +212,10 @@ static void run_crowd(struct crowd *crowd, uint64_t seed)
 {
 	static void *(*const roles[])(void *) = { pinner, pinner, pinner, faulter, unmapper };
 	struct worker workers[ARRAY_SIZE(roles)] = { 0 };
-	struct cell *c = crowd->g.c;
+	struct cell *c = crowd->tm.c;
 	size_t started = 0;
 
-	doing("fault, pin, unpin and unmap in many places");
+	set_step("fault, pin, unpin and unmap in many places");
 	crowd->end = timeline_now() + suite_seconds(SECONDS) * NSEC_PER_SEC;
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++, started++) {
 		workers[i].crowd = crowd;
@@ -244,11 +244,11 @@ static void threads(struct cell *c)
 {
 	struct pin_counters before = { 0 };
 	struct crowd crowd = { .file = -1 };
-	struct test_map *g = &crowd.g;
+	struct test_map *tm = &crowd.tm;
 	uint64_t seed = suite_seed();
 	struct span own[PINNERS];
 
-	if (!test_map_open(g, c) || !test_map_prove(g))
+	if (!test_map_open(tm, c) || !test_map_prove(tm))
 		goto out;
 	crowd.file = memfd_create("gup_devdax", MFD_CLOEXEC);
 	if (!expect(c, VERDICT_FAILED, crowd.file >= 0 && !ftruncate(crowd.file, 4096),
@@ -261,20 +261,20 @@ static void threads(struct cell *c)
 	note(c, "%u methods", crowd.nr);
 	if (!expect(c, VERDICT_FAILED, crowd.nr, "no method can pin this memory"))
 		goto out;
-	crowd.arena = g->entry < ARENA_BYTES ? ARENA_BYTES : g->entry;
+	crowd.arena = tm->entry < ARENA_BYTES ? ARENA_BYTES : tm->entry;
 	for (unsigned int id = 0; id < PINNERS; id++) {
-		own[id] = (struct span){ "a thread's page", own_page(&crowd, id), g->page };
-		test_map_fill(g, &own[id]);
+		own[id] = (struct span){ "a thread's page", own_page(&crowd, id), tm->page };
+		test_map_fill(tm, &own[id]);
 	}
 	run_crowd(&crowd, seed);
 	expect(c, VERDICT_WRONG_DATA, !crowd.wrong, "a pin got bytes of another place");
 	for (unsigned int id = 0; id < PINNERS; id++)
-		test_map_check(g, &own[id], TAG_MEMORY);
+		test_map_check(tm, &own[id], TAG_MEMORY);
 	expect_balance(c, &before, "when all have ended");
 out:
 	if (crowd.file >= 0)
 		close(crowd.file);
-	test_map_close(g);
+	test_map_close(tm);
 }
 
 static const struct scenario_group threads_group = {
@@ -283,7 +283,7 @@ static const struct scenario_group threads_group = {
 	.common = {
 		.sizes = AT_FILE,
 		.words = LIST("random"),
-		.run = run_alone,
+		.run = run_isolated,
 		.body = threads,
 	},
 	.scenarios = (const struct scenario[]){

@@ -26,65 +26,65 @@
 static const int rw = PROT_READ | PROT_WRITE;
 
 /* what is done while the pin is out; false with the cell failed */
-typedef bool (*disturb_fn)(struct pin_test *h);
+typedef bool (*disturb_fn)(struct pin_test *pt);
 
-static bool munmap_it(struct pin_test *h)
+static bool munmap_it(struct pin_test *pt)
 {
-	doing("munmap with a pin out");
-	return expect_ok(h->g->c, daxmap_unmap(&h->g->map), "munmap with a pin out", "");
+	set_step("munmap with a pin out");
+	return expect_ok(pt->tm->c, daxmap_unmap(&pt->tm->map), "munmap with a pin out", "");
 }
 
 /* one touch for each entry, at one page size: no more faults than entries */
-static bool still_mapped(struct pin_test *h, const char *after, bool write)
+static bool still_mapped(struct pin_test *pt, const char *after, bool write)
 {
-	struct test_map *g = h->g;
-	unsigned long faults = 0, want = g->map.len / g->entry;
+	struct test_map *tm = pt->tm;
+	unsigned long faults = 0, want = tm->map.len / tm->entry;
 
-	doing("touching all after %s", after);
-	for (size_t off = 0; off < g->map.len; off += g->entry) {
+	set_step("touching all after %s", after);
+	for (size_t off = 0; off < tm->map.len; off += tm->entry) {
 		unsigned long n = 0;
 
-		daxmap_touch(&g->map, off, g->page, write, &n);
+		daxmap_touch(&tm->map, off, tm->page, write, &n);
 		faults += n;
-		if (g->entry == g->page)
+		if (tm->entry == tm->page)
 			continue;
-		daxmap_touch(&g->map, off + g->entry - g->page, g->page, write, &n);
+		daxmap_touch(&tm->map, off + tm->entry - tm->page, tm->page, write, &n);
 		faults += n;
 	}
-	return expect(g->c, VERDICT_FAILED, faults <= want,
+	return expect(tm->c, VERDICT_FAILED, faults <= want,
 		      "touching all after %s took %lu faults; expected at most %lu, one for each %s",
-		      after, faults, want, daxmap_name(g->c->size));
+		      after, faults, want, daxmap_name(tm->c->size));
 }
 
 /* addresses may differ, but not what of the memory is seen in the mapping */
-static bool same_memory(struct pin_test *h, const char *after)
+static bool same_memory(struct pin_test *pt, const char *after)
 {
-	struct test_map *g = h->g;
+	struct test_map *tm = pt->tm;
 
 	/* the middle of each entry: the pin and its neighbours lie at a boundary */
-	for (size_t off = g->entry / 2; off < g->map.len; off += g->entry) {
-		uint64_t word = pattern_word(TAG_STORE, g->map.off + off);
-		uint64_t *here = (uint64_t *)((char *)g->map.addr + off);
-		uint64_t *there = (uint64_t *)((char *)g->alias.addr + off);
+	for (size_t off = tm->entry / 2; off < tm->map.len; off += tm->entry) {
+		uint64_t word = pattern_word(TAG_STORE, tm->map.off + off);
+		uint64_t *here = (uint64_t *)((char *)tm->map.addr + off);
+		uint64_t *there = (uint64_t *)((char *)tm->alias.addr + off);
 
-		if (off + 2 * g->page > h->span.off &&
-		    off < h->span.off + h->span.len + 2 * g->page)
+		if (off + 2 * tm->page > pt->span.off &&
+		    off < pt->span.off + pt->span.len + 2 * tm->page)
 			continue;
 		__atomic_store_n(there, word, __ATOMIC_RELAXED);
-		if (!expect(g->c, VERDICT_WRONG_DATA,
+		if (!expect(tm->c, VERDICT_WRONG_DATA,
 			    __atomic_load_n(here, __ATOMIC_RELAXED) == word,
 			    "after %s the mapping at 0x%zx is not the memory's 0x%zx",
-			    after, off, (size_t)g->map.off + off))
+			    after, off, (size_t)tm->map.off + off))
 			return false;
 	}
 	return true;
 }
 
 /* room for the mapping elsewhere, at an address of the same alignment */
-static char *other_place(const struct test_map *g)
+static char *other_place(const struct test_map *tm)
 {
-	size_t pud = daxmap_bytes(DAXMAP_PUD), room = g->map.len + 2 * pud;
-	uintptr_t base, want = (uintptr_t)g->map.addr % pud;
+	size_t pud = daxmap_bytes(DAXMAP_PUD), room = tm->map.len + 2 * pud;
+	uintptr_t base, want = (uintptr_t)tm->map.addr % pud;
 	void *p;
 
 	p = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -99,21 +99,21 @@ static char *other_place(const struct test_map *g)
  * Guards 73d5e0629919 ("mremap: check if it's possible to split original vma")
  * by its other side: what is aligned moves as a whole.
  */
-static bool mremap_it(struct pin_test *h)
+static bool mremap_it(struct pin_test *pt)
 {
-	struct test_map *g = h->g;
-	char *to = other_place(g);
+	struct test_map *tm = pt->tm;
+	char *to = other_place(tm);
 	void *p;
 
-	if (!expect(g->c, VERDICT_FAILED, to, "no room to move to: %s", strerror(errno)))
+	if (!expect(tm->c, VERDICT_FAILED, to, "no room to move to: %s", strerror(errno)))
 		return false;
-	doing("mremap with a pin out");
-	p = mremap(g->map.addr, g->map.len, g->map.len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-	if (!expect(g->c, VERDICT_FAILED, p != MAP_FAILED, "mremap with a pin out: %s",
+	set_step("mremap with a pin out");
+	p = mremap(tm->map.addr, tm->map.len, tm->map.len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	if (!expect(tm->c, VERDICT_FAILED, p != MAP_FAILED, "mremap with a pin out: %s",
 		    strerror(errno)))
 		return false;
-	g->map.addr = p;
-	return still_mapped(h, "mremap", true) && same_memory(h, "mremap");
+	tm->map.addr = p;
+	return still_mapped(pt, "mremap", true) && same_memory(pt, "mremap");
 }
 
 /* by the kernel's own store, which says EFAULT where ours would be a signal */
@@ -122,74 +122,74 @@ static int store_by_kernel(int zero, void *to)
 	return read(zero, to, sizeof(uint64_t)) < 0 ? -errno : 0;
 }
 
-static bool protect(struct test_map *g, int prot)
+static bool protect(struct test_map *tm, int prot)
 {
-	doing("mprotect with a pin out");
-	return expect(g->c, VERDICT_FAILED, !mprotect(g->map.addr, g->map.len, prot),
+	set_step("mprotect with a pin out");
+	return expect(tm->c, VERDICT_FAILED, !mprotect(tm->map.addr, tm->map.len, prot),
 		      "mprotect with a pin out: %s", strerror(errno));
 }
 
-static bool mprotect_it(struct pin_test *h)
+static bool mprotect_it(struct pin_test *pt)
 {
 	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	struct test_map *g = h->g;
+	struct test_map *tm = pt->tm;
 	int ret;
 
-	if (!protect(g, PROT_READ))
+	if (!protect(tm, PROT_READ))
 		return false;
 	/* at once: nothing else may have made the processor forget the old entry */
-	doing("storing to what is read-only");
-	ret = store_by_kernel(zero, g->map.addr);
+	set_step("storing to what is read-only");
+	ret = store_by_kernel(zero, tm->map.addr);
 	close(zero);
-	if (!expect(g->c, VERDICT_FAILED, ret == -EFAULT,
+	if (!expect(tm->c, VERDICT_FAILED, ret == -EFAULT,
 		    "a store after mprotect(PROT_READ): %s; expected %s",
 		    ret ? strerror(-ret) : "success", strerror(EFAULT)))
 		return false;
-	if (!still_mapped(h, "mprotect(PROT_READ)", false) ||
-	    !same_memory(h, "mprotect(PROT_READ)"))
+	if (!still_mapped(pt, "mprotect(PROT_READ)", false) ||
+	    !same_memory(pt, "mprotect(PROT_READ)"))
 		return false;
-	return protect(g, rw) && still_mapped(h, "mprotect(PROT_WRITE)", true) &&
-	       same_memory(h, "mprotect(PROT_WRITE)");
+	return protect(tm, rw) && still_mapped(pt, "mprotect(PROT_WRITE)", true) &&
+	       same_memory(pt, "mprotect(PROT_WRITE)");
 }
 
-static bool dontneed_it(struct pin_test *h)
+static bool dontneed_it(struct pin_test *pt)
 {
-	struct test_map *g = h->g;
+	struct test_map *tm = pt->tm;
 
-	doing("madvise(MADV_DONTNEED) with a pin out");
-	if (!expect(g->c, VERDICT_FAILED, !madvise(g->map.addr, g->map.len, MADV_DONTNEED),
+	set_step("madvise(MADV_DONTNEED) with a pin out");
+	if (!expect(tm->c, VERDICT_FAILED, !madvise(tm->map.addr, tm->map.len, MADV_DONTNEED),
 		    "madvise(MADV_DONTNEED) with a pin out: %s", strerror(errno)))
 		return false;
-	return still_mapped(h, "MADV_DONTNEED", true) && same_memory(h, "MADV_DONTNEED");
+	return still_mapped(pt, "MADV_DONTNEED", true) && same_memory(pt, "MADV_DONTNEED");
 }
 
 /* a child touches all of the mapping, and exits */
-static bool fork_it(struct pin_test *h)
+static bool fork_it(struct pin_test *pt)
 {
-	struct test_map *g = h->g;
+	struct test_map *tm = pt->tm;
 	pid_t pid;
 
-	doing("fork with a pin out");
+	set_step("fork with a pin out");
 	pid = fork();
 	if (!pid) {
-		bool good = still_mapped(h, "fork, by the child,", true) &&
-			    same_memory(h, "fork, by the child,");
+		bool good = still_mapped(pt, "fork, by the child,", true) &&
+			    same_memory(pt, "fork, by the child,");
 
 		_exit(!good);
 	}
-	if (!expect(g->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
+	if (!expect(tm->c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno)))
 		return false;
-	if (!expect(g->c, VERDICT_FAILED, waitpid(pid, NULL, 0) == pid && !cell_over(g->c),
+	if (!expect(tm->c, VERDICT_FAILED, waitpid(pid, NULL, 0) == pid && !cell_over(tm->c),
 		    "the child did not end well"))
 		return false;
-	return still_mapped(h, "fork", true);
+	return still_mapped(pt, "fork", true);
 }
 
 /* everything in the time that a clock gives, the mapping's end last */
-static bool all_of_it(struct pin_test *h)
+static bool all_of_it(struct pin_test *pt)
 {
-	return fork_it(h) && mprotect_it(h) && dontneed_it(h) && mremap_it(h) &&
-	       munmap_it(h);
+	return fork_it(pt) && mprotect_it(pt) && dontneed_it(pt) && mremap_it(pt) &&
+	       munmap_it(pt);
 }
 
 /*
@@ -200,28 +200,28 @@ static bool all_of_it(struct pin_test *h)
  */
 static bool held_once(struct cell *c, disturb_fn disturb, uint64_t ns)
 {
-	struct test_map g;
-	struct pin_test h;
+	struct test_map tm;
+	struct pin_test pt;
 	bool out = true;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g))
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
-	pin_test_init(&h, &g, c->method, test_map_pages(&g));
-	if (!pin_test_take(&h, ns)) {
-		out = !h.over;
+	pin_test_init(&pt, &tm, c->method, test_map_pages(&tm));
+	if (!pin_test_take(&pt, ns)) {
+		out = !pt.over;
 		goto out;
 	}
-	if (disturb(&h) && pin_test_live(&h)) {
-		out = pin_live(&h.pin) == 1;
-		pin_test_release(&h);
+	if (disturb(&pt) && pin_test_live(&pt)) {
+		out = pin_live(&pt.pin) == 1;
+		pin_test_release(&pt);
 	} else {
-		pin_test_drop(&h);
+		pin_test_drop(&pt);
 	}
 	/* the memory serves the next pin */
-	if (!cell_over(c) && test_map_remap(&g, rw))
-		pin_test_round(&g, c->method, test_map_pages(&g));
+	if (!cell_over(c) && test_map_remap(&tm, rw))
+		pin_test_round(&tm, c->method, test_map_pages(&tm));
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 	return out;
 }
 
@@ -306,56 +306,56 @@ static void end_exec(void)
 }
 
 /* the process: takes the pin, says so, ends in its way */
-static void __attribute__((noreturn)) die_with_pin(struct pin_test *h, int said, end_fn end)
+static void __attribute__((noreturn)) die_with_pin(struct pin_test *pt, int said, end_fn end)
 {
-	struct cell *c = h->g->c;
+	struct cell *c = pt->tm->c;
 	int tries = 0;
 	char byte = 0;
 
-	while (!pin_test_take(h, clock_ns(c))) {
-		if (h->over && try_again(c, ++tries))
+	while (!pin_test_take(pt, clock_ns(c))) {
+		if (pt->over && try_again(c, ++tries))
 			continue;
-		if (h->over)
+		if (pt->over)
 			skip(c, "the pin was over before it could be seen");
 		_exit(1);
 	}
 	if (write(said, &byte, 1) != 1)
 		_exit(2);
 	close(said);
-	doing("ending with a pin out");
+	set_step("ending with a pin out");
 	end();
 	_exit(3);
 }
 
 /* bytes that are still on their way get here, and then no others */
-static bool bytes_arrive(struct pin_test *h)
+static bool bytes_arrive(struct pin_test *pt)
 {
-	uint16_t tag = h->method->flags & PIN_SINK ? h->tag : TAG_MEMORY;
+	uint16_t tag = pt->method->flags & PIN_SINK ? pt->tag : TAG_MEMORY;
 	const struct timespec poll = { .tv_nsec = NSEC_PER_MSEC };
-	char *at = (char *)h->g->alias.addr + h->span.off;
+	char *at = (char *)pt->tm->alias.addr + pt->span.off;
 	uint64_t end = timeline_now() + HEALTH_SETTLE_NS;
 
-	if (!(h->method->flags & (PIN_SINK | PIN_SOURCE)))
+	if (!(pt->method->flags & (PIN_SINK | PIN_SOURCE)))
 		return true;
-	doing("waiting for the bytes of a process that is gone");
-	while (pattern_check(at, h->span.len, tag, h->g->map.off + h->span.off, NULL) &&
+	set_step("waiting for the bytes of a process that is gone");
+	while (pattern_check(at, pt->span.len, tag, pt->tm->map.off + pt->span.off, NULL) &&
 	       timeline_now() < end)
 		nanosleep(&poll, NULL);
-	return test_map_check(h->g, &h->span, tag);
+	return test_map_check(pt->tm, &pt->span, tag);
 }
 
 static void ended_with_pin(struct cell *c, end_fn end, const char *what)
 {
 	struct pin_counters before = { 0 };
-	struct test_map g;
-	struct pin_test h;
+	struct test_map tm;
+	struct pin_test pt;
 	int said[2];
 	char byte;
 	pid_t pid;
 
-	if (!test_map_open(&g, c) || !test_map_prove(&g))
+	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
-	pin_test_init(&h, &g, c->method, test_map_pages(&g));
+	pin_test_init(&pt, &tm, c->method, test_map_pages(&tm));
 	if (!expect(c, VERDICT_FAILED, !pipe2(said, O_CLOEXEC), "pipe: %s", strerror(errno)))
 		goto out;
 	pin_counters_read(&before);
@@ -363,14 +363,14 @@ static void ended_with_pin(struct cell *c, end_fn end, const char *what)
 	pid = fork();
 	if (!pid) {
 		close(said[0]);
-		die_with_pin(&h, said[1], end);
+		die_with_pin(&pt, said[1], end);
 	}
 	close(said[1]);
 	if (expect(c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno))) {
 		bool took;
 
 		guard_add_proc(c->guard, pid);
-		doing("%s: waiting for the process to take its pin", what);
+		set_step("%s: waiting for the process to take its pin", what);
 		took = read(said[0], &byte, 1) == 1;
 		if (took || !cell_over(c))
 			await_child(c, pid, what);
@@ -382,10 +382,10 @@ static void ended_with_pin(struct cell *c, end_fn end, const char *what)
 	/* io_uring's I/O outlives its process */
 	if (c->guard->targets.delay[0])
 		pin_targets_flush(&c->guard->targets);
-	if (!cell_over(c) && bytes_arrive(&h) && expect_balance(c, &before, what))
-		pin_test_round(&g, c->method, test_map_pages(&g));
+	if (!cell_over(c) && bytes_arrive(&pt) && expect_balance(c, &before, what))
+		pin_test_round(&tm, c->method, test_map_pages(&tm));
 out:
-	test_map_close(&g);
+	test_map_close(&tm);
 }
 
 static void exit_held(struct cell *c)
@@ -404,7 +404,7 @@ static const struct scenario_group vma = {
 	.common = {
 		.on = ON_DEVDAX,
 		.sizes = AT_ALL,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{
@@ -460,7 +460,7 @@ static const struct scenario_group vma_files = {
 	.common = {
 		.on = ON_FILES,
 		.sizes = AT_FILE,
-		.run = run_alone,
+		.run = run_isolated,
 	},
 	.scenarios = (const struct scenario[]){
 		{
