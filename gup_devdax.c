@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pins on DAX memory, device-dax and files: taken, counted, carrying the right
- * bytes, given back; at each page size, by each way of pinning.
+ * Pins on DAX memory, device-dax and files, at each page size and by each method: they
+ * are counted, transfer the right bytes, and are released.
  *
- * Every scenario runs in a process of its own (run_isolated()), on the last bytes
- * of the device or file.  What a device holds between cells is nobody's concern.
+ * Every scenario runs in a process of its own, see run_isolated(), on the last bytes of
+ * the device or file.  The bytes of a device need not stay from cell to cell.
  */
 #include "gup/gup.h"
 #include "suite/harness.h"
 
 static const struct suite suite = {
 	.name = "gup_devdax",
-	.what = "pins on DAX memory: counted, with the right bytes, given back",
+	.what = "pins on DAX memory: counted, with the right bytes, and released",
 	.targets = true,
-	/* what is done meanwhile takes some tens of milliseconds */
+	/* the system calls made meanwhile take some tens of milliseconds */
 	.hold_ns = 150 * NSEC_PER_MSEC,
 	.entries = 2,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A cell's body in a process of its own: what hangs or dies costs one cell, and
- * the report says in the middle of what.
+ * A cell's body in a process of its own: a body that hangs or dies costs one cell, and
+ * the message of its failure names the step.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,40 +16,43 @@
 
 #include "gup/gup.h"
 
-/* A body takes a second or two; twenty outlast any load. */
-#define ALONE_NS	(40 * NSEC_PER_SEC)
+/* A body takes a second or two; twenty times that allows for any load. */
+#define BODY_NS		(40 * NSEC_PER_SEC)
 
-/* A killed process that nothing holds back is gone in milliseconds. */
+/* A killed process that is not blocked exits within milliseconds. */
 #define KILLED_NS	(5 * NSEC_PER_SEC)
 
-/* dm-delay is asked to let go after a child had the time to end by itself. */
+/* A child has this long to exit by itself before dm-delay's I/O is completed. */
 #define FLUSH_NS	(20 * NSEC_PER_MSEC)
 
 #define POLL_NS		500000
 
 /**
- * struct alone - what body and parent share
+ * struct isolated - memory shared by the body's process and its parent
  * @cell: the body's cell
- * @step: what it is doing
+ * @step: the step that it carries out
  */
-struct alone {
+struct isolated {
 	struct cell cell;
 	char step[128];
 };
 
-static struct alone *shared;
+/* NULL outside run_isolated() */
+static struct isolated *shared;
 
 void set_step(const char *fmt, ...)
 {
 	va_list ap;
 
+	if (!shared)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(shared->step, sizeof(shared->step), fmt, ap);
 	va_end(ap);
 }
 
 /* waitpid() with a time limit: 0, or -ETIMEDOUT */
-static int wait_end(pid_t pid, int *status, uint64_t ns)
+static int wait_child(pid_t pid, int *status, uint64_t ns)
 {
 	const struct timespec poll = { .tv_nsec = POLL_NS };
 	uint64_t end = timeline_now() + ns;
@@ -62,16 +65,21 @@ static int wait_end(pid_t pid, int *status, uint64_t ns)
 	return 0;
 }
 
-/* also what is killed must first get its I/O back from dm-delay */
-static int wait_flushed(const struct guard *g, pid_t pid, int *status, uint64_t ns)
+void flush_delayed_io(const struct cell *c)
+{
+	if (c->guard->targets.delay[0])
+		pin_targets_flush(&c->guard->targets);
+}
+
+/* a process with I/O in dm-delay, even a killed one, exits when that is complete */
+static int wait_child_flush(const struct cell *c, pid_t pid, int *status, uint64_t ns)
 {
 	uint64_t end = timeline_now() + ns;
 
-	while (wait_end(pid, status, FLUSH_NS)) {
+	while (wait_child(pid, status, FLUSH_NS)) {
 		if (timeline_now() >= end)
 			return -ETIMEDOUT;
-		if (g->targets.delay[0])
-			pin_targets_flush(&g->targets);
+		flush_delayed_io(c);
 	}
 	return 0;
 }
@@ -80,16 +88,18 @@ bool await_child(struct cell *c, pid_t pid, const char *what)
 {
 	int status = 0;
 
-	if (wait_flushed(c->guard, pid, &status, ALONE_NS / 2)) {
+	if (wait_child_flush(c, pid, &status, BODY_NS / 2)) {
 		kill(pid, SIGKILL);
-		return expect(c, VERDICT_NEVER_RETURNED, false, "%s: the process never ended",
-			      what);
+		return expect(c, VERDICT_NEVER_RETURNED, false,
+			      "%s: the process did not exit within %llu s", what,
+			      BODY_NS / 2 / NSEC_PER_SEC);
 	}
 	if (WIFSIGNALED(status))
 		return expect(c, VERDICT_FAILED, false, "%s: the process died of signal %d (%s)",
 			      what, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return expect(c, VERDICT_FAILED, !WEXITSTATUS(status),
-		      "%s: the process exited with status %d", what, WEXITSTATUS(status));
+		      "%s: the process exited with status %d; expected 0", what,
+		      WEXITSTATUS(status));
 }
 
 static void report_stuck(struct cell *c, pid_t pid)
@@ -97,20 +107,20 @@ static void report_stuck(struct cell *c, pid_t pid)
 	static char stacks[4096];
 
 	expect(c, VERDICT_NEVER_RETURNED, false, "stuck for %llu s: %s",
-	       ALONE_NS / NSEC_PER_SEC, shared->step);
+	       BODY_NS / NSEC_PER_SEC, shared->step);
 	op_stacks(pid, stacks, sizeof(stacks));
-	note_lines(c, "its stacks", stacks);
+	note_lines(c, "the stacks of its process", stacks);
 }
 
-static void watch(struct cell *c, pid_t pid)
+static void watch_body(struct cell *c, pid_t pid)
 {
 	int status = 0;
 
-	if (wait_end(pid, &status, ALONE_NS)) {
+	if (wait_child(pid, &status, BODY_NS)) {
 		report_stuck(&shared->cell, pid);
 		kill(pid, SIGKILL);
-		if (wait_flushed(c->guard, pid, &status, KILLED_NS)) {
-			note(c, "process %d does not even die of SIGKILL", pid);
+		if (wait_child_flush(c, pid, &status, KILLED_NS)) {
+			note(c, "process %d does not exit on SIGKILL", pid);
 			return;
 		}
 	} else if (WIFSIGNALED(status)) {
@@ -118,7 +128,7 @@ static void watch(struct cell *c, pid_t pid)
 		       WTERMSIG(status), strsignal(WTERMSIG(status)), shared->step);
 	} else {
 		expect(&shared->cell, VERDICT_FAILED, !WEXITSTATUS(status),
-		       "exited with status %d: %s", WEXITSTATUS(status), shared->step);
+		       "exited with status %d, expected 0: %s", WEXITSTATUS(status), shared->step);
 	}
 	guard_drop_proc(c->guard, pid);
 }
@@ -126,24 +136,25 @@ static void watch(struct cell *c, pid_t pid)
 void run_isolated(struct cell *c)
 {
 	pid_t pid;
+	void *p;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (!expect(c, VERDICT_FAILED, shared != MAP_FAILED, "no shared memory: %s",
+	p = mmap(NULL, sizeof(*shared), PROT_RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!expect(c, VERDICT_FAILED, p != MAP_FAILED, "mapping shared memory: %s",
 		    strerror(errno)))
 		return;
+	shared = p;
 	shared->cell = *c;
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		/* out of reach of whoever kills the test's process group */
+		/* not killed with the process group of the test */
 		setsid();
 		c->scenario->body(&shared->cell);
 		_exit(0);
 	}
 	if (expect(c, VERDICT_FAILED, pid > 0, "fork: %s", strerror(errno))) {
 		guard_add_proc(c->guard, pid);
-		watch(c, pid);
+		watch_body(c, pid);
 		c->verdict = shared->cell.verdict;
 		c->skipped = shared->cell.skipped;
 		memcpy(c->why, shared->cell.why, sizeof(c->why));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What must be refused, and that nothing is lost over it.
+ * Pins and mappings that must be refused, without losing a reference.
  *
- * What a method answers where memory cannot be pinned differs (EFAULT, a short
- * transfer, EIO from /proc/PID/mem): ordinary shared memory in the same
- * situation is the control, and DAX memory has to answer the same.
+ * Methods differ in the error that they return for memory that cannot be pinned (EFAULT,
+ * a short transfer, EIO from /proc/PID/mem).  Anonymous shared memory in the same
+ * situation is the control: DAX memory has to give the same result.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,101 +15,93 @@
 
 #include "gup/gup.h"
 
-/* ordinary memory is not asked for by the GiB */
-#define CONTROL_BYTES	(2u << 20)
+/* Most pages of control memory: more than one bio holds, less than a pud entry. */
+#define CONTROL_PAGES	512
 
-static const int rw = PROT_READ | PROT_WRITE;
-
-static const char *said(int ret)
+static const char *result_text(int ret)
 {
 	return ret ? strerror(-ret) : "success";
 }
 
-/* a pin that may be refused, opened with right bytes at its peer */
 static bool open_filled(struct test_map *tm, struct pin *pin, size_t off, size_t len)
 {
-	int ret = 0;
-
-	if (!pin_open_or_skip(tm->c, pin, len))
-		return false;
-	if (pin->method->flags & PIN_SINK) {
-		ret = pin_prepare(pin);
-		if (!ret)
-			pattern_fill(pin->peer, len, TAG_SINK, tm->map.off + off);
-	}
-	return expect_ok(tm->c, ret, "memory for the pin's other end", "");
+	return pin_open_or_skip(tm->c, pin, len, tm->map.off + off);
 }
 
-/* what the method answers: 0 or -errno; the pin is given back */
-static int attempt(struct pin *pin, void *addr, size_t len)
+/* take the pin and release it: 0 or -errno */
+static int take_and_release(struct pin *pin, void *addr, size_t len)
 {
 	int ret = pin_take(pin, addr, len);
 
 	return ret ? ret : pin_release(pin);
 }
 
-/* the same on ordinary shared memory: @len bytes, mapped up to @mapped */
-static int attempt_control(struct test_map *tm, size_t mapped, size_t len, int prot)
+/*
+ * The same on anonymous shared memory: a range of @len bytes of which @mapped, from its
+ * start, are mapped.  0 or -errno.
+ */
+static int pin_control(struct test_map *tm, size_t mapped, size_t len, int prot)
 {
 	size_t room = (len + 2 * tm->page - 1) / tm->page * tm->page;
 	struct pin pin;
-	int ret = -ENOMEM;
+	int ret = 0;
 	char *p;
 
-	/* opened first: its own memory must not land in the hole */
+	/* opened first: its own memory must not be mapped into the hole */
 	if (!open_filled(tm, &pin, 0, len))
 		return 0;
-	set_step("asking for a pin on ordinary memory");
-	p = mmap(NULL, room, rw, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (p != MAP_FAILED) {
+	set_step("taking a pin on anonymous memory");
+	p = mmap(NULL, room, PROT_RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (expect(tm->c, VERDICT_FAILED, p != MAP_FAILED, "mapping anonymous memory: %s",
+		   strerror(errno))) {
 		memset(p, 0, mapped);
 		mprotect(p, mapped, prot);
 		munmap(p + mapped, room - mapped);
-		ret = attempt(&pin, p, len);
+		ret = take_and_release(&pin, p, len);
 		munmap(p, mapped);
 	}
 	pin_close(&pin);
 	return ret;
 }
 
-/* the mapping's first entry, and behind it @behind bytes of nothing */
-static void undo_behind(struct test_map *tm, size_t within, size_t behind)
+/* a range of which @within bytes are the end of the first entry; @behind are not mapped */
+static void pin_across_end(struct test_map *tm, size_t within, size_t behind)
 {
-	struct span s = { "tail not mapped", tm->entry - within, within };
+	struct span s = { "the mapped part of a range", tm->entry - within, within };
 	struct pin_counters before = { 0 };
 	struct pin pin;
 	int ret, control;
-	size_t shape;
+	size_t shape = CONTROL_PAGES * tm->page;
 
-	set_step("asking for a pin whose tail is not mapped");
-	/* of the same shape: what fits into one bio is cut short, more is EIO */
-	shape = within < CONTROL_BYTES ? within : CONTROL_BYTES;
-	control = attempt_control(tm, shape, shape + behind, rw);
-	if (cell_over(tm->c) || !test_map_remap(tm, rw))
+	/* what fits into one bio is cut short, a longer range fails with EIO */
+	if (shape > within)
+		shape = within;
+	control = pin_control(tm, shape, shape + behind, PROT_RW);
+	if (cell_over(tm->c) || !test_map_remap(tm, PROT_RW))
 		return;
 	daxmap_touch(&tm->map, s.off, within, true, NULL);
 	if (!open_filled(tm, &pin, s.off, within + behind))
 		return;
-	munmap((char *)tm->map.addr + tm->entry, tm->map.len - tm->entry);
+	munmap(test_map_addr(tm, tm->entry), tm->map.len - tm->entry);
 	pin_counters_read(&before);
-	set_step("taking a pin whose tail is not mapped");
-	ret = attempt(&pin, (char *)tm->map.addr + s.off, within + behind);
+	set_step("taking a pin on a range whose end is not mapped");
+	ret = take_and_release(&pin, test_map_addr(tm, s.off), within + behind);
 	pin_close(&pin);
 	if (ret == -EOPNOTSUPP) {
 		skip(tm->c, "%s is refused on this memory", tm->c->method->name);
 		return;
 	}
 	expect(tm->c, VERDICT_FAILED, ret && ret == control,
-	       "%zu bytes mapped and %zu not: %s; expected %s, as on ordinary memory", within,
-	       behind, said(ret), control ? said(control) : "a refusal");
+	       "a pin on %zu bytes mapped and %zu not mapped: %s; expected %s, as on anonymous memory",
+	       within, behind, result_text(ret), control ? result_text(control) : "a refusal");
 	expect_balance(tm->c, &before, "after the refusal");
-	/* what was pinned and undone can be pinned again */
+	/* the pages that were pinned and unpinned again can be pinned */
 	pin_test_round(tm, tm->c->method, s);
 }
 
 /*
- * The fast walk takes what is mapped, meets the hole, and has to give back what
- * it took: once for a page, and once for each page of an entry.
+ * The fast walk pins the mapped pages, finds the hole, and has to unpin them: one page,
+ * and each page of an entry.
  */
 static void undo_tail(struct cell *c)
 {
@@ -122,22 +114,22 @@ static void undo_tail(struct cell *c)
 		skip(c, "the mapping has one entry only: nothing can be unmapped behind it");
 		goto out;
 	}
-	undo_behind(&tm, tm.page, tm.page);
+	pin_across_end(&tm, tm.page, tm.page);
 	most = c->method->max_len;
 	if (!cell_over(c) && tm.entry > tm.page && (!most || most >= tm.entry + tm.page))
-		undo_behind(&tm, tm.entry, tm.page);
+		pin_across_end(&tm, tm.entry, tm.page);
 	if (tm.map.addr)
-		test_map_remap(&tm, rw);
+		test_map_remap(&tm, PROT_RW);
 out:
 	test_map_close(&tm);
 }
 
-static void readonly_once(struct test_map *tm, const char *what, int control, bool touched)
+/* a pin on a mapping that is read-only: the control's result, and the bytes stay */
+static void pin_readonly(struct test_map *tm, const char *what, int control, bool touched)
 {
 	struct span s = test_map_pages(tm);
 	struct pin_counters before = { 0 };
 	bool source = tm->c->method->flags & PIN_SOURCE;
-	struct pattern_error err;
 	struct pin pin;
 	char text[160];
 	int ret;
@@ -149,27 +141,33 @@ static void readonly_once(struct test_map *tm, const char *what, int control, bo
 		return;
 	pin_counters_read(&before);
 	set_step("taking a pin on %s", what);
-	ret = attempt(&pin, (char *)tm->map.addr + s.off, s.len);
+	ret = take_and_release(&pin, test_map_addr(tm, s.off), s.len);
 	if (ret == -EOPNOTSUPP && control != ret) {
 		skip(tm->c, "%s is refused on this memory", tm->c->method->name);
 	} else if (expect(tm->c, VERDICT_FAILED, ret == control,
-			  "%s: %s; expected %s, as on ordinary memory", what, said(ret),
-			  said(control)) &&
-		   !ret && source &&
-		   pattern_check(pin.peer, s.len, TAG_MEMORY, tm->map.off + s.off, &err)) {
-		pattern_explain(&err, text, sizeof(text));
-		expect(tm->c, VERDICT_WRONG_DATA, false, "%s, what the kernel read: %s", what,
-		       text);
+			  "a pin on %s: %s; expected %s, as on anonymous memory", what,
+			  result_text(ret), result_text(control)) &&
+		   !ret && source) {
+		snprintf(text, sizeof(text), "the bytes read through a pin on %s", what);
+		test_map_check_buf(tm, text, pin.peer, s.off, s.len, TAG_MEMORY);
 	}
 	pin_close(&pin);
 	test_map_check(tm, &s, TAG_MEMORY);
 	expect_balance(tm->c, &before, what);
 }
 
-/*
- * A mapping that may only be read: a method that writes gets its error, and the
- * bytes stay; one that reads works.
- */
+/* map with a descriptor that is open for reading only */
+static bool open_readonly(struct test_map *tm)
+{
+	int ret;
+
+	daxmap_close(&tm->map);
+	ret = daxmap_open(&tm->map, tm->c->v.node, tm->c->size, tm->alias.off, tm->alias.len,
+			  PROT_READ);
+	return expect_ok(tm->c, ret, "mapping a descriptor that is open for reading", "");
+}
+
+/* A pin that writes fails and changes no byte, one that reads succeeds. */
 static void readonly(struct cell *c)
 {
 	struct test_map tm;
@@ -177,40 +175,37 @@ static void readonly(struct cell *c)
 
 	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
-	control = attempt_control(&tm, 2 * tm.page, 2 * tm.page, PROT_READ);
+	control = pin_control(&tm, 2 * tm.page, 2 * tm.page, PROT_READ);
 	if (cell_over(c))
 		goto out;
-	note(c, "on ordinary memory that is read-only: %s", said(control));
-	expect(c, VERDICT_FAILED, control || !(c->method->flags & PIN_SINK),
-	       "ordinary memory that is read-only was written; expected a refusal");
+	note(c, "a pin on anonymous memory that is read-only: %s", result_text(control));
+	expect(c, VERDICT_FAILED, control || !cell_is_sink(c),
+	       "a pin wrote to anonymous memory that is read-only; expected a refusal");
 	for (int touched = 0; touched < 2 && !cell_over(c); touched++) {
 		if (test_map_remap(&tm, PROT_READ))
-			readonly_once(&tm, "a read-only mapping", control, touched);
+			pin_readonly(&tm, "a read-only mapping", control, touched);
 	}
-	/* and where not even the descriptor may write */
-	daxmap_unmap(&tm.map);
+	/* and of a descriptor that does not allow writes either */
 	for (int touched = 0; touched < 2 && !cell_over(c); touched++) {
-		daxmap_close(&tm.map);
-		if (expect_ok(c, daxmap_open(&tm.map, c->v.node, c->size, tm.alias.off, tm.alias.len,
-					     PROT_READ), "mapping read-only", ""))
-			readonly_once(&tm, "a mapping of a read-only descriptor", control,
-				      touched);
+		if (open_readonly(&tm))
+			pin_readonly(&tm, "a mapping of a read-only descriptor", control,
+				     touched);
 	}
 out:
 	test_map_close(&tm);
 }
 
 /*
- * Pins that stay for good are taken or refused, by EOPNOTSUPP alone: until
- * io_uring left it to GUP it refused every mapping of a file but hugetlbfs's
- * and shmem's.
+ * A long-term pin is taken, or refused with EOPNOTSUPP and no other error: before
+ * io_uring left the check to GUP it refused mappings of all files but those of hugetlbfs
+ * and shmem.
  *
- * On a file they must be refused, 2bb6d2837083 ("mm: introduce
- * get_user_pages_longterm"): a truncate would wait for them for ever.
+ * fsdax must refuse it, 2bb6d2837083 ("mm: introduce get_user_pages_longterm"): a
+ * truncate would wait for it for ever.
  */
 static void register_or_refuse(struct cell *c)
 {
-	bool file = c->memory->caps & MEM_MOUNTED;
+	bool allowed = c->memory->caps & MEM_LONGTERM;
 	struct pin_counters before = { 0 };
 	struct test_map tm;
 	struct pin pin;
@@ -221,98 +216,92 @@ static void register_or_refuse(struct cell *c)
 	pin_counters_read(&before);
 	if (!open_filled(&tm, &pin, 0, 2 * tm.page))
 		goto out;
-	ret = attempt(&pin, tm.map.addr, 2 * tm.page);
-	expect(c, VERDICT_FAILED, ret == -EOPNOTSUPP || (!ret && !file),
-	       "a long-term pin on %s: %s; expected %s%s", c->memory->what, said(ret),
-	       file ? "" : "success or ", strerror(EOPNOTSUPP));
+	ret = take_and_release(&pin, tm.map.addr, 2 * tm.page);
+	expect(c, VERDICT_FAILED, ret == -EOPNOTSUPP || (!ret && allowed),
+	       "a long-term pin on %s: %s; expected %s%s", c->memory->what, result_text(ret),
+	       allowed ? "success or " : "", strerror(EOPNOTSUPP));
 	pin_close(&pin);
 	expect_balance(c, &before, ret ? "after the refusal" : "after the release");
-	note(c, "a long-term pin on %s: %s", c->memory->what, said(ret));
+	note(c, "a long-term pin on %s: %s", c->memory->what, result_text(ret));
 out:
 	test_map_close(&tm);
 }
 
-static void expect_refused(struct test_map *tm, const char *what, const void *p)
+static void expect_mmap_refused(struct test_map *tm, const char *what, void *addr, size_t len,
+				int prot, int flags, off_t off)
 {
-	int err = errno;
+	void *p = mmap(addr, len, prot, flags, tm->map.fd, off);
+	int ret = p == MAP_FAILED ? -errno : 0;
 
-	expect(tm->c, VERDICT_FAILED, p == MAP_FAILED && err == EINVAL, "%s: %s; expected %s",
-	       what, p == MAP_FAILED ? strerror(err) : "success", strerror(EINVAL));
-	if (p != MAP_FAILED)
-		munmap((void *)p, tm->entry);
+	expect_errno(tm->c, ret, EINVAL, what);
+	if (!ret)
+		munmap(p, len);
 }
 
-/* device-dax has no pages to copy to: private mappings have no meaning */
+/* device-dax has no pages to copy to */
 static void refuse_map_private(struct cell *c)
 {
 	struct test_map tm;
 
 	if (test_map_open(&tm, c)) {
-		expect_refused(&tm, "mmap(MAP_PRIVATE)",
-			       mmap(NULL, tm.entry, rw, MAP_PRIVATE, tm.map.fd, tm.map.off));
-		expect_refused(&tm, "mmap(MAP_PRIVATE), read-only",
-			       mmap(NULL, tm.entry, PROT_READ, MAP_PRIVATE, tm.map.fd, tm.map.off));
+		expect_mmap_refused(&tm, "mmap(MAP_PRIVATE)", NULL, tm.entry, PROT_RW,
+				    MAP_PRIVATE, tm.map.off);
+		expect_mmap_refused(&tm, "mmap(MAP_PRIVATE), read-only", NULL, tm.entry,
+				    PROT_READ, MAP_PRIVATE, tm.map.off);
 	}
 	test_map_close(&tm);
 }
 
 /*
- * Address, length and offset must be whole entries.  What is mapped all the same
- * is not touched: an entry made of an unaligned frame can bring the machine down.
+ * Address, length and offset must be multiples of an entry.  A mapping that is not
+ * refused is not touched: an entry with an unaligned pfn may crash the machine.
  */
 static void refuse_misaligned(struct cell *c)
 {
+	const int fixed = MAP_SHARED | MAP_FIXED;
 	struct test_map tm;
+	off_t inside;
 	char *room;
 
 	if (!test_map_open(&tm, c))
 		goto out;
-	expect_refused(&tm, "mmap() at an offset inside a base page",
-		       mmap(NULL, tm.entry, rw, MAP_SHARED, tm.map.fd, tm.map.off + 512));
+	expect_mmap_refused(&tm, "mmap() at an offset inside a base page", NULL, tm.entry, PROT_RW,
+			    MAP_SHARED, tm.map.off + SECTOR_BYTES);
 	if (tm.entry == tm.page)
 		goto out;
+	inside = tm.map.off + tm.page;
 	room = mmap(NULL, 3 * tm.entry, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		    -1, 0);
+	if (!expect(c, VERDICT_FAILED, room != MAP_FAILED, "reserving address space: %s",
+		    strerror(errno)))
+		goto out;
 	room += tm.entry - (uintptr_t)room % tm.entry;
-	expect_refused(&tm, "mmap() at an address inside an entry",
-		       mmap(room + tm.page, tm.entry, rw, MAP_SHARED | MAP_FIXED, tm.map.fd, tm.map.off));
-	expect_refused(&tm, "mmap() of a part of an entry",
-		       mmap(room, tm.entry - tm.page, rw, MAP_SHARED | MAP_FIXED, tm.map.fd, tm.map.off));
-	expect_refused(&tm, "mmap() at an offset inside an entry, anywhere",
-		       mmap(NULL, tm.entry, rw, MAP_SHARED, tm.map.fd, tm.alias.off + tm.page));
-	expect_refused(&tm, "mmap() at an offset inside an entry, at an aligned address",
-		       mmap(room, tm.entry, rw, MAP_SHARED | MAP_FIXED, tm.map.fd,
-			    tm.alias.off + tm.page));
+	expect_mmap_refused(&tm, "mmap() at an address inside an entry", room + tm.page, tm.entry,
+			    PROT_RW, fixed, tm.map.off);
+	expect_mmap_refused(&tm, "mmap() of a part of an entry", room, tm.entry - tm.page,
+			    PROT_RW, fixed, tm.map.off);
+	expect_mmap_refused(&tm, "mmap() at an offset inside an entry, at any address", NULL,
+			    tm.entry, PROT_RW, MAP_SHARED, inside);
+	expect_mmap_refused(&tm, "mmap() at an offset inside an entry, at an aligned address",
+			    room, tm.entry, PROT_RW, fixed, inside);
 out:
 	test_map_close(&tm);
 }
 
-/* nothing of the mapping is gone: touching it again takes no fault */
-static void expect_whole(struct test_map *tm, const char *after)
+/* a part of the mapping was to be split off: EINVAL, and all of it is still mapped */
+static void expect_split_refused(struct test_map *tm, bool failed, const char *what)
 {
-	unsigned long faults = 0;
+	int ret = failed ? -errno : 0;
+	unsigned long faults;
 
-	set_step("touching all after %s", after);
-	for (size_t off = 0; off < tm->map.len; off += tm->entry) {
-		unsigned long first = 0, last = 0;
-
-		daxmap_touch(&tm->map, off, tm->page, true, &first);
-		daxmap_touch(&tm->map, off + tm->entry - tm->page, tm->page, true, &last);
-		faults += first + last;
-	}
+	expect_errno(tm->c, ret, EINVAL, what);
+	if (!ret)
+		return;
+	set_step("touching the mapping after %s", what);
+	faults = test_map_touch_all(tm, true);
 	expect(tm->c, VERDICT_FAILED, !faults,
-	       "touching all after %s was refused took %lu faults; expected none", after,
+	       "touching the mapping after %s was refused took %lu faults; expected none", what,
 	       faults);
-}
-
-static void expect_einval(struct test_map *tm, bool refused, const char *what)
-{
-	int err = errno;
-
-	expect(tm->c, VERDICT_FAILED, refused && err == EINVAL, "%s: %s; expected %s", what,
-	       refused ? strerror(err) : "success", strerror(EINVAL));
-	if (refused)
-		expect_whole(tm, what);
 }
 
 /*
@@ -327,35 +316,42 @@ static void refuse_split_munmap(struct cell *c)
 	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
 	p = tm.map.addr;
-	expect_einval(&tm, munmap(p, tm.page), "munmap() of the first page of an entry");
-	expect_einval(&tm, munmap(p + tm.page, tm.page), "munmap() in the middle of an entry");
-	expect_einval(&tm, munmap(p + tm.entry - tm.page, tm.page),
-		      "munmap() of the last page of an entry");
-	expect_einval(&tm, munmap(p + tm.page, tm.map.len - tm.page),
-		      "munmap() of all but the first page");
-	expect_einval(&tm, mprotect(p + tm.page, tm.page, PROT_READ),
-		      "mprotect() in the middle of an entry");
+	expect_split_refused(&tm, munmap(p, tm.page), "munmap() of the first page of an entry");
+	expect_split_refused(&tm, munmap(p + tm.page, tm.page),
+			     "munmap() in the middle of an entry");
+	expect_split_refused(&tm, munmap(p + tm.entry - tm.page, tm.page),
+			     "munmap() of the last page of an entry");
+	expect_split_refused(&tm, munmap(p + tm.page, tm.map.len - tm.page),
+			     "munmap() of all but the first page");
+	expect_split_refused(&tm, mprotect(p + tm.page, tm.page, PROT_READ),
+			     "mprotect() in the middle of an entry");
 out:
 	test_map_close(&tm);
+}
+
+static void expect_mremap_refused(struct test_map *tm, const char *what, size_t off, size_t len,
+				  size_t new_len, int flags)
+{
+	void *p = mremap(test_map_addr(tm, off), len, new_len, flags);
+
+	expect_split_refused(tm, p == MAP_FAILED, what);
 }
 
 /* Guards 73d5e0629919 ("mremap: check if it's possible to split original vma"). */
 static void refuse_split_mremap(struct cell *c)
 {
 	struct test_map tm;
-	char *p;
 
 	if (!test_map_open(&tm, c) || !test_map_prove(&tm))
 		goto out;
-	p = tm.map.addr;
-	expect_einval(&tm, mremap(p, tm.page, 2 * tm.page, MREMAP_MAYMOVE) == MAP_FAILED,
-		      "mremap() of the first page of an entry");
-	expect_einval(&tm, mremap(p + tm.page, tm.page, 2 * tm.page, MREMAP_MAYMOVE) == MAP_FAILED,
-		      "mremap() in the middle of an entry");
-	expect_einval(&tm, mremap(p, tm.map.len, tm.map.len - tm.page, 0) == MAP_FAILED,
-		      "mremap() to all but the last page");
-	expect_einval(&tm, mremap(p, tm.entry, tm.page, MREMAP_MAYMOVE) == MAP_FAILED,
-		      "mremap() of an entry to its first page");
+	expect_mremap_refused(&tm, "mremap() of the first page of an entry", 0, tm.page,
+			      2 * tm.page, MREMAP_MAYMOVE);
+	expect_mremap_refused(&tm, "mremap() in the middle of an entry", tm.page, tm.page,
+			      2 * tm.page, MREMAP_MAYMOVE);
+	expect_mremap_refused(&tm, "mremap() to all but the last page", 0, tm.map.len,
+			      tm.map.len - tm.page, 0);
+	expect_mremap_refused(&tm, "mremap() of an entry to its first page", 0, tm.entry,
+			      tm.page, MREMAP_MAYMOVE);
 out:
 	test_map_close(&tm);
 }
@@ -372,17 +368,17 @@ static const struct scenario_group refusals = {
 	.scenarios = (const struct scenario[]){
 		{
 			.name = "undo_tail",
-			.what = "the range's tail is not mapped: refused, and what was taken is given back",
+			.what = "the end of the range is not mapped: refused, and the pages pinned are unpinned",
 			.pins = PINS_ANY,
 			.body = undo_tail,
 		}, {
 			.name = "readonly",
-			.what = "the mapping is read-only: refused if the method writes, else right bytes",
+			.what = "a read-only mapping: refused if the method writes, else the right bytes",
 			.pins = PINS_ANY,
 			.body = readonly,
 		}, {
 			.name = "register_or_refuse",
-			.what = "a pin that stays for good: taken, or EOPNOTSUPP and nothing leaks",
+			.what = "a long-term pin: taken, or EOPNOTSUPP and no page leaks",
 			.pins = PINS_LONGTERM,
 			.body = register_or_refuse,
 		},
@@ -404,31 +400,31 @@ static const struct scenario_group refusals_files = {
 	.scenarios = (const struct scenario[]){
 		{
 			.name = "undo_tail",
-			.what = "the range's tail is not mapped: refused, and what was taken is given back",
+			.what = "the end of the range is not mapped: refused, and the pages pinned are unpinned",
 			.pins = PINS_SHORTTERM,
 			.on = ON_NOT_SHARING,
 			.body = undo_tail,
 		}, {
 			.name = "readonly",
-			.what = "the mapping is read-only: refused if the method writes, else right bytes",
+			.what = "a read-only mapping: refused if the method writes, else the right bytes",
 			.pins = PINS_SHORTTERM,
 			.on = ON_NOT_SHARING,
 			.body = readonly,
 		}, {
 			.name = "undo_tail",
-			.what = "the range's tail is not mapped: refused, and what was taken is given back",
+			.what = "the end of the range is not mapped: refused, and the pages pinned are unpinned",
 			.pins = PINS_FILE,
 			.on = ON_SHARING,
 			.body = undo_tail,
 		}, {
 			.name = "readonly",
-			.what = "the mapping is read-only: refused if the method writes, else right bytes",
+			.what = "a read-only mapping: refused if the method writes, else the right bytes",
 			.pins = PINS_FILE,
 			.on = ON_SHARING,
 			.body = readonly,
 		}, {
 			.name = "register_or_refuse",
-			.what = "a pin that stays for good: EOPNOTSUPP",
+			.what = "a long-term pin: EOPNOTSUPP",
 			.pins = PINS_LONGTERM,
 			.body = register_or_refuse,
 		},
@@ -454,16 +450,16 @@ static const struct scenario_group refused_mappings = {
 			.body = refuse_map_private,
 		}, {
 			.name = "refuse_misaligned",
-			.what = "mmap() of parts of entries, or across them: EINVAL",
+			.what = "mmap() of parts of entries, or across two: EINVAL",
 			.sizes = AT_ALL,
 			.body = refuse_misaligned,
 		}, {
 			.name = "refuse_split_munmap",
-			.what = "munmap() inside an entry: EINVAL, and the mapping is whole",
+			.what = "munmap() inside an entry: EINVAL, and all of the mapping stays",
 			.body = refuse_split_munmap,
 		}, {
 			.name = "refuse_split_mremap",
-			.what = "mremap() inside an entry: EINVAL, and the mapping is whole",
+			.what = "mremap() inside an entry: EINVAL, and all of the mapping stays",
 			.body = refuse_split_mremap,
 		},
 		{ }

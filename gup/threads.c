@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,26 +15,25 @@
 #include "gup/gup.h"
 #include "lib/random.h"
 
-/* DAX_TEST_TIME asks for more */
-#define SECONDS		1.0
-
-/* what small entries are unmapped by: half of their mapping */
-#define ARENA_BYTES	(2u << 20)
+/* by default; DAX_TEST_TIME changes it */
+#define RUN_SECONDS	1.0
 
 #define PINNERS		3
 #define METHODS		32
 
 /**
- * struct crowd - what the threads share
- * @tm: memory
- * @arena: bytes of its mapping that they fight over: an entry, 2 MiB of small ones
- * @methods: methods that work here
+ * struct worker_pool - state that the threads share
+ * @tm: the memory
+ * @arena: length of the part of the mapping that is unmapped and pinned, bytes, from its
+ *	start: an entry, or as many small entries as a pmd entry maps
+ * @methods: methods that can pin this memory
  * @nr: number of them
- * @end: when they stop, CLOCK_MONOTONIC
- * @file: an anonymous file: the kernel faults by reading from and writing to it
- * @wrong: a pin got wrong bytes
+ * @end: time to stop, CLOCK_MONOTONIC
+ * @file: an anonymous file; to write it from the mapping, or read it into the mapping,
+ *	makes the kernel fault
+ * @wrong: a pin read wrong bytes
  */
-struct crowd {
+struct worker_pool {
 	struct test_map tm;
 	size_t arena;
 	const struct pin_method *methods[METHODS];
@@ -45,123 +45,122 @@ struct crowd {
 
 /**
  * struct worker - one thread
- * @crowd: all of them
- * @id: number; its page of the entry, which only its pins write
- * @rnd: its own random numbers
- * @rounds: how often it got round
- * @pins: pins that were taken
- * @strange: an error that no race explains; 0 if there was none
- * @method: what gave it
+ * @thread: the thread
+ * @pool: the shared state
+ * @id: its number; no other thread pins its page
+ * @rnd: state of its random numbers
+ * @rounds: number of iterations
+ * @hits: number of them that found the memory mapped
+ * @error: an error that the race does not explain, -errno; 0 if there was none
+ * @failed: the call that returned it
  */
 struct worker {
 	pthread_t thread;
-	struct crowd *crowd;
+	struct worker_pool *pool;
 	unsigned int id;
 	uint64_t rnd;
 	unsigned long rounds;
-	unsigned long pins;
-	int strange;
-	const char *method;
+	unsigned long hits;
+	int error;
+	const char *failed;
 };
 
-static bool go_on(const struct worker *w)
+static bool time_left(const struct worker *w)
 {
-	return timeline_now() < w->crowd->end;
+	return timeline_now() < w->pool->end;
 }
 
-/* the page that one thread pins; the mapping's first page belongs to nobody */
-static size_t own_page(const struct crowd *crowd, unsigned int id)
+/* offset of the page that a thread pins; the first page of the mapping is for no pin */
+static size_t own_page(const struct worker_pool *pool, unsigned int id)
 {
-	size_t page = crowd->tm.page;
+	size_t page = pool->tm.page;
 
-	return crowd->arena / PINNERS * id / page * page + 2 * page;
+	return pool->arena / PINNERS * id / page * page + 2 * page;
 }
 
-/* what a hole in the mapping may be answered by */
-static bool by_race(int err)
+/* errors of a method that finds nothing mapped */
+static bool explained_by_race(int err)
 {
 	return err == -EFAULT || err == -EIO;
 }
 
-static void pin_once(struct worker *w, const struct pin_method *m)
+static int pin_own_page(struct worker *w, struct pin *pin, const struct pin_method *m)
 {
-	struct test_map *tm = &w->crowd->tm;
-	size_t off = own_page(w->crowd, w->id);
-	struct pin pin;
+	struct test_map *tm = &w->pool->tm;
+	size_t off = own_page(w->pool, w->id);
 	int ret;
 
-	memset(&pin, 0, sizeof(pin));
-	ret = pin_open(&pin, m, &tm->c->guard->targets, tm->page);
+	/* a SINK brings the bytes that are there already: pins of other threads read them */
+	ret = pin_open_filled(pin, m, &tm->c->guard->targets, tm->page, TAG_MEMORY,
+			      tm->map.off + off);
 	if (ret)
-		goto out;
-	if (m->flags & PIN_SINK) {
-		ret = pin_prepare(&pin);
-		/* the word that is there already: others' pins read this page */
-		if (!ret)
-			pattern_fill(pin.peer, tm->page, TAG_MEMORY, tm->map.off + off);
-	}
-	ret = ret ?: pin_take(&pin, (char *)tm->map.addr + off, tm->page);
-	if (!ret) {
-		w->pins++;
-		ret = pin_release(&pin);
-	}
+		return ret;
+	ret = pin_take(pin, test_map_addr(tm, off), tm->page);
+	if (ret)
+		return ret;
+	w->hits++;
+	ret = pin_release(pin);
 	if (!ret && m->flags & PIN_SOURCE &&
-	    pattern_check(pin.peer, tm->page, TAG_MEMORY, tm->map.off + off, NULL))
-		w->crowd->wrong = true;
-out:
-	pin_close(&pin);
-	if (ret && !by_race(ret)) {
-		w->strange = ret;
-		w->method = m->name;
-	}
+	    pattern_check(pin->peer, tm->page, TAG_MEMORY, tm->map.off + off, NULL))
+		w->pool->wrong = true;
+	return ret;
 }
 
-static void *pinner(void *arg)
+static void *pin_loop(void *arg)
 {
 	struct worker *w = arg;
 
-	while (go_on(w) && !w->strange) {
-		pin_once(w, w->crowd->methods[random_next(&w->rnd) % w->crowd->nr]);
+	while (time_left(w) && !w->error) {
+		const struct pin_method *m = w->pool->methods[random_next(&w->rnd) % w->pool->nr];
+		struct pin pin = { 0 };
+		int ret = pin_own_page(w, &pin, m);
+
+		pin_close(&pin);
+		if (ret && !explained_by_race(ret)) {
+			w->error = ret;
+			w->failed = m->name;
+		}
 		w->rounds++;
 	}
 	return NULL;
 }
 
-/* faults by the kernel's copies, which say EFAULT where a touch would be a signal */
-static void *faulter(void *arg)
+/* faults by system calls, which return EFAULT where a load would raise a signal */
+static void *fault_loop(void *arg)
 {
 	struct worker *w = arg;
-	struct crowd *crowd = w->crowd;
-	struct test_map *tm = &crowd->tm;
+	struct worker_pool *pool = w->pool;
+	struct test_map *tm = &pool->tm;
+	const size_t word = sizeof(uint64_t);
 
-	while (go_on(w)) {
-		size_t off = random_next(&w->rnd) % (crowd->arena / tm->page) * tm->page;
-		uint64_t *at = (uint64_t *)((char *)tm->map.addr + off);
+	while (time_left(w)) {
+		size_t off = random_next(&w->rnd) % (pool->arena / tm->page) * tm->page;
 
 		if (random_next(&w->rnd) % 2)
-			w->pins += pwrite(crowd->file, at, sizeof(*at), 64) == sizeof(*at);
+			w->hits += pwrite(pool->file, test_map_addr(tm, off), word, 64) == word;
 		else
-			/* into the last word of a page that no pin lies on */
-			w->pins += pread(crowd->file, (char *)tm->map.addr + tm->page - 8, 8, 0) == 8;
+			/* into the last word of a page that no pin is on */
+			w->hits += pread(pool->file, test_map_addr(tm, tm->page - word), word,
+					 0) == word;
 		w->rounds++;
 	}
 	return NULL;
 }
 
-static void *unmapper(void *arg)
+static void *unmap_loop(void *arg)
 {
 	struct worker *w = arg;
-	struct test_map *tm = &w->crowd->tm;
-	size_t len = w->crowd->arena;
+	struct test_map *tm = &w->pool->tm;
+	size_t len = w->pool->arena;
 
-	while (go_on(w)) {
+	while (time_left(w)) {
 		bool hole = random_next(&w->rnd) % 3;
 		int how = hole ? MAP_FIXED_NOREPLACE : MAP_FIXED;
 
 		/*
-		 * A hole, not PROT_NONE, which /proc/self/mem disregards.  Nobody
-		 * else's memory comes there: the kernel goes from the top down,
-		 * and above the mapping there are gigabytes.
+		 * A hole, not PROT_NONE, which /proc/self/mem ignores.  No other thread's
+		 * mmap() gets the address: the kernel goes from the top down, and there
+		 * are gigabytes above the mapping.
 		 */
 		if (hole)
 			munmap(tm->map.addr, len);
@@ -169,10 +168,10 @@ static void *unmapper(void *arg)
 			madvise(tm->map.addr, len, MADV_DONTNEED);
 		if (hole && random_next(&w->rnd) % 2)
 			usleep(random_next(&w->rnd) % 500);
-		if (mmap(tm->map.addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, tm->map.fd,
+		if (mmap(tm->map.addr, len, PROT_RW, MAP_SHARED | how, tm->map.fd,
 			 tm->map.off) == MAP_FAILED) {
-			w->strange = -errno;
-			w->method = "mmap";
+			w->error = -errno;
+			w->failed = "mmap";
 			break;
 		}
 		w->rounds++;
@@ -181,99 +180,128 @@ static void *unmapper(void *arg)
 	return NULL;
 }
 
-/*
- * The methods that can pin this memory here.  Not by dm-delay: a command, which only
- * one thread at a time may give, completes the I/O of all pins.  And not those that
- * some kernels never unpin, which have tests of their own.
- */
-static void find_methods(struct crowd *crowd)
+/* can a thread take this pin, while others take theirs? */
+static bool fit_for_threads(const struct pin_method *m)
 {
-	struct test_map *tm = &crowd->tm;
-	const struct pin_method *m;
-
-	for_each_pin_method(m) {
-		struct pin pin;
-		int ret;
-
-		if (m->flags & (PIN_DM_DELAY | PIN_LOST))
-			continue;
-		memset(&pin, 0, sizeof(pin));
-		set_step("trying %s", m->name);
-		ret = pin_open(&pin, m, &tm->c->guard->targets, tm->page);
-		ret = ret ?: pin_take(&pin, tm->map.addr, tm->page);
-		ret = ret ?: pin_release(&pin);
-		pin_close(&pin);
-		if (!ret && crowd->nr < METHODS)
-			crowd->methods[crowd->nr++] = m;
-	}
+	/*
+	 * One command completes all I/O that dm-delay holds, and one thread at a time may
+	 * give it.  References that are never dropped need a cell of their own.
+	 */
+	return !(m->flags & (PIN_DM_DELAY | PIN_LOST));
 }
 
-static void run_crowd(struct crowd *crowd, uint64_t seed)
+/* take and release a pin: 0 or -errno */
+static int try_method(struct test_map *tm, const struct pin_method *m)
 {
-	static void *(*const roles[])(void *) = { pinner, pinner, pinner, faulter, unmapper };
-	struct worker workers[ARRAY_SIZE(roles)] = { 0 };
-	struct cell *c = crowd->tm.c;
+	struct pin pin = { 0 };
+	int ret;
+
+	set_step("trying %s", m->name);
+	ret = pin_open(&pin, m, &tm->c->guard->targets, tm->page);
+	if (!ret)
+		ret = pin_take(&pin, tm->map.addr, tm->page);
+	if (!ret)
+		ret = pin_release(&pin);
+	pin_close(&pin);
+	return ret;
+}
+
+/* the methods by which this kernel and machine can pin this memory */
+static void find_methods(struct worker_pool *pool)
+{
+	const struct pin_method *m;
+
+	for_each_pin_method(m)
+		if (fit_for_threads(m) && !try_method(&pool->tm, m) && pool->nr < METHODS)
+			pool->methods[pool->nr++] = m;
+}
+
+static void check_worker(struct cell *c, const struct worker *w, size_t nr)
+{
+	note(c, "thread %zu: %lu rounds, %lu hit mapped memory", nr, w->rounds, w->hits);
+	expect(c, VERDICT_FAILED, !w->error, "thread %zu: %s: %s; expected success or %s", nr,
+	       w->failed, strerror(-w->error), strerror(EFAULT));
+	expect(c, VERDICT_FAILED, w->rounds, "thread %zu made no progress", nr);
+}
+
+static void run_workers(struct worker_pool *pool, uint64_t seed)
+{
+	static void *(*const loops[])(void *) = {
+		pin_loop, pin_loop, pin_loop, fault_loop, unmap_loop,
+	};
+	struct worker workers[ARRAY_SIZE(loops)] = { 0 };
+	struct cell *c = pool->tm.c;
 	size_t started = 0;
 
-	set_step("fault, pin, unpin and unmap in many places");
-	crowd->end = timeline_now() + suite_seconds(SECONDS) * NSEC_PER_SEC;
-	for (size_t i = 0; i < ARRAY_SIZE(roles); i++, started++) {
-		workers[i].crowd = crowd;
+	set_step("threads fault, pin, unpin and unmap");
+	pool->end = timeline_now() + suite_seconds(RUN_SECONDS) * NSEC_PER_SEC;
+	for (size_t i = 0; i < ARRAY_SIZE(loops); i++, started++) {
+		workers[i].pool = pool;
 		workers[i].id = i % PINNERS;
 		workers[i].rnd = (seed + i) * 0x9e3779b97f4a7c15ull ?: 1;
-		if (!expect_ok(c, -pthread_create(&workers[i].thread, NULL, roles[i], &workers[i]),
+		if (!expect_ok(c, -pthread_create(&workers[i].thread, NULL, loops[i], &workers[i]),
 			       "starting a thread", ""))
 			break;
 	}
 	for (size_t i = 0; i < started; i++) {
-		struct worker *w = &workers[i];
-
-		pthread_join(w->thread, NULL);
-		note(c, "thread %zu: %lu rounds, %lu of them met memory", i, w->rounds, w->pins);
-		expect(c, VERDICT_FAILED, !w->strange, "%s: %s; expected success or %s",
-		       w->method, strerror(-w->strange), strerror(EFAULT));
-		expect(c, VERDICT_FAILED, w->rounds, "thread %zu never got round", i);
+		pthread_join(workers[i].thread, NULL);
+		check_worker(c, &workers[i], i);
 	}
 }
 
+static bool make_file(struct worker_pool *pool)
+{
+	struct cell *c = pool->tm.c;
+
+	pool->file = memfd_create("gup_devdax", MFD_CLOEXEC);
+	return expect(c, VERDICT_FAILED, pool->file >= 0, "memfd_create: %s", strerror(errno)) &&
+	       expect_ok(c, sys_result(ftruncate(pool->file, pool->tm.page)),
+			 "setting the size of an anonymous file", "");
+}
+
+static void set_arena(struct worker_pool *pool)
+{
+	pool->arena = daxmap_bytes(DAXMAP_PMD);
+	if (pool->arena < pool->tm.entry)
+		pool->arena = pool->tm.entry;
+	if (pool->arena > pool->tm.map.len)
+		pool->arena = pool->tm.map.len;
+}
+
 /*
- * Guards the fast walk's second look: what it pinned may have been unmapped
- * meanwhile, and then has to be let go again.
+ * Guards the fast walk's second look at the page table: the page that it has pinned may
+ * have been unmapped meanwhile, and then it has to be unpinned again.
  */
 static void threads(struct cell *c)
 {
 	struct pin_counters before = { 0 };
-	struct crowd crowd = { .file = -1 };
-	struct test_map *tm = &crowd.tm;
+	struct worker_pool pool = { .file = -1 };
+	struct test_map *tm = &pool.tm;
 	uint64_t seed = suite_seed();
 	struct span own[PINNERS];
 
-	if (!test_map_open(tm, c) || !test_map_prove(tm))
-		goto out;
-	crowd.file = memfd_create("gup_devdax", MFD_CLOEXEC);
-	if (!expect(c, VERDICT_FAILED, crowd.file >= 0 && !ftruncate(crowd.file, 4096),
-		    "an anonymous file: %s", strerror(errno)))
+	if (!test_map_open(tm, c) || !test_map_prove(tm) || !make_file(&pool))
 		goto out;
 	note(c, "DAX_TEST_SEED=%" PRIu64, seed);
-	/* before any: what AF_XDP lets go is unpinned by a work queue, later */
+	/* before the first pin: AF_XDP unpins from a work queue, later */
 	pin_counters_read(&before);
-	find_methods(&crowd);
-	note(c, "%u methods", crowd.nr);
-	if (!expect(c, VERDICT_FAILED, crowd.nr, "no method can pin this memory"))
+	find_methods(&pool);
+	note(c, "%u methods", pool.nr);
+	if (!expect(c, VERDICT_FAILED, pool.nr, "no method can pin this memory"))
 		goto out;
-	crowd.arena = tm->entry < ARENA_BYTES ? ARENA_BYTES : tm->entry;
+	set_arena(&pool);
 	for (unsigned int id = 0; id < PINNERS; id++) {
-		own[id] = (struct span){ "a thread's page", own_page(&crowd, id), tm->page };
+		own[id] = (struct span){ "a thread's page", own_page(&pool, id), tm->page };
 		test_map_fill(tm, &own[id]);
 	}
-	run_crowd(&crowd, seed);
-	expect(c, VERDICT_WRONG_DATA, !crowd.wrong, "a pin got bytes of another place");
+	run_workers(&pool, seed);
+	expect(c, VERDICT_WRONG_DATA, !pool.wrong, "a pin read bytes that are not of its page");
 	for (unsigned int id = 0; id < PINNERS; id++)
 		test_map_check(tm, &own[id], TAG_MEMORY);
-	expect_balance(c, &before, "when all have ended");
+	expect_balance(c, &before, "after the end of all threads");
 out:
-	if (crowd.file >= 0)
-		close(crowd.file);
+	if (pool.file >= 0)
+		close(pool.file);
 	test_map_close(tm);
 }
 
@@ -289,12 +317,12 @@ static const struct scenario_group threads_group = {
 	.scenarios = (const struct scenario[]){
 		{
 			.name = "threads",
-			.what = "threads fault, pin, unpin and unmap the same for DAX_TEST_TIME seconds",
+			.what = "threads fault, pin, unpin and unmap one entry for DAX_TEST_TIME seconds",
 			.on = ON_DEVDAX,
 			.sizes = AT_ALL,
 		}, {
 			.name = "threads",
-			.what = "threads fault, pin, unpin and unmap the same for DAX_TEST_TIME seconds",
+			.what = "threads fault, pin, unpin and unmap one entry for DAX_TEST_TIME seconds",
 			.on = ON_FILES,
 		},
 		{ }
