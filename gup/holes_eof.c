@@ -36,8 +36,8 @@ static bool write_range(struct test_map *tm, size_t off, size_t len, uint16_t ta
 	bool good;
 	ssize_t n;
 
-	if (!expect(tm->c, VERDICT_FAILED, !!buf, "no memory to write %zu bytes", len))
-		return false;
+	if (!buf)
+		return expect(tm->c, VERDICT_FAILED, false, "no memory to write %zu bytes", len);
 	set_step("writing the file");
 	pattern_fill(buf, len, tag, tm->map.off + off);
 	n = pwrite(tm->alias.fd, buf, len, tm->map.off + off);

@@ -237,8 +237,8 @@ bool test_map_check_file(struct test_map *tm, const char *what, int fd, off_t po
 	if (!len)
 		return true;
 	buf = malloc(len);
-	if (!expect(tm->c, VERDICT_FAILED, !!buf, "no memory to read %zu bytes", len))
-		return false;
+	if (!buf)
+		return expect(tm->c, VERDICT_FAILED, false, "no memory to read %zu bytes", len);
 	set_step("%s: reading the file", what);
 	snprintf(text, sizeof(text), "%s: reading the file", what);
 	n = pread(fd, buf, len, pos);
