@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A dax device turned into ordinary memory and back.
+ * A dax device becomes ordinary memory (kmem), and a device again.
  *
- * Becoming memory begins with an unbind of device_dax, which has to wait for pins; else
- * what they reach is whatever the kernel gives the pages to next.  Once the memory is
- * online, a pin in it holds up its offlining (offline_pages() migrates what is movable,
- * and comes back for the rest until a signal), and nothing else.
+ * kmem can be bound only after an unbind of device_dax, which has to wait for pins.  If
+ * it does not, a pin reaches the pages' next user.  Once the memory is online, a pin in
+ * it blocks offlining: offline_pages() migrates the movable pages and tries the rest
+ * again until a signal arrives.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,28 +17,30 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/sysfs.h"
 #include "teardown/teardown.h"
 
-/* An unbind, and hot-adding of a gigabyte under emulation. */
+/* duration of an unbind and of hot-adding a gigabyte, under emulation */
 #define RAM_USUAL_NS	(500 * NSEC_PER_MSEC)
 
-/* More than the block has: the rest of it is kept by the zone's watermarks. */
+/* allocated in addition to the block: the zone's watermarks keep a part of it free */
 #define BESIDE_BYTES	(16UL << 20)
 
-/* Of memory for a pin: enough that some of it comes from the block. */
+/* allocated to find a page to pin: enough that some of it comes from the block */
 #define POOL_BYTES	(32UL << 20)
 
-/* Memory is bound and unbound so often, and looked at after the first of them. */
+/* kmem and device_dax are bound in turn this often; memory is measured after LEAK_WARM */
 #define LEAK_ROUNDS	100
 #define LEAK_WARM	10
 
 /*
- * Of a round.  A gigabyte's memory map is 16 MiB; what the rest of the machine takes
- * meanwhile was 17 MiB in ninety rounds, after a thousand cells.
+ * A leak of this much in each round is a failure.  The memory map of a gigabyte is
+ * 16 MiB; the rest of the machine took 17 MiB during ninety rounds, after a thousand
+ * cells.
  */
 #define LEAK_BYTES	(1L << 20)
 
-static bool begin(struct cell *c, struct teardown *s)
+static bool kmem_setup(struct cell *c, struct teardown *s)
 {
 	size_t block = action_ram_block();
 
@@ -52,57 +54,66 @@ static bool begin(struct cell *c, struct teardown *s)
 	}
 	s->data = level_data(&c->v.ns);
 	if (!s->data || s->data % block || c->v.size < block) {
-		skip(c, "%s has no whole block of memory, %zu MiB, at its start", c->v.ns.dax,
+		skip(c, "%s does not begin with a whole memory block of %zu MiB", c->v.ns.dax,
 		     block >> 20);
 		return false;
 	}
 	c->guard->undo = c->action->undo;
-	/* whoever has the memory next leaves something there */
+	/* the memory's next user overwrites the pattern */
 	c->guard->filled &= ~(1u << c->size);
 	return true;
 }
 
-/* another process takes all of what is online, and writes it */
-static bool move_in(struct teardown *s, size_t *len)
-{
-	int ret = cell_pin_proc(s->c, &s->viewer) ? 0 : -ECHILD;
-
-	*len = action_ram_block() + BESIDE_BYTES;
-	ret = ret ?: pin_proc_map(&s->viewer, MAP_MAIN, "/dev/zero", DAXMAP_PTE, 0, *len,
-				  PROT_READ | PROT_WRITE);
-	ret = ret ?: pin_proc_fill(&s->viewer, MAP_MAIN, 0, *len, TAG_OWNER);
-	return expect_ok(s->c, ret, "filling the memory", s->viewer.why);
-}
-
-/* the device is one again, as large as before */
-static void go_back(struct teardown *s)
+/* another process allocates as much memory as is online, and fills it */
+static bool kmem_occupy(struct teardown *s, size_t *len)
 {
 	struct cell *c = s->c;
-	char why[160] = "";
+	int ret;
 
-	if (expect_done(c, teardown_undo(c), "turning the memory back into a device"))
-		expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device afterwards", why);
+	*len = action_ram_block() + BESIDE_BYTES;
+	if (!cell_pin_proc(c, &s->viewer))
+		return false;
+	ret = pin_proc_map(&s->viewer, MAP_MAIN, "/dev/zero", DAXMAP_PTE, 0, *len,
+			   PROT_READ | PROT_WRITE);
+	if (!expect_ok(c, ret, "mapping anonymous memory in another process", s->viewer.why))
+		return false;
+	ret = pin_proc_fill(&s->viewer, MAP_MAIN, 0, *len, TAG_OWNER);
+	return expect_ok(c, ret, "filling the memory of another process", s->viewer.why);
 }
 
-static void ram_alone(struct cell *c)
+/* make the memory a device again, and check that it is the same one */
+static void kmem_restore(struct teardown *s)
+{
+	struct cell *c = s->c;
+	char why[WHY_LEN] = "";
+
+	if (expect_done(c, teardown_undo(c), "turning the memory back into a device"))
+		expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "comparing the device", why);
+}
+
+static void kmem_unpinned(struct cell *c)
 {
 	struct teardown s;
 	size_t len;
 	int ret;
 
-	if (!begin(c, &s))
+	if (!kmem_setup(c, &s))
 		return;
 	ret = guard_bind_call(c->guard, c->action->run);
-	if (expect_done(c, ret, c->action->verb) && move_in(&s, &len)) {
+	if (expect_done(c, ret, c->action->verb) && kmem_occupy(&s, &len)) {
 		ret = pin_proc_check(&s.viewer, MAP_MAIN, 0, len, TAG_OWNER);
-		expect_ok(c, ret, "bytes in the new memory", s.viewer.why);
+		expect_ok(c, ret, "the bytes of another process in the new memory",
+			  s.viewer.why);
 	}
 	cell_pin_proc_end(c, &s.viewer);
-	go_back(&s);
+	kmem_restore(&s);
 }
 
-/* memory of another process, read and written through the pin, which stays out */
-static void reach(struct teardown *s)
+/*
+ * After an early return: does the pin, which stays out, read or write the memory of
+ * another process?
+ */
+static void kmem_check_reach(struct teardown *s)
 {
 	struct cell *c = s->c;
 	bool reads, writes;
@@ -110,34 +121,39 @@ static void reach(struct teardown *s)
 	size_t len;
 	int ret;
 
-	if (!s->method[0]->reach || !move_in(s, &len))
+	if (!s->method[0]->reach || !kmem_occupy(s, &len))
 		return;
 	ret = pin_proc_reach(&s->h, 0, 0, &tag);
-	/* of its own bytes it may see what is left, or zeroes: only theirs are a hole */
+	/* its own old bytes or zeroes do no harm */
 	reads = ret == -EILSEQ && tag == TAG_OWNER;
-	note(c, "read through the pin: %s", ret == -EILSEQ ? s->h.why : strerror(-ret));
+	note(c, "reading through the pin: %s", ret == -EILSEQ ? s->h.why : strerror(-ret));
 	ret = pin_proc_reach(&s->h, 0, TAG_SINK, NULL);
-	ret = ret ?: pin_proc_check(&s->viewer, MAP_MAIN, 0, len, TAG_OWNER);
+	if (ret)
+		note(c, "writing through the pin: %s", strerror(-ret));
+	else
+		ret = pin_proc_check(&s->viewer, MAP_MAIN, 0, len, TAG_OWNER);
 	writes = ret == -EILSEQ;
 	if (writes)
-		note(c, "written through the pin: %s", s->viewer.why);
-	cell_adds(c, reads || writes ? "a hole: the old pin %s%s%s another process's memory" :
-		  "another process's memory was not met through the pin",
-		  reads ? "reads" : "", reads && writes ? " and " : "",
-		  writes ? "overwrites" : "");
+		note(c, "writing through the pin: %s", s->viewer.why);
+	if (reads || writes)
+		cell_adds(c, "the old pin %s%s%s another process's memory",
+			  reads ? "reads" : "", reads && writes ? " and " : "",
+			  writes ? "overwrites" : "");
+	else
+		cell_adds(c, "the old pin did not reach another process's memory");
 	cell_pin_proc_end(c, &s->viewer);
 }
 
-static void ram_pinned(struct cell *c)
+static void kmem_pinned(struct cell *c)
 {
 	enum verdict_kind kind;
 	struct teardown s;
 	int ret;
 
-	if (!begin(c, &s) || !teardown_setup(c, &s))
+	if (!kmem_setup(c, &s) || !teardown_setup(c, &s))
 		goto out;
 	s.usual_ns = RAM_USUAL_NS;
-	/* the block's first pages go to whoever wants memory first */
+	/* the block's first pages are allocated first */
 	s.base = action_ram_block() / 2;
 	ret = pin_proc_fill(&s.h, MAP_MAIN, s.base, teardown_window(), TAG_MEMORY);
 	if (!expect_ok(c, ret, "filling the pages to be pinned", s.h.why) ||
@@ -149,9 +165,9 @@ static void ram_pinned(struct cell *c)
 		goto out;
 	teardown_watch(&s);
 	if (teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
-		reach(&s);
+		kmem_check_reach(&s);
 		c->guard->dirty = true;
-		go_back(&s);
+		kmem_restore(&s);
 		teardown_release_late(&s);
 		goto out;
 	}
@@ -161,13 +177,13 @@ static void ram_pinned(struct cell *c)
 	if (kind == VERDICT_NEVER_RETURNED)
 		return;
 	guard_set_op(c->guard, 0);
-	go_back(&s);
+	kmem_restore(&s);
 out:
 	teardown_cleanup(&s);
 	c->guard->filled &= ~(1u << c->size);
 }
 
-/* a page of @pool that lies in the block; NULL when there is none */
+/* a page of @pool that lies in the memory block; NULL when there is none */
 static char *page_in_block(char *pool, uint64_t start, uint64_t bytes)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -190,13 +206,13 @@ static char *page_in_block(char *pool, uint64_t start, uint64_t bytes)
 	return found;
 }
 
-static int is_out(void *arg)
+static int is_pin_live(void *arg)
 {
 	return pin_live(arg);
 }
 
-/* the pin is out, and the memory under it is to go offline */
-static void offline_under(struct teardown *s, struct pin *pin)
+/* offline the block while the pin is out, then release the pin */
+static void kmem_offline_pinned(struct teardown *s, struct pin *pin)
 {
 	struct cell *c = s->c;
 	struct timeline *tl = &c->guard->tl;
@@ -207,10 +223,11 @@ static void offline_under(struct teardown *s, struct pin *pin)
 	if (!teardown_start(s))
 		return;
 	s->op.usual_ns = RAM_USUAL_NS;
-	if (op_watch(&s->op, is_out, pin) == OP_RETURNED) {
+	if (op_watch(&s->op, is_pin_live, pin) == OP_RETURNED) {
 		ret = atomic_load(&tl->result);
-		note(c, "with a pin out offlining says: %s", strerror(-ret));
-		expect(c, VERDICT_RETURNED_EARLY, ret, "memory went offline under a pin");
+		note(c, "offlining with a pin out: %s", strerror(-ret));
+		expect(c, VERDICT_RETURNED_EARLY, ret,
+		       "offlining succeeded with a pin out; expected it to wait or fail");
 		guard_set_op(c->guard, 0);
 		return;
 	}
@@ -222,41 +239,44 @@ static void offline_under(struct teardown *s, struct pin *pin)
 		guard_set_op(c->guard, 0);
 }
 
-static void ram_offline(struct cell *c)
+static void kmem_offline(struct cell *c)
 {
+	const struct action *online = require_action(c, "become_ram");
 	struct pin pin = { 0 };
 	char *pool, *at = NULL;
 	struct teardown s;
 	int ret;
 
-	if (!begin(c, &s))
+	if (!online || !kmem_setup(c, &s))
 		return;
-	ret = guard_bind_call(c->guard, action_find("become_ram")->run);
+	ret = guard_bind_call(c->guard, online->run);
 	pool = mmap(NULL, POOL_BYTES, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (!expect_done(c, ret, "becoming memory") ||
+	if (!expect_done(c, ret, online->verb) ||
 	    !expect(c, VERDICT_FAILED, pool != MAP_FAILED, "mapping anonymous memory"))
 		goto out;
 	at = page_in_block(pool, s.data, action_ram_block());
 	if (!at) {
-		skip(c, "the kernel gives no page of the new memory to this process");
+		skip(c, "the kernel allocated no page of the new memory to this process");
 		goto out;
 	}
 	ret = pin_open(&pin, c->method, &c->guard->targets, sysconf(_SC_PAGESIZE));
-	ret = ret ?: pin_take(&pin, at, sysconf(_SC_PAGESIZE));
+	if (!ret)
+		ret = pin_take(&pin, at, sysconf(_SC_PAGESIZE));
 	if (ret == -EOPNOTSUPP)
 		skip_refused(c, c->method, pin.why);
 	else if (expect_ok(c, ret, "pinning the new memory", pin.why))
-		offline_under(&s, &pin);
+		kmem_offline_pinned(&s, &pin);
 out:
 	pin_close(&pin);
 	if (pool != MAP_FAILED)
 		munmap(pool, POOL_BYTES);
 	if (c->verdict != VERDICT_NEVER_RETURNED)
-		go_back(&s);
+		kmem_restore(&s);
 }
 
-static long number_of(const char *path, const char *name)
+/* number behind @name in a file of such lines; -1 when there is none */
+static long read_number(const char *path, const char *name)
 {
 	char line[128];
 	FILE *f = fopen(path, "re");
@@ -271,30 +291,27 @@ static long number_of(const char *path, const char *name)
 	return value;
 }
 
-static int ram_round(struct guard *g)
+static int bind_in_turn(struct cell *c)
 {
-	int ret = guard_bind_call(g, action_ram_bind);
+	int ret = guard_bind_call(c->guard, action_ram_bind);
 
-	return ret ?: guard_bind_call(g, action_find("become_ram")->undo);
+	return ret ?: guard_bind_call(c->guard, c->action->undo);
 }
 
-/* MemFree, bytes, once the kernel has given back what it keeps; -1 if it does not say */
+/* MemFree after the caches were dropped, bytes; -1 when that is not possible */
 static long free_bytes(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
-	bool dropped = fd >= 0 && write(fd, "3", 1) == 1;
-	long kib = number_of("/proc/meminfo", "MemFree");
+	int ret = sysfs_write("/proc/sys/vm/drop_caches", "3");
+	long kib = read_number("/proc/meminfo", "MemFree");
 
-	if (fd >= 0)
-		close(fd);
-	return dropped && kib >= 0 ? kib << 10 : -1;
+	return !ret && kib >= 0 ? kib << 10 : -1;
 }
 
 /*
- * Leaks of a memory map in each round: 7838ef5a7f0f and others.  The control holds as
- * much as would be complained of, and has to be seen.
+ * A memory map may leak in each round: 7838ef5a7f0f and others.  The control leaks that
+ * much on purpose and must be detected.
  */
-static void ram_again_and_again(struct cell *c)
+static void kmem_again_and_again(struct cell *c)
 {
 	const long most = (LEAK_ROUNDS - LEAK_WARM) * LEAK_BYTES;
 	long start = 0, lost, maps = 0, seen;
@@ -302,36 +319,37 @@ static void ram_again_and_again(struct cell *c)
 	struct teardown s;
 	int ret = 0;
 
-	if (!begin(c, &s))
+	if (!kmem_setup(c, &s))
 		return;
 	for (int i = 0; i < LEAK_ROUNDS && !ret; i++) {
-		ret = ram_round(c->guard);
+		ret = bind_in_turn(c);
 		if (i != LEAK_WARM - 1)
 			continue;
 		start = free_bytes();
-		maps = number_of("/proc/vmstat", "nr_memmap_pages");
+		maps = read_number("/proc/vmstat", "nr_memmap_pages");
 	}
 	if (!expect_done(c, ret, "binding kmem and device_dax in turn") ||
-	    !expect(c, VERDICT_FAILED, start >= 0, "no caches to drop, or no MemFree"))
+	    !expect(c, VERDICT_FAILED, start >= 0, "cannot drop the caches or read MemFree"))
 		return;
 	lost = start - free_bytes();
-	seen = number_of("/proc/vmstat", "nr_memmap_pages");
+	seen = read_number("/proc/vmstat", "nr_memmap_pages");
 	note(c, "%d rounds: MemFree %+ld KiB, nr_memmap_pages %+ld", LEAK_ROUNDS - LEAK_WARM,
 	     -lost >> 10, seen - maps);
 	expect(c, VERDICT_UNHEALTHY, lost < most,
-	       "%ld KiB are lost after %d rounds; expected less than %ld", lost >> 10,
+	       "%ld KiB of memory are lost after %d rounds; expected less than %ld", lost >> 10,
 	       LEAK_ROUNDS - LEAK_WARM, most >> 10);
 	expect(c, VERDICT_UNHEALTHY, seen == maps,
-	       "nr_memmap_pages went from %ld to %ld although the device is the same", maps, seen);
+	       "nr_memmap_pages changed from %ld to %ld; expected no change for the same device",
+	       maps, seen);
 	control = mmap(NULL, 2 * most, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	expect(c, VERDICT_FAILED, start - lost - free_bytes() >= most,
-	       "%ld KiB taken on purpose are not missed: this cell would see no leak",
+	       "MemFree does not show %ld KiB allocated on purpose: a leak would go unnoticed",
 	       2 * most >> 10);
 	munmap(control, 2 * most);
 }
 
-/* A device that cannot be taken offline again is memory until reboot: destructive. */
+/* Destructive: a device that cannot be offlined again stays memory until reboot. */
 static const struct scenario_group kmem = {
 	.name = "kmem",
 	.order = 120,
@@ -344,23 +362,23 @@ static const struct scenario_group kmem = {
 	.scenarios = (const struct scenario[]){
 		{
 			.name = "",
-			.what = "it becomes memory, which a process uses, and a device again",
-			.run = ram_alone,
+			.what = "no pin: it becomes memory, which a process uses, and a device again",
+			.run = kmem_unpinned,
 		}, {
 			.name = "",
-			.what = "a pin from before is out: becoming memory waits for it",
+			.what = "an old pin is out: becoming memory waits for it",
 			.pins = PINS_VMSPLICE_OR_REACH,
-			.run = ram_pinned,
+			.run = kmem_pinned,
 		}, {
 			.name = "",
-			.what = "a pin in the memory that it has become holds up offlining",
+			.what = "a page of the memory that it has become is pinned: offlining waits or fails",
 			.acts = LIST("offline_ram"),
 			.pins = PIN_VMSPLICE,
-			.run = ram_offline,
+			.run = kmem_offline,
 		}, {
 			.name = "again_and_again",
-			.what = "bound to kmem a hundred times: no memory is lost",
-			.run = ram_again_and_again,
+			.what = "bound to kmem and device_dax in turn, a hundred times: no memory is lost",
+			.run = kmem_again_and_again,
 		},
 		{ }
 	},
