@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that changes its owner while a pin from before is out.
+ * The memory gets a new owner while an old pin is out.
  *
- * Judged twice.  The change has to wait for the pin, as any unbind has to.  Where it
- * does not, what matters next is whether the pin now reaches what is not its
- * holder's: then the failure is a hole, and else a crash to come.
+ * The change has to wait for the pin, as any unbind has to.  After an early return the
+ * scenarios also find out whether the pin reads or overwrites the next owner's memory.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,14 +13,15 @@
 
 #include "teardown/teardown.h"
 
-/* What the change takes under emulation when nothing is in its way. */
+/* duration of the change without pins, under emulation */
 #define OWNER_USUAL_NS	(300 * NSEC_PER_MSEC)
 
-static bool begin(struct cell *c, struct teardown *s)
+static bool owner_setup(struct cell *c, struct teardown *s)
 {
 	char why[WHY_LEN] = "";
 	int ret = 0;
 
+	memset(s, 0, sizeof(*s));
 	if (c->v.ns.ndns[0])
 		ret = level_find(&c->v.ns, LEVEL_DAX_PMEM, why, sizeof(why));
 	if (ret) {
@@ -30,123 +30,160 @@ static bool begin(struct cell *c, struct teardown *s)
 	}
 	c->guard->mem = c->v;
 	c->guard->undo = c->action->undo;
-	memset(s, 0, sizeof(*s));
 	if (!teardown_setup(c, s))
 		return false;
 	s->usual_ns = OWNER_USUAL_NS;
 	return true;
 }
 
-/* nobody has the device open: it is free to be given to somebody else */
-static void leave(struct teardown *s)
+/* close the device, so that it can be destroyed */
+static void owner_close(struct teardown *s)
 {
 	teardown_drop_mappings(s);
 	s->rule.revoke = false;
 }
 
-static void owner_alone(struct cell *c)
+static void owner_unpinned(struct cell *c)
 {
 	struct teardown s;
 
-	if (begin(c, &s)) {
-		leave(&s);
+	if (owner_setup(c, &s)) {
+		owner_close(&s);
 		teardown_run(&s);
 	}
 	teardown_cleanup(&s);
 }
 
-/* where the pinned bytes lie for whoever opens the namespace's block device */
-static int block_of(struct teardown *s, char *path, size_t len, off_t *off)
+/* the block device of the namespace, and the offset of the pinned bytes in it */
+static int find_pinned_block(struct teardown *s, char *path, size_t len, off_t *off)
 {
-	unsigned long long data = s->c->v.ns.start;
+	unsigned long long start = s->c->v.ns.start;
 	struct test_ns now;
 	int ret = ns_present(&s->c->v.ns, &now);
 
 	if (ret)
 		return ret;
 	snprintf(path, len, "/dev/%s", now.block);
-	*off = s->data - (now.claim_dev[0] ? s->data : data) + s->off[0];
+	/* fsdax: its block device begins with the data; raw: with the namespace */
+	*off = s->off[0] + (now.claim_dev[0] ? 0 : s->data - start);
 	return now.block[0] ? 0 : -ENODEV;
 }
 
-/* is what comes next a device that is mapped, too? */
-static bool is_device_again(const struct cell *c)
+/* the next owner writes its data to the pinned bytes of its block device */
+static bool write_next_owner(struct teardown *s)
 {
-	return c->action->dax_again;
-}
-
-/* the next owner's bytes, where the pin is */
-static int settle_in(struct teardown *s)
-{
+	struct cell *c = s->c;
 	char path[NODE_LEN];
+	const char *step;
 	off_t off;
 	int ret;
 
-	if (is_device_again(s->c))
-		return 0;
-	ret = block_of(s, path, sizeof(path), &off);
-	ret = ret ?: bytes_write(path, off, s->len, TAG_OWNER, s->off[0]);
-	return ret ?: bytes_sync(path);
+	step = "finding its block device";
+	ret = find_pinned_block(s, path, sizeof(path), &off);
+	if (!ret) {
+		step = "write()";
+		ret = bytes_write(path, off, s->len, TAG_OWNER, s->off[0]);
+	}
+	if (!ret) {
+		step = "fsync()";
+		ret = bytes_sync(path);
+	}
+	if (ret)
+		note(c, "cannot write the next owner's data: %s: %s", step, strerror(-ret));
+	return !ret;
 }
 
-/* the same by a mapping, where it is device-dax again; what is there stays */
-static int settle_in_dax(struct teardown *s)
-{
-	int ret = cell_pin_proc(s->c, &s->viewer) ? 0 : -ECHILD;
-
-	ret = ret ?: pin_proc_map(&s->viewer, MAP_MAIN, s->c->v.node, s->c->size, 0, 0,
-				  PROT_READ | PROT_WRITE);
-	if (!is_device_again(s->c))
-		return ret;
-	return ret ?: pin_proc_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
-}
-
-/* does what the pin's holder got, or left there, belong to the next owner? */
-static void judge_reach(struct teardown *s)
+/* another process maps the memory; on a device-dax device it also writes the data */
+static bool map_next_owner(struct teardown *s)
 {
 	struct cell *c = s->c;
-	bool sink = s->sink[0];
-	int ret = pin_proc_release(&s->h, 0);
+	const char *step;
+	int ret;
 
-	s->method[0] = NULL;
-	if (sink)
-		ret = pin_proc_check(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
-	/* wrong bytes of any other kind are told, and are not called a hole */
-	if (ret == -EILSEQ && (sink ? !!pin_proc_check(&s->viewer, MAP_MAIN, s->off[0], s->len,
-						       TAG_SINK) : s->h.seen != TAG_OWNER)) {
-		cell_adds(c, "wrong bytes by the old pin: %s",
-			  sink ? s->viewer.why : s->h.why);
-		return;
+	if (!cell_pin_proc(c, &s->viewer))
+		return false;
+	step = "mmap()";
+	ret = pin_proc_map(&s->viewer, MAP_MAIN, c->v.node, c->size, 0, 0,
+			   PROT_READ | PROT_WRITE);
+	if (!ret && c->action->dax_again) {
+		step = "filling the mapping";
+		ret = pin_proc_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
 	}
-	if (!ret || ret == -EILSEQ)
-		cell_adds(c, ret ? "a hole: the old pin %s the next owner's bytes" :
-				   "the old pin never %s the next owner's bytes",
-			  sink ? (ret ? "overwrites" : "overwrote") : (ret ? "reads" : "read"));
-	if (ret == -EILSEQ)
-		note(c, "seen: %s", sink ? s->viewer.why : s->h.why);
-	else if (ret)
+	if (ret)
+		note(c, "cannot map the next owner's memory: %s: %s", step, strerror(-ret));
+	return !ret;
+}
+
+/* a pin that reads: @ret of its release says what it has read */
+static void judge_reader(struct teardown *s, int ret)
+{
+	struct cell *c = s->c;
+
+	if (!ret) {
+		cell_adds(c, "the old pin did not read the next owner's memory");
+	} else if (ret != -EILSEQ) {
 		note(c, "release after the early return: %s: %s", strerror(-ret), s->h.why);
+	} else if (s->h.seen != TAG_OWNER) {
+		cell_adds(c, "wrong bytes read through the old pin: %s", s->h.why);
+	} else {
+		cell_adds(c, "the old pin reads the next owner's memory");
+		note(c, "seen: %s", s->h.why);
+	}
+}
+
+/* a pin that writes: the memory says whether it has been overwritten */
+static void judge_writer(struct teardown *s)
+{
+	struct pin_proc *h = &s->viewer;
+	struct cell *c = s->c;
+	char why[sizeof(h->why)];
+	int ret = pin_proc_check(h, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
+
+	memcpy(why, h->why, sizeof(why));
+	if (!ret) {
+		cell_adds(c, "the old pin did not overwrite the next owner's memory");
+	} else if (ret != -EILSEQ) {
+		note(c, "reading the next owner's memory: %s: %s", strerror(-ret), why);
+	} else if (pin_proc_check(h, MAP_MAIN, s->off[0], s->len, TAG_SINK)) {
+		cell_adds(c, "wrong bytes in the next owner's memory: %s", why);
+	} else {
+		cell_adds(c, "the old pin overwrites the next owner's memory");
+		note(c, "seen: %s", why);
+	}
 }
 
 /*
- * The pin is out and the memory is another's.  The next owner puts bytes there.  The
- * pages have a memory map again, whatever the use was, before the pin goes.
+ * After an early return the memory has its next owner, who fills it.  Does the old pin
+ * reach the data?  The device is bound before the pin is released, so that its pages
+ * have a memory map again.
  */
-static void reach(struct teardown *s)
+static void owner_check_reach(struct teardown *s)
 {
 	struct cell *c = s->c;
-	int ret = settle_in(s);
+	bool written = c->action->dax_again || write_next_owner(s);
+	int ret;
 
 	c->guard->dirty = true;
-	ret = ret ?: teardown_undo(c);
-	ret = ret ?: settle_in_dax(s);
-	if (ret) {
-		note(c, "the next owner could not settle in: %s", strerror(-ret));
+	if (!written) {
 		teardown_release_late(s);
 		return;
 	}
-	judge_reach(s);
-	pin_proc_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_MEMORY);
+	ret = teardown_undo(c);
+	if (ret)
+		note(c, "bringing the device back: %s", strerror(-ret));
+	if (ret || !map_next_owner(s)) {
+		teardown_release_late(s);
+		return;
+	}
+	ret = pin_proc_release(&s->h, 0);
+	s->method[0] = NULL;
+	if (s->sink[0])
+		judge_writer(s);
+	else
+		judge_reader(s, ret);
+	ret = pin_proc_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_MEMORY);
+	if (ret)
+		note(c, "filling the memory again: %s", strerror(-ret));
 	pin_proc_close(&s->viewer, MAP_MAIN);
 }
 
@@ -154,15 +191,15 @@ static void owner_pinned(struct cell *c)
 {
 	struct teardown s;
 
-	if (!begin(c, &s) || !teardown_pin(&s, c->method, 0))
+	if (!owner_setup(c, &s) || !teardown_pin(&s, c->method, 0))
 		goto out;
-	leave(&s);
+	owner_close(&s);
 	s.data = level_data(&c->v.ns);
 	if (!teardown_start(&s))
 		goto out;
 	teardown_watch(&s);
 	if (teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
-		reach(&s);
+		owner_check_reach(&s);
 		goto out;
 	}
 	teardown_release_all(&s);
@@ -177,19 +214,16 @@ static int destroy_enabled(const struct test_mem *mem)
 	return ns_destroy_enabled(&mem->ns);
 }
 
-/* what is in use is not destroyed */
 static void owner_refused(struct cell *c)
 {
 	struct teardown s;
 	int ret;
 
-	if (begin(c, &s)) {
+	if (owner_setup(c, &s)) {
 		ret = guard_bind_call(c->guard, destroy_enabled);
-		expect(c, VERDICT_FAILED, ret == -EBUSY,
-		       "destroying an enabled namespace: %s; expected %s",
-		       ret ? strerror(-ret) : "done", strerror(EBUSY));
-		expect(c, VERDICT_FAILED, !pin_proc_touch(&s.h, MAP_MAIN, 0),
-		       "the mapping is gone although the namespace stayed");
+		expect_errno(c, ret, EBUSY, "destroying an enabled namespace");
+		ret = pin_proc_touch(&s.h, MAP_MAIN, 0);
+		expect_ok(c, ret, "touching the mapping after the refusal", s.h.why);
 	}
 	teardown_cleanup(&s);
 }
@@ -206,28 +240,28 @@ static const struct scenario_group owner = {
 	.scenarios = (const struct scenario[]){
 		{
 			.name = "",
-			.what = "nobody uses it: it is destroyed, and the next owner's bytes are right",
-			.run = owner_alone,
+			.what = "no pin: the namespace is destroyed and created again",
+			.run = owner_unpinned,
 		}, {
 			.name = "",
-			.what = "a pin from before is out: destroying it waits for the pin",
+			.what = "an old pin is out: destroying the namespace waits for it",
 			.pins = PINS_NEXT_OWNER,
 			.run = owner_pinned,
 		}, {
 			.name = "in_use",
-			.what = "a namespace that is in use is not destroyed",
+			.what = "an enabled namespace cannot be destroyed",
 			.acts = LIST("recreate_same"),
 			.ignore = HEALTH_NONE,
 			.run = owner_refused,
 		}, {
 			.name = "",
-			.what = "nobody uses it: the next device is made of its memory",
+			.what = "no pin: the device is destroyed, and another one created in its memory",
 			.on = ON_DYNAMIC,
 			.acts = LIST("recreate_device"),
-			.run = owner_alone,
+			.run = owner_unpinned,
 		}, {
 			.name = "",
-			.what = "a pin from before is out: the next device has to wait for it",
+			.what = "an old pin is out: destroying the device waits for it",
 			.on = ON_DYNAMIC,
 			.acts = LIST("recreate_device"),
 			.pins = PINS_NEXT_OWNER,
