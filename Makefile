@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # kselftest: pins on DAX memory, and the memory removed under them
 
-CFLAGS += -O2 -g -std=gnu11 -Wall -I.
+CFLAGS += -O2 -g -std=gnu11 -Wall -D_FILE_OFFSET_BITS=64 -I.
 
 TEST_GEN_PROGS := gup_devdax dax_teardown pmem_io
 # upstream's own test of this directory stays

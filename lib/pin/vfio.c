@@ -25,7 +25,7 @@
 #include "lib/variable.h"
 
 /* IOVA at which the range is mapped: above 32 bits */
-#define IOVA_FIRST	(1UL << 32)
+#define IOVA_FIRST	(1ULL << 32)
 
 struct vfio {
 	int group;
