@@ -126,6 +126,7 @@ static int map_placed(struct daxmap *m, int prot)
 		return err;
 	}
 	m->addr = p;
+	m->prot = prot;
 	end = addr + span;
 	if (addr > base)
 		munmap((void *)base, addr - base);

@@ -45,6 +45,7 @@ const char *daxmap_name(enum daxmap_size size);
  * @len: bytes
  * @off: offset in the device or file, bytes
  * @size: the level the mapping is meant to have
+ * @prot: PROT_* bits of the last mmap(2)
  * @flags: MAP_SHARED, MAP_SHARED_VALIDATE | MAP_SYNC, or MAP_PRIVATE
  */
 struct daxmap {
@@ -53,6 +54,7 @@ struct daxmap {
 	size_t len;
 	off_t off;
 	enum daxmap_size size;
+	int prot;
 	int flags;
 };
 

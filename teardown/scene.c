@@ -75,6 +75,9 @@ static bool fill_memory(struct teardown *s)
 	size_t dense = whole ? c->v.size : teardown_window();
 	int ret;
 
+	/* memory that cannot be written comes with the pattern in it */
+	if (!(c->memory->caps & MEM_WRITABLE))
+		return true;
 	if (!whole && c->guard->filled & filled_bit(c))
 		return true;
 	ret = pin_proc_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
@@ -116,7 +119,7 @@ bool teardown_setup_node(struct cell *c, struct teardown *s, const char *node)
 	if (!cell_pin_proc(c, &s->h) || !fill_memory(s))
 		return false;
 	ret = pin_proc_map(&s->h, MAP_MAIN, node, c->size, 0, s->map_len,
-			   PROT_READ | PROT_WRITE);
+			   c->memory->caps & MEM_WRITABLE ? PROT_READ | PROT_WRITE : PROT_READ);
 	if (!expect_ok(c, ret, "mapping the memory", s->h.why))
 		return false;
 	ret = pin_proc_prove(&s->h, MAP_MAIN, &faults);

@@ -217,7 +217,7 @@ static int execute(const struct pin_proc_command *c, struct pin_proc_reply *r)
 			return -EINVAL;
 		return pin_proc_touch_word((void *)at, false);
 	case OP_PROVE:
-		return daxmap_prove(m, true, &r->value);
+		return daxmap_prove(m, m->prot & PROT_WRITE, &r->value);
 	case OP_FILL:
 		pattern_fill(at, c->len, c->tag, m->off + c->off);
 		return 0;

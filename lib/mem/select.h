@@ -24,6 +24,7 @@ struct mem_select {
 #define ON_CHARDEV	{ .all = MEM_CHARDEV }
 #define ON_DYNAMIC	{ .all = MEM_CHARDEV | MEM_DIVIDED }
 #define ON_FILES	{ .all = MEM_MOUNTED | MEM_WRITABLE }
+#define ON_READ_ONLY	{ .all = MEM_MOUNTED, .none = MEM_WRITABLE }
 #define ON_SHARING	{ .all = MEM_MOUNTED | MEM_WRITABLE | MEM_SHARES }
 #define ON_NOT_SHARING	{ .all = MEM_MOUNTED | MEM_WRITABLE, .none = MEM_SHARES }
 #define ON_BLOCKS	{ .all = MEM_BLOCK }
