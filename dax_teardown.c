@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ground taken away while pins are out: order of teardown.
+ * DAX memory is removed while it is mapped and pinned: is the order of teardown right?
  *
- * The rule is that of 71389703839e ("mm, zone_device: Replace {get,
- * put}_zone_device_page() with a single reference to fix pmem crash"): a driver
- * may be unbound while page references are out; the kernel revokes the mappings,
- * waits for the last reference, and only then releases the memory map.
+ * A page reference counts for its page map (71389703839e, "mm, zone_device: Replace {get,
+ * put}_zone_device_page() with a single reference to fix pmem crash"), and the wait for
+ * the last one comes before the memory map is released (50f44ee7248a,
+ * "mm/devm_memremap_pages: fix final page put race"):
+ *
+ *	no new users, mappings revoked  ->  wait until the last pin is released  ->
+ *	release the memory map  ->  unbind returns
  */
 #include "suite/harness.h"
 #include "teardown/teardown.h"
 
 static const struct suite suite = {
 	.name = "dax_teardown",
-	.what = "the ground taken away under DAX mappings and pins: order of teardown",
+	.what = "DAX memory removed while it is mapped and pinned: order of teardown",
 	.targets = true,
 	.clock = true,
 };

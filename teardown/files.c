@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ground of a file taken away while its pages are pinned.
+ * Free a file's blocks while its pages are pinned.
  *
- * What frees blocks has to wait for the pins on them: d2c997c0f145 ("fs, dax: use
- * page->mapping to warn if truncate collides with a busy page") and 5fac7408d828
- * ("mm, fs, dax: handle layout changes to pinned dax mappings") made that a rule.
- * Whoever holds the pin would otherwise read and write what belongs to the next
- * file that gets the blocks.
+ * The action has to wait for the pins: d2c997c0f145 ("fs, dax: use page->mapping to warn
+ * if truncate collides with a busy page") and 5fac7408d828 ("mm, fs, dax: handle layout
+ * changes to pinned dax mappings") made that a rule.  Otherwise the pin reads and writes
+ * the data of the file that gets the blocks next.
+ *
+ * An action that frees no block must not wait.  With FREES_MAYBE the file system decides
+ * whether the blocks stay with the file.  That is not "anything goes": after the action
+ * run_action() looks where the pinned block is, and if the file has lost it the action
+ * had to wait (TL_MAY_WAIT becomes TL_MUST_WAIT).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,32 +25,37 @@
 
 #include "teardown/teardown.h"
 
-
-/* What need not wait may be slow on a loaded machine: so long it is left alone. */
+/* An action that need not wait may be slow on a loaded machine: time until it counts. */
 #define PASS_NS		(3 * NSEC_PER_SEC)
 
-/* An inode chunk of xfs has 64; so many free ones below ours there are hardly. */
-#define OTHER_TRIES	16
+/* An inode chunk of xfs has 64 inodes: 16 free inodes below ours are unlikely. */
+#define SECOND_TRIES	16
 
-/* Extents of the stranger that are looked through for the pinned block. */
-#define STRANGER_EXTENTS 512
+/* Extents of a reuser file that are searched for the pinned block. */
+#define REUSER_EXTENTS	512
 
-/* Room that is not worth another file, bytes. */
-#define STRANGER_LEAST	(64u << 10)
+/* Stop making reuser files when less space than this is left, bytes. */
+#define REUSER_LEAST	(64u << 10)
 
 /**
- * enum use - what becomes of the mapping while the pin is out
- * @KEPT: it stays
- * @CLOSED: it is unmapped, and the file closed
- * @TOUCHED: a thread reads and writes all of it, again and again
- * @BY_ANOTHER: another process has it, the pin's holder has not
- * @KILLED: it stays, and the holder is killed while the action waits
+ * enum mapping_state - what becomes of the mapping while the pin is out
+ * @MAPPING_KEPT: it stays
+ * @MAPPING_CLOSED: it is unmapped, and the file closed
+ * @MAPPING_TOUCHED: a thread reads and writes all of it
+ * @MAPPING_BY_ANOTHER: another process maps the file, the pin process does not
+ * @MAPPING_KILLED: it stays, and the pin process is killed while the action waits
  */
-enum use { KEPT, CLOSED, TOUCHED, BY_ANOTHER, KILLED };
+enum mapping_state {
+	MAPPING_KEPT,
+	MAPPING_CLOSED,
+	MAPPING_TOUCHED,
+	MAPPING_BY_ANOTHER,
+	MAPPING_KILLED,
+};
 
-static enum timeline_wait wait_of(const struct action *a, enum use use)
+static enum timeline_wait expected_wait(const struct action *a, enum mapping_state state)
 {
-	if (a->frees == FREES_ALL || (a->frees == FREES_CLOSED && use == CLOSED))
+	if (a->frees == FREES_ALL || (a->frees == FREES_CLOSED && state == MAPPING_CLOSED))
 		return TL_MUST_WAIT;
 	return a->frees == FREES_MAYBE ? TL_MAY_WAIT : TL_MUST_PASS;
 }
@@ -59,13 +68,13 @@ static ino_t inode_of(const char *path)
 }
 
 /*
- * Where two files take part the kernel goes by the numbers of their inodes: xfs waits
- * for pins on the lower one, and asks again and again for those on the other.  So
- * that it is the same in every run, the second file has the higher one.
+ * With two files xfs goes by their inode numbers: it waits for pins on the lower one and
+ * polls for pins on the higher one.  The second file has the higher number, so that all
+ * runs are the same.
  */
-static int make_later(const struct cell *c, const char *path, char *why, size_t len)
+static int make_second(const struct cell *c, const char *path, char *why, size_t len)
 {
-	char empty[OTHER_TRIES][NODE_LEN + 8], name[32];
+	char empty[SECOND_TRIES][NODE_LEN + 8], name[32];
 	ino_t mine = inode_of(c->v.node);
 	int nr = 0, ret;
 
@@ -73,7 +82,7 @@ static int make_later(const struct cell *c, const char *path, char *why, size_t 
 		snprintf(name, sizeof(name), "empty%d", nr);
 		ret = fsdax_file(&c->guard->fs[0], name, 0, empty[nr], sizeof(empty[nr]), why,
 				 len);
-	} while (!ret && inode_of(empty[nr++]) < mine && nr < OTHER_TRIES);
+	} while (!ret && inode_of(empty[nr++]) < mine && nr < SECOND_TRIES);
 	if (!ret && rename(empty[--nr], path))
 		ret = -errno;
 	while (nr--)
@@ -81,7 +90,7 @@ static int make_later(const struct cell *c, const char *path, char *why, size_t 
 	return ret;
 }
 
-static bool make_other(struct cell *c)
+static bool setup_second(struct cell *c)
 {
 	char path[NODE_LEN + 8], why[WHY_LEN] = "";
 	int ret;
@@ -89,53 +98,67 @@ static bool make_other(struct cell *c)
 	if (!c->action->other)
 		return true;
 	action_other(&c->v, path, sizeof(path));
-	ret = make_later(c, path, why, sizeof(why));
-	ret = ret ?: bytes_write(path, 0, c->v.size, TAG_OTHER, 0);
-	return expect_ok(c, ret, "the second file", why);
+	ret = make_second(c, path, why, sizeof(why));
+	if (!expect_ok(c, ret, "making the second file", why))
+		return false;
+	ret = bytes_write(path, 0, c->v.size, TAG_OTHER, 0);
+	return expect_ok(c, ret, "writing the second file", path);
 }
 
-static bool use_it(struct teardown *s, enum use use)
+static bool map_in_viewer(struct teardown *s)
 {
 	struct cell *c = s->c;
-	int ret = 0;
+	int ret;
 
-	if (use == CLOSED) {
-		ret = pin_proc_close(&s->h, MAP_MAIN);
-	} else if (use == TOUCHED) {
-		ret = pin_proc_store_loop(&s->h, MAP_MAIN);
-	} else if (use == BY_ANOTHER) {
-		ret = pin_proc_close(&s->h, MAP_MAIN);
-		if (!cell_pin_proc(c, &s->viewer))
-			return false;
-		ret = ret ?: pin_proc_map(&s->viewer, MAP_MAIN, s->node, c->size, 0, s->map_len,
-					  PROT_READ | PROT_WRITE);
-		ret = ret ?: pin_proc_touch(&s->viewer, MAP_MAIN, s->off[0]);
-	}
-	return expect_ok(c, ret, "what is done with the mapping", s->h.why);
+	if (!cell_pin_proc(c, &s->viewer))
+		return false;
+	ret = pin_proc_map(&s->viewer, MAP_MAIN, s->node, c->size, 0, s->map_len,
+			   PROT_READ | PROT_WRITE);
+	if (!expect_ok(c, ret, "mapping in another process", s->viewer.why))
+		return false;
+	ret = pin_proc_touch(&s->viewer, MAP_MAIN, s->off[0]);
+	return expect_ok(c, ret, "touching the mapping in another process", s->viewer.why);
 }
 
-static bool arrange(struct cell *c, struct teardown *s, enum use use)
+static bool set_mapping_state(struct teardown *s, enum mapping_state state)
 {
-	if (!teardown_setup(c, s) || !make_other(c) || !teardown_pin(s, c->method, 0) ||
-	    !use_it(s, use))
+	struct cell *c = s->c;
+	int ret;
+
+	if (state == MAPPING_TOUCHED) {
+		ret = pin_proc_store_loop(&s->h, MAP_MAIN);
+		return expect_ok(c, ret, "starting a thread that touches the mapping", s->h.why);
+	}
+	if (state != MAPPING_CLOSED && state != MAPPING_BY_ANOTHER)
+		return true;
+	ret = pin_proc_close(&s->h, MAP_MAIN);
+	if (!expect_ok(c, ret, "closing the file with the pin out", s->h.why))
+		return false;
+	return state == MAPPING_CLOSED || map_in_viewer(s);
+}
+
+static bool setup_file(struct cell *c, struct teardown *s, enum mapping_state state)
+{
+	if (!teardown_setup(c, s) || !setup_second(c) || !teardown_pin(s, c->method, 0) ||
+	    !set_mapping_state(s, state))
 		return false;
 	s->rule.revoke = false;
-	s->rule.wait = wait_of(c->action, use);
-	/* what is open or mapped cannot be unmounted: that is the answer there */
-	s->rule.refusal = use == CLOSED ? 0 : c->action->refusal;
+	s->rule.wait = expected_wait(c->action, state);
+	/* a file system with open or mapped files cannot be unmounted: that is refused */
+	s->rule.refusal = state == MAPPING_CLOSED ? 0 : c->action->refusal;
 	return true;
 }
 
-/* where in a file a block of the device lies; -1 if nowhere */
-static off_t place_of(const char *path, uint64_t physical)
+/* offset in a file of a block of the device; -1 if the file does not have it */
+static off_t offset_of_block(const char *path, uint64_t physical)
 {
-	struct fsdax_extent *e = calloc(STRANGER_EXTENTS, sizeof(*e));
+	struct fsdax_extent *e = calloc(REUSER_EXTENTS, sizeof(*e));
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	off_t at = -1;
 	int n = 0;
 
 	if (fd >= 0 && e)
-		n = fsdax_extents(fd, e, STRANGER_EXTENTS);
+		n = fsdax_extents(fd, e, REUSER_EXTENTS);
 	for (int i = 0; i < n && at < 0; i++)
 		if (physical >= e[i].physical && physical < e[i].physical + e[i].len)
 			at = e[i].logical + physical - e[i].physical;
@@ -145,7 +168,7 @@ static off_t place_of(const char *path, uint64_t physical)
 	return at;
 }
 
-/* what was freed can be given away when the log has been written */
+/* freed blocks can be allocated again once the log has been written */
 static void sync_log(const struct fsdax *f)
 {
 	int fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -157,12 +180,12 @@ static void sync_log(const struct fsdax *f)
 }
 
 /*
- * New files until no room is left.  The one that has got the pinned block is in
- * @path, with a pattern of its own there.
+ * Make new files until no space is left, or one has got the pinned block.  Its path is in
+ * @path; a pattern is written to the block.
  *
- * Return: the block's place in it, or -1.
+ * Return: offset of the block in the file, or -1.
  */
-static off_t stranger(struct teardown *s, uint64_t physical, char *path, size_t path_len)
+static off_t make_reuser(struct teardown *s, uint64_t physical, char *path, size_t path_len)
 {
 	struct fsdax *f = &s->c->guard->fs[0];
 	char name[32], why[WHY_LEN];
@@ -170,22 +193,22 @@ static off_t stranger(struct teardown *s, uint64_t physical, char *path, size_t 
 	uint64_t bytes;
 	off_t at = -1;
 
-	/* it may have one already */
+	/* the second file may have got the block already */
 	action_other(&s->c->v, path, path_len);
-	at = place_of(path, physical);
+	at = offset_of_block(path, physical);
 	sync_log(f);
 	if (at < 0 && statvfs(f->dir, &st))
 		return -1;
 	bytes = at < 0 ? (uint64_t)st.f_bavail * st.f_frsize : 0;
-	for (int i = 0; at < 0 && bytes >= STRANGER_LEAST; i++) {
-		snprintf(name, sizeof(name), "stranger%d", i);
-		/* all there is, or else half of it, and so on */
-		while (bytes >= STRANGER_LEAST &&
+	for (int i = 0; at < 0 && bytes >= REUSER_LEAST; i++) {
+		snprintf(name, sizeof(name), "reuser%d", i);
+		/* all the space, or else half of it, and so on */
+		while (bytes >= REUSER_LEAST &&
 		       fsdax_file(f, name, bytes, path, path_len, why, sizeof(why))) {
 			unlink(path);
 			bytes = bytes / 2 / s->len * s->len;
 		}
-		at = place_of(path, physical);
+		at = offset_of_block(path, physical);
 	}
 	if (at >= 0 && bytes_write(path, at, s->len, TAG_REUSER, at))
 		at = -1;
@@ -193,10 +216,10 @@ static off_t stranger(struct teardown *s, uint64_t physical, char *path, size_t 
 }
 
 /*
- * The action has returned under the pin.  The blocks are given to a new file, if
- * they can be, and that is looked at through the pin, or written through it.
+ * The action has returned early.  A new file gets the blocks if possible; then the pin
+ * reads its data, or writes into it.
  */
-static void look_through_pin(struct teardown *s, uint64_t physical)
+static void check_reuse(struct teardown *s, uint64_t physical)
 {
 	struct fsdax *f = &s->c->guard->fs[0];
 	bool sink = s->sink[0];
@@ -210,10 +233,10 @@ static void look_through_pin(struct teardown *s, uint64_t physical)
 		f->mounted = false;
 		if (fsdax_mount(f))
 			note(c, "the file system cannot be mounted again");
-		/* it was not freed, but whoever mounts it next may do that */
+		/* the block was not freed yet: with the file it is */
 		unlink(s->node);
 	}
-	at = physical && f->mounted ? stranger(s, physical, path, sizeof(path)) : -1;
+	at = physical && f->mounted ? make_reuser(s, physical, path, sizeof(path)) : -1;
 	ret = pin_proc_release(&s->h, 0);
 	s->method[0] = NULL;
 	if (at < 0) {
@@ -230,34 +253,40 @@ static void look_through_pin(struct teardown *s, uint64_t physical)
 	       "the pin reads the bytes of another file that has got the block: %s", s->h.why);
 }
 
-/* may the mapping be looked at afterwards, and by whom? */
-static struct pin_proc *viewer(struct teardown *s, enum use use)
+/* the process whose mapping can be checked afterwards; NULL for none */
+static struct pin_proc *mapping_proc(struct teardown *s, enum mapping_state state)
 {
-	if (use == CLOSED || use == KILLED)
+	if (state == MAPPING_CLOSED || state == MAPPING_KILLED)
 		return NULL;
-	return use == BY_ANOTHER ? &s->viewer : &s->h;
+	return state == MAPPING_BY_ANOTHER ? &s->viewer : &s->h;
 }
 
+/* the bytes of the window are unchanged, apart from those that the pin wrote */
 static int check_window(struct teardown *s, struct pin_proc *h)
 {
 	size_t from = s->off[0], to = from + s->len;
-	int ret = pin_proc_check(h, MAP_MAIN, 0, from, TAG_MEMORY);
+	int ret;
 
-	ret = ret ?: pin_proc_check(h, MAP_MAIN, from, s->len, s->sink[0] ? TAG_SINK : TAG_MEMORY);
-	return ret ?: pin_proc_check(h, MAP_MAIN, to, teardown_window() - to, TAG_MEMORY);
+	ret = pin_proc_check(h, MAP_MAIN, 0, from, TAG_MEMORY);
+	if (ret)
+		return ret;
+	ret = pin_proc_check(h, MAP_MAIN, from, s->len, s->sink[0] ? TAG_SINK : TAG_MEMORY);
+	if (ret)
+		return ret;
+	return pin_proc_check(h, MAP_MAIN, to, teardown_window() - to, TAG_MEMORY);
 }
 
-/* what the mapping from before shows now */
-static void check_mapping(struct teardown *s, struct pin_proc *h)
+static void check_old_mapping(struct teardown *s, struct pin_proc *h)
 {
 	const struct action *a = s->c->action;
+	size_t window = teardown_window();
 	struct cell *c = s->c;
 	char what[96];
 	int ret = 0;
 
 	snprintf(what, sizeof(what), "the old mapping after %s", a->verb);
 	if (atomic_load(&c->guard->tl.result)) {
-		/* refused: nothing has changed */
+		/* the action was refused: nothing may have changed */
 		expect_ok(c, check_window(s, h), what, h->why);
 		return;
 	}
@@ -268,16 +297,16 @@ static void check_mapping(struct teardown *s, struct pin_proc *h)
 		       "%s can be touched; expected SIGBUS", what);
 		return;
 	case LEAVES_ZEROES:
-		ret = pin_proc_zeroes(h, MAP_MAIN, 0, teardown_window());
+		ret = pin_proc_zeroes(h, MAP_MAIN, 0, window);
 		break;
 	case LEAVES_BYTES:
 		ret = check_window(s, h);
 		break;
 	case LEAVES_NEXT:
-		ret = pin_proc_check_as(h, MAP_MAIN, 0, teardown_window(), TAG_MEMORY, ACTION_SHIFT);
+		ret = pin_proc_check_as(h, MAP_MAIN, 0, window, TAG_MEMORY, ACTION_SHIFT);
 		break;
 	case LEAVES_OTHER:
-		ret = pin_proc_check(h, MAP_MAIN, 0, teardown_window(), TAG_OTHER);
+		ret = pin_proc_check(h, MAP_MAIN, 0, window, TAG_OTHER);
 		break;
 	case LEAVES_OPEN:
 		return;
@@ -285,48 +314,45 @@ static void check_mapping(struct teardown *s, struct pin_proc *h)
 	expect_ok(c, ret, what, h->why);
 }
 
-/* the same by read(2), and that nothing else of the file has changed */
+/* the bytes by read(2): those that the action moved, or those after its range */
 static void check_bytes(struct teardown *s)
 {
 	const struct action *a = s->c->action;
 	char why[160] = "";
-	int ret = 0;
+	off_t off;
+	int ret;
 
 	if (atomic_load(&s->c->guard->tl.result))
 		return;
 	if (a->leaves == LEAVES_NEXT)
-		ret = bytes_check(s->node, 0, teardown_window(), TAG_MEMORY, ACTION_SHIFT, why,
-				  sizeof(why));
+		off = 0;
 	else if (a->shifts)
-		ret = bytes_check(s->node, 2 * ACTION_SHIFT, teardown_window(), TAG_MEMORY,
-				  ACTION_SHIFT, why, sizeof(why));
+		off = 2 * ACTION_SHIFT;
 	else if (a->leaves == LEAVES_ZEROES || a->leaves == LEAVES_OTHER)
-		ret = bytes_check(s->node, ACTION_SHIFT, teardown_window(), TAG_MEMORY, ACTION_SHIFT,
-				  why, sizeof(why));
-	expect_ok(s->c, ret, "the bytes of the file afterwards", why);
+		off = ACTION_SHIFT;
+	else
+		return;
+	ret = bytes_check(s->node, off, teardown_window(), TAG_MEMORY, ACTION_SHIFT, why,
+			  sizeof(why));
+	expect_ok(s->c, ret, "the bytes of the file after the action", why);
 }
 
-/* what need not wait for the pin is given the time to show it */
-static enum op_state watch(struct teardown *s)
+/* an action that must not wait gets more time to return */
+static void watch_action(struct teardown *s)
 {
-	enum op_state state = teardown_watch(s);
-
-	if (state != OP_RETURNED && s->rule.wait == TL_MUST_PASS &&
-	    !op_wait(&s->op, PASS_NS))
-		state = OP_RETURNED;
-	return state;
+	if (teardown_watch(s) != OP_RETURNED && s->rule.wait == TL_MUST_PASS)
+		op_wait(&s->op, PASS_NS);
 }
 
-/* the pin, or its holder, goes; the action has to come back */
-static enum verdict_kind let_go(struct teardown *s, enum use use)
+/* release the pin, or kill its process; the action has to return */
+static enum verdict_kind release_and_judge(struct teardown *s, enum mapping_state state)
 {
-	struct timeline *tl = &s->c->guard->tl;
 	enum verdict_kind kind;
 
-	if (use == KILLED) {
-		timeline_mark(tl, TL_RELEASING);
+	if (state == MAPPING_KILLED) {
+		timeline_mark(&s->c->guard->tl, TL_RELEASING);
 		pin_proc_kill(&s->h);
-		/* the dying process waits for I/O that only dm-delay can hand on */
+		/* the dying process waits for I/O that only dm-delay can complete */
 		pin_targets_flush(&s->c->guard->targets);
 	} else {
 		teardown_release_all(s);
@@ -338,16 +364,16 @@ static enum verdict_kind let_go(struct teardown *s, enum use use)
 	return kind;
 }
 
-static void reap(struct teardown *s)
+static void reap_killed(struct teardown *s)
 {
 	struct cell *c = s->c;
 
-	if (expect_ok(c, pin_proc_reap(&s->h, OP_DEADLINE_NS), "reaping the holder", ""))
+	if (expect_ok(c, pin_proc_reap(&s->h, OP_DEADLINE_NS), "reaping the pin process", ""))
 		memset(c->guard->procs, 0, sizeof(c->guard->procs));
 }
 
-/* a file system that does not know how: nothing was done */
-static bool unknown_here(struct teardown *s)
+/* EOPNOTSUPP: this file system has no such action, nothing was done */
+static bool skip_unsupported(struct teardown *s)
 {
 	struct timeline *tl = &s->c->guard->tl;
 
@@ -359,7 +385,7 @@ static bool unknown_here(struct teardown *s)
 	return true;
 }
 
-static void undo(struct teardown *s)
+static void undo_action(struct teardown *s)
 {
 	struct cell *c = s->c;
 	int ret;
@@ -370,86 +396,86 @@ static void undo(struct teardown *s)
 	expect(c, VERDICT_FAILED, !ret, "undoing %s: %s", c->action->verb, strerror(-ret));
 }
 
-static void act(struct teardown *s, enum use use)
+static void run_action(struct teardown *s, enum mapping_state state)
 {
+	struct pin_proc *h = mapping_proc(s, state);
 	struct cell *c = s->c;
 	uint64_t physical = 0;
-	struct pin_proc *h = viewer(s, use);
 	bool returned;
 
 	fsdax_physical(s->node, s->off[0], &physical);
 	if (!teardown_start(s))
 		return;
-	watch(s);
-	/* what may wait has to, where it takes the block from the file */
+	watch_action(s);
+	/* it may return with the pin out, unless the file has lost the pinned block */
 	if (s->rule.wait == TL_MAY_WAIT && timeline_at(&c->guard->tl, TL_RETURNED) &&
-	    physical && place_of(s->node, physical) < 0)
+	    physical && offset_of_block(s->node, physical) < 0)
 		s->rule.wait = TL_MUST_WAIT;
-	if (unknown_here(s)) {
+	if (skip_unsupported(s)) {
 		teardown_release_all(s);
 		return;
 	}
 	if (teardown_judge_early(s) == VERDICT_RETURNED_EARLY) {
 		guard_set_op(c->guard, 0);
-		look_through_pin(s, physical);
+		check_reuse(s, physical);
 		return;
 	}
+	/* before the release: a thread may be blocked in a store by a frozen file system */
 	returned = timeline_at(&c->guard->tl, TL_RETURNED);
-	/* a frozen file system takes no stores, and a thread may be at one */
 	if (returned)
-		undo(s);
-	if (let_go(s, use) == VERDICT_NEVER_RETURNED)
+		undo_action(s);
+	if (release_and_judge(s, state) == VERDICT_NEVER_RETURNED)
 		return;
 	if (!returned)
-		undo(s);
+		undo_action(s);
 	if (c->action->spoils)
 		c->guard->fs_spoiled = true;
-	if (use == TOUCHED)
-		expect_ok(c, pin_proc_stop_threads(&s->h, NULL), "ending the thread", s->h.why);
+	if (state == MAPPING_TOUCHED)
+		expect_ok(c, pin_proc_stop_threads(&s->h, NULL), "stopping the thread", s->h.why);
 	if (h)
-		check_mapping(s, h);
+		check_old_mapping(s, h);
 	if (c->action->leaves != LEAVES_OPEN)
 		check_bytes(s);
-	if (use == KILLED)
-		reap(s);
+	if (state == MAPPING_KILLED)
+		reap_killed(s);
 }
 
-static void file(struct cell *c, enum use use)
+static void file_pinned(struct cell *c, enum mapping_state state)
 {
 	struct teardown s;
 
-	if (arrange(c, &s, use))
-		act(&s, use);
+	if (setup_file(c, &s, state))
+		run_action(&s, state);
 	if (cell_over(c))
 		c->guard->fs_spoiled = true;
 	teardown_cleanup(&s);
 	if (c->verdict == VERDICT_RETURNED_EARLY)
-		expect_ok(c, guard_fresh_pages(c->guard), "a fresh memory map", "");
+		expect_ok(c, guard_fresh_pages(c->guard), "making a new memory map", "");
 }
 
 static void file_kept(struct cell *c)
 {
-	file(c, KEPT);
+	file_pinned(c, MAPPING_KEPT);
 }
 
 static void file_unmapped(struct cell *c)
 {
-	file(c, CLOSED);
+	file_pinned(c, MAPPING_CLOSED);
 }
 
 static void file_touched(struct cell *c)
 {
-	file(c, TOUCHED);
+	file_pinned(c, MAPPING_TOUCHED);
 }
 
 static void file_by_another(struct cell *c)
 {
-	file(c, BY_ANOTHER);
+	file_pinned(c, MAPPING_BY_ANOTHER);
 }
 
 static void file_killed(struct cell *c)
 {
-	file(c, KILLED);
+	file_pinned(c, MAPPING_KILLED);
 }
 
 static const struct scenario_group files = {
@@ -465,19 +491,19 @@ static const struct scenario_group files = {
 	.scenarios = (const struct scenario[]){
 		{
 			.name = "",
-			.what = "I/O in flight from or to a file: what frees its blocks waits, nothing else",
+			.what = "I/O from or to a file is in flight: an action waits only if it frees blocks",
 			.sizes = AT_PMD,
 			.pins = PINS_DM_DELAY,
 			.run = file_kept,
 		}, {
 			.name = "unmapped",
-			.what = "the same, the file is unmapped and closed: who gets the bytes?",
+			.what = "the same, the file is unmapped and closed",
 			.sizes = AT_PMD,
 			.pins = PINS_FILE_SINK,
 			.run = file_unmapped,
 		}, {
 			.name = "",
-			.what = "a page of a file in a pipe, the mapping stays",
+			.what = "a page of a file is in a pipe, the mapping stays",
 			.run = file_kept,
 		}, {
 			.name = "unmapped",
@@ -485,7 +511,7 @@ static const struct scenario_group files = {
 			.run = file_unmapped,
 		}, {
 			.name = "touched",
-			.what = "the same, a thread touches all of it all the while",
+			.what = "the same, while a thread reads and writes the mapping",
 			.run = file_touched,
 		}, {
 			.name = "by_another",
@@ -493,7 +519,7 @@ static const struct scenario_group files = {
 			.run = file_by_another,
 		}, {
 			.name = "map_dev",
-			.what = "a page of a file in a pipe, the memory map lies on the device (altmap)",
+			.what = "a page of a file is in a pipe, the memory map lies on the device (altmap)",
 			.sizes = AT_PMD,
 			.map_dev = true,
 			.run = file_kept,

@@ -276,6 +276,9 @@ static bool setup_file(struct cell *c, struct teardown *s, enum file_use use)
 
 static bool setup_file_in_last_group(struct cell *c, struct teardown *s, enum file_use use)
 {
+	/* teardown_cleanup() follows in any case */
+	memset(s, 0, sizeof(*s));
+	s->c = c;
 	return move_to_last_group(c) && setup_file(c, s, use);
 }
 
