@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Dax regions that can be divided: devices are made in them, resized and destroyed.
+ * Dynamic dax regions: devices are created in them, resized and destroyed.
  *
- * What is bound is in use and keeps its size; what has bytes is not deleted; what is
- * given back is there for the next device, and no sooner than its last pin is gone
+ * A bound device is in use and keeps its size.  A device with bytes cannot be deleted.
+ * The memory of a destroyed device is available again once its last pin is released
  * (drivers/dax/bus.c: dev_dax_resize(), delete_store(), unregister_dev_dax()).
  */
 #define _GNU_SOURCE
@@ -15,13 +15,13 @@
 #include "lib/ns/dynamic.h"
 #include "teardown/teardown.h"
 
-/* What a device grows by, bytes: two entries of a pmd. */
+/* a device grows by this much, bytes */
 #define MORE_BYTES	(2 * DYNAMIC_UNIT)
 
-/* Devices that are made and thrown away, one after the other. */
+/* devices created and destroyed, one after the other */
 #define ROUNDS		30
 
-static void remember(struct cell *c)
+static void dynamic_setup(struct cell *c)
 {
 	c->guard->mem = c->v;
 	c->guard->undo = c->action->undo;
@@ -29,23 +29,18 @@ static void remember(struct cell *c)
 
 static void dynamic_mapped(struct cell *c)
 {
-	remember(c);
+	dynamic_setup(c);
 	teardown_mapped(c);
 }
 
 static void dynamic_pinned(struct cell *c)
 {
-	remember(c);
+	dynamic_setup(c);
 	teardown_pinned(c);
 }
 
-static bool expect_refused(struct cell *c, int ret, int want, const char *what)
-{
-	return expect(c, VERDICT_FAILED, ret == want, "%s: %s; expected %s", what,
-		      ret ? strerror(-ret) : "done", strerror(-want));
-}
-
-static unsigned long long available(const struct cell *c)
+/* free bytes of the region */
+static unsigned long long available_bytes(const struct cell *c)
 {
 	unsigned long long bytes = 0;
 
@@ -53,8 +48,8 @@ static unsigned long long available(const struct cell *c)
 	return bytes;
 }
 
-/* a device beside the cell's own, of what is lowest of the rest */
-static bool make_beside(struct cell *c, size_t bytes, char *name, size_t len)
+/* one more device, in the lowest free range of the region */
+static bool create_second(struct cell *c, size_t bytes, char *name, size_t len)
 {
 	char first[32];
 
@@ -62,33 +57,35 @@ static bool make_beside(struct cell *c, size_t bytes, char *name, size_t len)
 	return expect_ok(c, dynamic_create(first, bytes, name, len), "creating a device", "");
 }
 
-static bool set_size(struct cell *c, size_t bytes)
+/* unbind, resize and bind the cell's device; its free space has to change as much */
+static bool resize_device(struct cell *c, size_t bytes)
 {
-	unsigned long long before = available(c);
+	unsigned long long before = available_bytes(c);
 	struct test_ns now;
 	int ret = guard_unbind_dax(c->guard);
 
 	if (!expect_done(c, ret, "unbind without pins"))
 		return false;
 	ret = dynamic_resize(c->v.ns.dax, bytes);
-	ret = ret ?: dynamic_read(c->v.ns.dax, &now);
 	if (!expect(c, VERDICT_FAILED, !ret, "resizing %s from %zu to %zu bytes: %s", c->v.ns.dax,
 		    c->v.size, bytes, strerror(-ret)))
 		return false;
-	expect(c, VERDICT_FAILED, now.size == bytes, "%s has %zu bytes; expected %zu",
+	ret = dynamic_read(c->v.ns.dax, &now);
+	if (!expect_ok(c, ret, "reading the resized device's attributes", ""))
+		return false;
+	expect(c, VERDICT_FAILED, now.size == bytes, "%s has %zu bytes after resizing; expected %zu",
 	       c->v.ns.dax, now.size, bytes);
-	expect(c, VERDICT_FAILED, available(c) + bytes == before + c->v.size,
-	       "the region has %llu bytes left, and had %llu while %s had %zu; expected %llu",
-	       available(c), before, c->v.ns.dax, c->v.size, before + c->v.size - bytes);
+	expect(c, VERDICT_FAILED, available_bytes(c) + bytes == before + c->v.size,
+	       "the region has %llu free bytes, and had %llu while %s had %zu; expected %llu",
+	       available_bytes(c), before, c->v.ns.dax, c->v.size, before + c->v.size - bytes);
 	c->v.size = bytes;
 	c->v.ns.size = bytes;
 	c->guard->mem = c->v;
 	ret = guard_bind_dax(c->guard);
-	return expect_done(c, ret, "bind with another size") && !cell_over(c);
+	return expect_done(c, ret, "bind after resizing") && !cell_over(c);
 }
 
-/* all of the device, mapped anew */
-static bool map_all(struct cell *c, struct pin_proc *h)
+static bool map_whole(struct cell *c, struct pin_proc *h)
 {
 	int ret = pin_proc_map(h, MAP_WHOLE, c->v.node, c->size, 0, c->v.size,
 			       PROT_READ | PROT_WRITE);
@@ -96,14 +93,26 @@ static bool map_all(struct cell *c, struct pin_proc *h)
 	return expect_ok(c, ret, "mapping all of the device", h->why);
 }
 
-static bool check_all(struct cell *c, struct pin_proc *h, size_t bytes)
+static bool check_whole(struct cell *c, struct pin_proc *h, size_t bytes)
 {
 	int ret;
 
-	if (!map_all(c, h))
+	if (!map_whole(c, h))
 		return false;
 	ret = pin_proc_check(h, MAP_WHOLE, 0, bytes, TAG_MEMORY);
-	return expect_ok(c, ret, "bytes of the device", h->why);
+	return expect_ok(c, ret, "the device's bytes", h->why);
+}
+
+static bool fill_range(struct cell *c, struct pin_proc *h, size_t off, size_t len,
+		       const char *what)
+{
+	return expect_ok(c, pin_proc_fill(h, MAP_WHOLE, off, len, TAG_MEMORY), what, h->why);
+}
+
+/* unmap the device, because a device with open descriptors must not be bound again */
+static bool unmap_whole(struct cell *c, struct pin_proc *h)
+{
+	return expect_ok(c, pin_proc_close(h, MAP_WHOLE), "unmapping the device", h->why);
 }
 
 static void grow_and_shrink(struct cell *c, struct pin_proc *h)
@@ -111,19 +120,17 @@ static void grow_and_shrink(struct cell *c, struct pin_proc *h)
 	size_t before = c->v.size, more = before + MORE_BYTES;
 	int ret;
 
-	if (!map_all(c, h))
+	if (!map_whole(c, h) || !fill_range(c, h, 0, before, "filling the device") ||
+	    !unmap_whole(c, h) || !resize_device(c, more))
 		return;
-	ret = pin_proc_fill(h, MAP_WHOLE, 0, before, TAG_MEMORY);
-	ret = ret ?: pin_proc_close(h, MAP_WHOLE);
-	if (!expect_ok(c, ret, "filling the device", h->why) || !set_size(c, more) ||
-	    !check_all(c, h, before))
+	if (!check_whole(c, h, before) ||
+	    !fill_range(c, h, before, MORE_BYTES, "filling the added bytes"))
 		return;
-	ret = pin_proc_fill(h, MAP_WHOLE, before, MORE_BYTES, TAG_MEMORY);
-	ret = ret ?: pin_proc_check(h, MAP_WHOLE, 0, more, TAG_MEMORY);
-	ret = ret ?: pin_proc_close(h, MAP_WHOLE);
-	if (!expect_ok(c, ret, "the bytes that were added", h->why) || !set_size(c, before))
+	ret = pin_proc_check(h, MAP_WHOLE, 0, more, TAG_MEMORY);
+	if (!expect_ok(c, ret, "the grown device's bytes", h->why) || !unmap_whole(c, h) ||
+	    !resize_device(c, before))
 		return;
-	if (check_all(c, h, before))
+	if (check_whole(c, h, before))
 		pin_proc_close(h, MAP_WHOLE);
 }
 
@@ -136,46 +143,47 @@ static void dynamic_resized(struct cell *c)
 	cell_pin_proc_end(c, &h);
 }
 
-static void refused_in_use(struct cell *c, struct pin_proc *h)
+static void expect_refused_bound(struct cell *c, struct pin_proc *h)
 {
 	size_t size = c->v.size;
 
-	expect_refused(c, dynamic_resize(c->v.ns.dax, size + MORE_BYTES), -EBUSY,
-		       "growing a device that is bound");
-	expect_refused(c, dynamic_resize(c->v.ns.dax, size - MORE_BYTES), -EBUSY,
-		       "shrinking a device that is bound");
-	expect_refused(c, dynamic_align(c->v.ns.dax, daxmap_bytes(DAXMAP_PTE)), -EBUSY,
-		       "aligning a device that is bound");
-	expect_refused(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, c->v.ns.dax), -EBUSY,
-		       "deleting a device that is bound");
-	expect(c, VERDICT_FAILED, !pin_proc_touch(h, MAP_WHOLE, size - DYNAMIC_UNIT),
-	       "the mapping is gone although everything was refused");
+	expect_errno(c, dynamic_resize(c->v.ns.dax, size + MORE_BYTES), EBUSY,
+		     "growing a bound device");
+	expect_errno(c, dynamic_resize(c->v.ns.dax, size - MORE_BYTES), EBUSY,
+		     "shrinking a bound device");
+	expect_errno(c, dynamic_align(c->v.ns.dax, daxmap_bytes(DAXMAP_PTE)), EBUSY,
+		     "aligning a bound device");
+	expect_errno(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, c->v.ns.dax), EBUSY,
+		     "deleting a bound device");
+	expect_ok(c, pin_proc_touch(h, MAP_WHOLE, size - DYNAMIC_UNIT),
+		  "touching the mapping after the refusals", h->why);
 }
 
-static void refused_unbound(struct cell *c)
+static void expect_refused_unbound(struct cell *c)
 {
-	unsigned long long room = available(c);
+	unsigned long long room = available_bytes(c);
 	char first[32], name[32];
 
 	dynamic_first(&c->v.ns, first, sizeof(first));
-	expect_refused(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, c->v.ns.dax), -EBUSY,
-		       "deleting a device that has bytes");
-	expect_refused(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, first), -EBUSY,
-		       "deleting the region's first device");
-	expect_refused(c, dynamic_resize(c->v.ns.dax, c->v.size + room + DYNAMIC_UNIT), -ENOSPC,
-		       "growing a device to more than there is");
-	expect_refused(c, dynamic_resize(c->v.ns.dax, c->v.size + 1), -EINVAL,
-		       "growing a device by one byte");
-	expect(c, VERDICT_FAILED, available(c) == room,
-	       "the region has %llu bytes left; expected %llu, for all was refused",
-	       available(c), room);
-	/* one without bytes is nothing that could be bound, and goes */
-	if (!make_beside(c, 0, name, sizeof(name)))
+	expect_errno(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, c->v.ns.dax), EBUSY,
+		     "deleting a device with bytes");
+	expect_errno(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, first), EBUSY,
+		     "deleting the region's first device");
+	expect_errno(c, dynamic_resize(c->v.ns.dax, c->v.size + room + DYNAMIC_UNIT), ENOSPC,
+		     "growing a device beyond the region's free bytes");
+	expect_errno(c, dynamic_resize(c->v.ns.dax, c->v.size + 1), EINVAL,
+		     "growing a device by one byte");
+	expect(c, VERDICT_FAILED, available_bytes(c) == room,
+	       "the region has %llu free bytes after the refusals; expected %llu",
+	       available_bytes(c), room);
+	/* a device without bytes cannot be bound, but deleted */
+	if (!create_second(c, 0, name, sizeof(name)))
 		return;
-	expect(c, VERDICT_FAILED, dynamic_bind(name), "%s has no bytes and can be bound", name);
+	expect(c, VERDICT_FAILED, dynamic_bind(name), "binding %s, which has no bytes, succeeded; expected it to fail",
+	       name);
 	expect_ok(c, dynamic_destroy(name), "destroying a device without bytes", "");
-	expect_refused(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, name), -ENXIO,
-		       "deleting a device that is gone");
+	expect_errno(c, dynamic_region_write(c->v.ns.dax, DYNAMIC_DELETE, name), ENXIO,
+		     "deleting a deleted device");
 }
 
 static void dynamic_refused(struct cell *c)
@@ -184,80 +192,92 @@ static void dynamic_refused(struct cell *c)
 	char why[WHY_LEN];
 	int ret;
 
-	if (cell_pin_proc(c, &h) && map_all(c, &h)) {
-		refused_in_use(c, &h);
+	if (cell_pin_proc(c, &h) && map_whole(c, &h)) {
+		expect_refused_bound(c, &h);
 		pin_proc_close(&h, MAP_WHOLE);
 		ret = guard_unbind_dax(c->guard);
 		if (expect_done(c, ret, "unbind without pins"))
-			refused_unbound(c);
+			expect_refused_unbound(c);
 		ret = guard_bind_dax(c->guard);
 		if (expect_done(c, ret, "bind"))
-			expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device", why);
+			expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "comparing the device",
+				  why);
 	}
 	cell_pin_proc_end(c, &h);
 }
 
-/* one more device in the same region: all steps, and back */
-static bool one_round(struct cell *c)
+/* bind and unbind a second device; g->mem is that device meanwhile */
+static bool bind_and_unbind(struct cell *c, const char *name)
 {
 	struct test_mem before = c->guard->mem;
-	char name[32];
 	int ret;
 
-	if (!make_beside(c, MORE_BYTES, name, sizeof(name)))
+	if (!expect_ok(c, dynamic_bind(name), "binding the new device", ""))
 		return false;
-	ret = dynamic_bind(name);
-	if (expect_ok(c, ret, "binding the new device", "")) {
-		ret = dynamic_read(name, &c->guard->mem.ns);
-		ret = ret ?: guard_unbind_dax(c->guard);
+	ret = dynamic_read(name, &c->guard->mem.ns);
+	if (expect_ok(c, ret, "reading the new device's attributes", "")) {
+		ret = guard_unbind_dax(c->guard);
+		expect_done(c, ret, "unbinding the new device");
 	}
 	c->guard->mem = before;
-	return expect_done(c, ret, "unbinding the new device") &&
+	return !ret;
+}
+
+static bool one_round(struct cell *c)
+{
+	char name[32];
+
+	return create_second(c, MORE_BYTES, name, sizeof(name)) && bind_and_unbind(c, name) &&
 	       expect_ok(c, dynamic_destroy(name), "destroying the new device", "");
 }
 
-/* /sys and /proc/iomem are looked at by the cell's own oracle */
+/* the frame around each cell checks /sys and /proc/iomem */
 static void dynamic_rounds(struct cell *c)
 {
-	unsigned long long room = available(c);
+	unsigned long long room = available_bytes(c);
 	unsigned int i;
 
 	for (i = 0; i < ROUNDS && one_round(c); i++)
 		;
-	expect(c, VERDICT_FAILED, available(c) == room,
-	       "after %u devices the region has %llu bytes left; expected %llu", i,
-	       available(c), room);
+	expect(c, VERDICT_FAILED, available_bytes(c) == room,
+	       "after %u devices the region has %llu free bytes; expected %llu", i,
+	       available_bytes(c), room);
 }
 
 /*
- * The device gets a second range: a neighbour takes what comes after the first one,
- * and what comes after the neighbour is the device's.
+ * Give the device a second range: a neighbour takes the memory behind the first range,
+ * so that the device grows behind the neighbour.
  */
-static bool second_range(struct cell *c, char *name, size_t len)
+static bool add_range(struct cell *c, char *name, size_t len)
 {
 	unsigned long long start, bytes;
 	int ret;
 
-	if (!make_beside(c, MORE_BYTES, name, len) || !set_size(c, c->v.size + MORE_BYTES))
+	if (!create_second(c, MORE_BYTES, name, len) || !resize_device(c, c->v.size + MORE_BYTES))
 		return false;
 	ret = dynamic_mapping(c->v.ns.dax, 1, &start, &bytes);
-	return expect(c, VERDICT_FAILED, !ret && bytes == MORE_BYTES,
-		      "%s has no second range of %lu bytes: %s", c->v.ns.dax, MORE_BYTES,
-		      strerror(-ret));
+	return expect_ok(c, ret, "reading the device's second range", "") &&
+	       expect(c, VERDICT_FAILED, bytes == MORE_BYTES,
+		      "%s has a second range of %llu bytes; expected %lu", c->v.ns.dax, bytes,
+		      MORE_BYTES);
 }
 
-/* in place of the mapping of the start: one that reaches into the second range */
+/* map both ranges in place of the device's start; pins go to the second range */
 static bool map_ranges(struct teardown *s)
 {
 	struct cell *c = s->c;
 	unsigned long faults = 0;
 	int ret = pin_proc_close(&s->h, MAP_MAIN);
 
+	if (!expect_ok(c, ret, "unmapping the device's start", s->h.why))
+		return false;
 	s->map_len = c->v.size;
 	s->base = c->v.size - MORE_BYTES;
-	ret = ret ?: pin_proc_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, s->map_len,
-				  PROT_READ | PROT_WRITE);
-	ret = ret ?: pin_proc_prove(&s->h, MAP_MAIN, &faults);
+	ret = pin_proc_map(&s->h, MAP_MAIN, c->v.node, c->size, 0, s->map_len,
+			   PROT_READ | PROT_WRITE);
+	if (!expect_ok(c, ret, "mapping both ranges", s->h.why))
+		return false;
+	ret = pin_proc_prove(&s->h, MAP_MAIN, &faults);
 	return expect(c, VERDICT_FAILED, !ret,
 		      "touching %zu KiB of two ranges took %lu faults; expected %zu",
 		      s->map_len >> 10, faults, s->map_len / daxmap_bytes(c->size));
@@ -269,13 +289,13 @@ static void dynamic_ranges(struct cell *c)
 	char neighbour[32] = "";
 	struct teardown s = { 0 };
 
-	if (second_range(c, neighbour, sizeof(neighbour)) && teardown_setup(c, &s) &&
+	if (add_range(c, neighbour, sizeof(neighbour)) && teardown_setup(c, &s) &&
 	    map_ranges(&s) && (!c->method || teardown_pin(&s, c->method, 0)) &&
 	    teardown_watch_mapping(&s) && teardown_run(&s) == VERDICT_NEVER_RETURNED)
 		return;
 	teardown_cleanup(&s);
 	if (c->v.size != before)
-		set_size(c, before);
+		resize_device(c, before);
 	if (neighbour[0])
 		expect_ok(c, dynamic_destroy(neighbour), "destroying the neighbour", "");
 }
@@ -288,13 +308,13 @@ static void dynamic_static(struct cell *c)
 	for (unsigned int i = 0; i < ARRAY_SIZE(absent); i++)
 		expect(c, VERDICT_FAILED,
 		       dynamic_region_write(c->v.ns.dax, absent[i], "1") == -ENOENT,
-		       "the region of %s, a namespace's, has a file '%s'; expected none",
+		       "the static region of %s has an attribute '%s'; expected none",
 		       c->v.ns.dax, absent[i]);
-	expect_refused(c, dynamic_resize(c->v.ns.dax, c->v.size / 2), -EACCES,
-		       "resizing a namespace's device");
-	expect_refused(c, dynamic_align(c->v.ns.dax, daxmap_bytes(DAXMAP_PTE)), -EACCES,
-		       "aligning a namespace's device");
-	expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device", why);
+	expect_errno(c, dynamic_resize(c->v.ns.dax, c->v.size / 2), EACCES,
+		     "resizing the device of a static region");
+	expect_errno(c, dynamic_align(c->v.ns.dax, daxmap_bytes(DAXMAP_PTE)), EACCES,
+		     "aligning the device of a static region");
+	expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "comparing the device", why);
 }
 
 static const struct scenario_group dynamic_group = {
@@ -308,7 +328,7 @@ static const struct scenario_group dynamic_group = {
 	.scenarios = (const struct scenario[]){
 		{
 			.name = "",
-			.what = "mapped, no pin: it is destroyed, and made again",
+			.what = "mapped, no pin: the device is destroyed and created again",
 			.acts = LIST("destroy_device"),
 			.run = dynamic_mapped,
 		}, {
@@ -319,30 +339,30 @@ static const struct scenario_group dynamic_group = {
 			.run = dynamic_pinned,
 		}, {
 			.name = "two_ranges",
-			.what = "mapped, the device is of two ranges of memory",
+			.what = "mapped, no pin: the device has two ranges of memory",
 			.acts = LIST("unbind_device_dax"),
 			.run = dynamic_ranges,
 		}, {
 			.name = "two_ranges",
-			.what = "one pin out, in the second of two ranges of memory",
+			.what = "one pin out, in the second of the device's two ranges of memory",
 			.acts = LIST("unbind_device_dax"),
 			.pins = PIN_VMSPLICE,
 			.run = dynamic_ranges,
 		}, {
 			.name = "resized",
-			.what = "grown and shrunk between binds: what stays keeps its bytes",
+			.what = "grown and shrunk between binds: the remaining bytes stay the same",
 			.run = dynamic_resized,
 		}, {
 			.name = "refused",
-			.what = "requests on a device in use, and impossible ones, are refused; nothing changes",
+			.what = "requests on a bound device, and invalid ones, are refused and change nothing",
 			.run = dynamic_refused,
 		}, {
 			.name = "again_and_again",
-			.what = "made, bound and destroyed: nothing is left of it",
+			.what = "a second device is created, bound and destroyed, again and again: nothing is left",
 			.run = dynamic_rounds,
 		}, {
 			.name = "static",
-			.what = "a namespace's region cannot be divided",
+			.what = "a namespace's region is static: no device is created, deleted or resized",
 			.on = ON_DEVDAX,
 			.ignore = HEALTH_NONE,
 			.run = dynamic_static,
