@@ -287,7 +287,7 @@ static void dynamic_ranges(struct cell *c)
 {
 	size_t before = c->v.size;
 	char neighbour[32] = "";
-	struct teardown s = { 0 };
+	struct teardown s = { .c = c };
 
 	if (add_range(c, neighbour, sizeof(neighbour)) && teardown_setup(c, &s) &&
 	    map_ranges(&s) && (!c->method || teardown_pin(&s, c->method, 0)) &&

@@ -22,6 +22,7 @@ static bool owner_setup(struct cell *c, struct teardown *s)
 	int ret = 0;
 
 	memset(s, 0, sizeof(*s));
+	s->c = c;
 	if (c->v.ns.ndns[0])
 		ret = level_find(&c->v.ns, LEVEL_DAX_PMEM, why, sizeof(why));
 	if (ret) {
