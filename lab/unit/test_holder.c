@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lib/holder.c on a temporary file.  Cutting the file short takes the ground
- * away under its mappings: the next touch is a SIGBUS, as after an unbind.
+ * lib/holder/ on a temporary file.  Truncating the file takes the memory away: the
+ * next access to a mapping raises SIGBUS, as after an unbind.
  */
 #include <errno.h>
 #include <signal.h>
@@ -53,6 +53,20 @@ FIXTURE_TEARDOWN(holder)
 }
 
 #define MAP_FILE_RW() pin_proc_map(&self->h, 0, self->path, DAXMAP_PTE, 0, self->len, PROT)
+
+TEST_F(holder, a_failure_names_its_step)
+{
+	EXPECT_EQ(-ENOENT, pin_proc_map(&self->h, 0, "/none", DAXMAP_PTE, 0,
+					self->len, PROT));
+	EXPECT_STREQ("mapping /none", self->h.why);
+	EXPECT_EQ(-EINVAL, pin_proc_touch(&self->h, 0, 0));
+	EXPECT_STREQ("touching the mapping", self->h.why);
+	ASSERT_EQ(0, MAP_FILE_RW());
+	EXPECT_STREQ("", self->h.why);
+	pin_proc_kill(&self->h);
+	EXPECT_EQ(-EPIPE, pin_proc_move(&self->h, 0));
+	EXPECT_STREQ("mremap()", self->h.why);
+}
 
 TEST_F(holder, it_is_in_a_session_of_its_own)
 {

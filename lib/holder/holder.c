@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The driver's end of a holder: its process, and the commands to it.
+ * The parent's end of a pin process: starting and ending it, and the commands to it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,13 +16,13 @@
 #include "lib/holder/internal.h"
 
 /* Longest command: a pin with a TIMED release, or filling 2 GiB under TCG. */
-#define PIN_PROC_ANSWER_NS	(40 * NSEC_PER_SEC)
+#define ANSWER_NS	(40 * NSEC_PER_SEC)
 
-/* A thread's round takes a few faults; one that waits for a dead one, for ever. */
-#define PIN_PROC_ROUND_NS		(4 * NSEC_PER_SEC)
+/* One iteration of a thread takes a few faults, unless it waits for a dead thread. */
+#define ITERATION_NS	(4 * NSEC_PER_SEC)
 
-/* Then it is asked whether the kernel has given that one up, and so often again. */
-#define PIN_PROC_DOUBT_NS		(200 * NSEC_PER_MSEC)
+/* Between two checks whether the kernel has given such a thread up. */
+#define GIVEN_UP_NS	(200 * NSEC_PER_MSEC)
 
 int pin_proc_start(struct pin_proc *h, struct timeline *tl,
 		   struct pin_targets *targets)
@@ -42,7 +42,7 @@ int pin_proc_start(struct pin_proc *h, struct timeline *tl,
 		return -err;
 	}
 	if (!pid) {
-		/* out of reach of whoever kills the test's process group */
+		/* kill() of the test's process group must not end it */
 		setsid();
 		close(sv[0]);
 		pin_proc_serve(sv[1], tl, targets);
@@ -67,53 +67,129 @@ static int wait_readable(int fd, uint64_t ns)
 	return n ? 0 : -ETIMEDOUT;
 }
 
-/* for an answer that needs the holder's threads to come back */
+/* for an answer that needs the process's threads to come back */
 static int wait_threads(const struct pin_proc *h, uint64_t ns)
 {
-	uint64_t end = timeline_now() + ns;
+	uint64_t end = clock_now_ns() + ns;
 	int ret;
 
 	do {
-		ret = wait_readable(h->sock, PIN_PROC_DOUBT_NS);
-	} while (ret == -ETIMEDOUT && timeline_now() < end && !op_given_up(h->pid));
+		ret = wait_readable(h->sock, GIVEN_UP_NS);
+	} while (ret == -ETIMEDOUT && clock_now_ns() < end && !op_given_up(h->pid));
 	return ret;
 }
 
-static int ask(struct pin_proc *h, const struct pin_proc_command *c, unsigned long *value)
+static int wait_answer(struct pin_proc *h, enum pin_proc_op op)
 {
-	struct pin_proc_reply r;
+	if (op == CMD_WAIT_ITERATION || op == CMD_STOP_THREADS)
+		return wait_threads(h, ITERATION_NS);
+	if (op == CMD_END)
+		return wait_threads(h, ANSWER_NS);
+	return wait_readable(h->sock, ANSWER_NS);
+}
+
+/* the step that a command is, for sentences about its failure */
+static const char *const steps[] = {
+	[CMD_MAP] = "mapping",
+	[CMD_MOVE] = "mremap()",
+	[CMD_UNMAP] = "munmap()",
+	[CMD_UNMAP_PART] = "munmap() of a part",
+	[CMD_CLOSE] = "closing the mapping",
+	[CMD_TOUCH] = "touching the mapping",
+	[CMD_PROVE] = "counting the faults of the mapping",
+	[CMD_FILL] = "writing the pattern",
+	[CMD_FILL_SAMPLED] = "writing samples of the pattern",
+	[CMD_CHECK] = "checking the pattern",
+	[CMD_ZEROES] = "checking for zeroes",
+	[CMD_CHECK_SAMPLED] = "checking samples of the pattern",
+	[CMD_WATCH] = "starting the watching thread",
+	[CMD_STORE_LOOP] = "starting the storing thread",
+	[CMD_REMAP_LOOP] = "starting the remapping thread",
+	[CMD_IO] = "starting the I/O thread on",
+	[CMD_WAIT_ITERATION] = "waiting for the threads",
+	[CMD_STOP_THREADS] = "stopping the threads",
+	[CMD_PIN] = "pinning",
+	[CMD_LIVE] = "asking for the pin",
+	[CMD_RELEASE] = "releasing the pin",
+	[CMD_REACH] = "access through the pin",
+	[CMD_FORK_CHILD] = "fork()",
+	[CMD_END] = "ending the process",
+};
+
+static int exchange(struct pin_proc *h, const struct pin_proc_command *c,
+		    struct pin_proc_reply *r)
+{
 	int ret;
 
-	h->why[0] = '\0';
 	if (h->pid <= 0)
 		return -EPIPE;
 	if (h->stuck)
 		return -ETIMEDOUT;
 	if (send(h->sock, c, sizeof(*c), MSG_NOSIGNAL) != sizeof(*c))
 		return -EPIPE;
-	if (c->op == OP_ROUND || c->op == OP_CALM)
-		ret = wait_threads(h, PIN_PROC_ROUND_NS);
-	else if (c->op == OP_END)
-		ret = wait_threads(h, PIN_PROC_ANSWER_NS);
-	else
-		ret = wait_readable(h->sock, PIN_PROC_ANSWER_NS);
+	ret = wait_answer(h, c->op);
 	if (ret) {
 		h->stuck = true;
 		return ret;
 	}
-	if (recv(h->sock, &r, sizeof(r), 0) != sizeof(r))
+	if (recv(h->sock, r, sizeof(*r), 0) != sizeof(*r))
 		return -EPIPE;
+	return r->ret;
+}
+
+/* a refusal of the method itself is not a failed step: its own words say it all */
+static bool needs_step(const struct pin_proc_command *c, int ret)
+{
+	return ret < 0 && !(c->op == CMD_PIN && ret == -EOPNOTSUPP);
+}
+
+static int ask(struct pin_proc *h, const struct pin_proc_command *c, unsigned long *value)
+{
+	struct pin_proc_reply r = { 0 };
+	int ret = exchange(h, c, &r);
+
 	memcpy(h->why, r.why, sizeof(h->why));
+	if (!h->why[0] && needs_step(c, ret))
+		snprintf(h->why, sizeof(h->why), "%s%s%s", steps[c->op], c->path[0] ? " " : "",
+			 c->path);
 	if (value)
 		*value = r.value;
-	return r.ret;
+	return ret;
+}
+
+/* a command about a whole map slot */
+static int ask_map(struct pin_proc *h, enum pin_proc_op op, unsigned int map)
+{
+	struct pin_proc_command c = { .op = op, .map = map };
+
+	return ask(h, &c, NULL);
+}
+
+/* a command about a range of a map slot */
+static int ask_range(struct pin_proc *h, enum pin_proc_op op, unsigned int map, size_t off,
+		     size_t len)
+{
+	struct pin_proc_command c = { .op = op, .map = map, .off = off, .len = len };
+
+	return ask(h, &c, NULL);
+}
+
+/* a command about samples of the pattern */
+static int ask_sampled(struct pin_proc *h, enum pin_proc_op op, unsigned int map, size_t off,
+		       size_t len, size_t stride, uint16_t tag)
+{
+	struct pin_proc_command c = {
+		.op = op, .map = map, .off = off, .len = len, .stride = stride, .tag = tag,
+	};
+
+	return ask(h, &c, NULL);
 }
 
 int pin_proc_map(struct pin_proc *h, unsigned int map, const char *path,
 		 enum daxmap_size size, off_t off, size_t len, int prot)
 {
 	struct pin_proc_command c = {
-		.op = OP_MAP, .map = map, .size = size, .off = off,
+		.op = CMD_MAP, .map = map, .size = size, .off = off,
 		.len = len, .prot = prot,
 	};
 
@@ -124,42 +200,32 @@ int pin_proc_map(struct pin_proc *h, unsigned int map, const char *path,
 
 int pin_proc_move(struct pin_proc *h, unsigned int map)
 {
-	struct pin_proc_command c = { .op = OP_MOVE, .map = map };
-
-	return ask(h, &c, NULL);
+	return ask_map(h, CMD_MOVE, map);
 }
 
 int pin_proc_unmap(struct pin_proc *h, unsigned int map)
 {
-	struct pin_proc_command c = { .op = OP_UNMAP, .map = map };
-
-	return ask(h, &c, NULL);
+	return ask_map(h, CMD_UNMAP, map);
 }
 
 int pin_proc_unmap_part(struct pin_proc *h, unsigned int map, size_t off, size_t len)
 {
-	struct pin_proc_command c = { .op = OP_PART, .map = map, .off = off, .len = len };
-
-	return ask(h, &c, NULL);
+	return ask_range(h, CMD_UNMAP_PART, map, off, len);
 }
 
 int pin_proc_close(struct pin_proc *h, unsigned int map)
 {
-	struct pin_proc_command c = { .op = OP_CLOSE, .map = map };
-
-	return ask(h, &c, NULL);
+	return ask_map(h, CMD_CLOSE, map);
 }
 
 int pin_proc_touch(struct pin_proc *h, unsigned int map, size_t off)
 {
-	struct pin_proc_command c = { .op = OP_TOUCH, .map = map, .off = off };
-
-	return ask(h, &c, NULL);
+	return ask_range(h, CMD_TOUCH, map, off, 0);
 }
 
 int pin_proc_prove(struct pin_proc *h, unsigned int map, unsigned long *faults)
 {
-	struct pin_proc_command c = { .op = OP_PROVE, .map = map };
+	struct pin_proc_command c = { .op = CMD_PROVE, .map = map };
 
 	return ask(h, &c, faults);
 }
@@ -168,7 +234,7 @@ int pin_proc_fill(struct pin_proc *h, unsigned int map, size_t off, size_t len,
 		  uint16_t tag)
 {
 	struct pin_proc_command c = {
-		.op = OP_FILL, .map = map, .off = off, .len = len, .tag = tag,
+		.op = CMD_FILL, .map = map, .off = off, .len = len, .tag = tag,
 	};
 
 	return ask(h, &c, NULL);
@@ -177,12 +243,7 @@ int pin_proc_fill(struct pin_proc *h, unsigned int map, size_t off, size_t len,
 int pin_proc_fill_sampled(struct pin_proc *h, unsigned int map, size_t off, size_t len,
 			  size_t stride, uint16_t tag)
 {
-	struct pin_proc_command c = {
-		.op = OP_STREW, .map = map, .off = off, .len = len,
-		.stride = stride, .tag = tag,
-	};
-
-	return ask(h, &c, NULL);
+	return ask_sampled(h, CMD_FILL_SAMPLED, map, off, len, stride, tag);
 }
 
 int pin_proc_check(struct pin_proc *h, unsigned int map, size_t off, size_t len,
@@ -195,7 +256,7 @@ int pin_proc_check_as(struct pin_proc *h, unsigned int map, size_t off, size_t l
 		      uint16_t tag, uint64_t as)
 {
 	struct pin_proc_command c = {
-		.op = OP_CHECK, .map = map, .off = off, .len = len, .tag = tag, .as = as,
+		.op = CMD_CHECK, .map = map, .off = off, .len = len, .tag = tag, .as = as,
 	};
 
 	return ask(h, &c, NULL);
@@ -203,47 +264,36 @@ int pin_proc_check_as(struct pin_proc *h, unsigned int map, size_t off, size_t l
 
 int pin_proc_zeroes(struct pin_proc *h, unsigned int map, size_t off, size_t len)
 {
-	struct pin_proc_command c = { .op = OP_ZEROES, .map = map, .off = off, .len = len };
-
-	return ask(h, &c, NULL);
+	return ask_range(h, CMD_ZEROES, map, off, len);
 }
 
 int pin_proc_check_sampled(struct pin_proc *h, unsigned int map, size_t off, size_t len,
 			   size_t stride, uint16_t tag)
 {
-	struct pin_proc_command c = {
-		.op = OP_SAMPLE, .map = map, .off = off, .len = len,
-		.stride = stride, .tag = tag,
-	};
-
-	return ask(h, &c, NULL);
+	return ask_sampled(h, CMD_CHECK_SAMPLED, map, off, len, stride, tag);
 }
 
 int pin_proc_watch(struct pin_proc *h, unsigned int map, size_t off)
 {
-	struct pin_proc_command c = { .op = OP_WATCH, .map = map, .off = off };
-
-	return ask(h, &c, NULL);
+	return ask_range(h, CMD_WATCH, map, off, 0);
 }
 
 int pin_proc_watch_busy(struct pin_proc *h, unsigned int map, size_t off)
 {
-	struct pin_proc_command c = { .op = OP_WATCH, .map = map, .off = off, .restless = true };
+	struct pin_proc_command c = { .op = CMD_WATCH, .map = map, .off = off, .busy = true };
 
 	return ask(h, &c, NULL);
 }
 
 int pin_proc_store_loop(struct pin_proc *h, unsigned int map)
 {
-	struct pin_proc_command c = { .op = OP_HAMMER, .map = map };
-
-	return ask(h, &c, NULL);
+	return ask_map(h, CMD_STORE_LOOP, map);
 }
 
 int pin_proc_remap_loop(struct pin_proc *h, const char *path, enum daxmap_size size,
 			bool reopen)
 {
-	struct pin_proc_command c = { .op = OP_CHURN, .size = size, .reopen = reopen };
+	struct pin_proc_command c = { .op = CMD_REMAP_LOOP, .size = size, .reopen = reopen };
 
 	snprintf(c.path, sizeof(c.path), "%s", path);
 	return ask(h, &c, NULL);
@@ -251,7 +301,7 @@ int pin_proc_remap_loop(struct pin_proc *h, const char *path, enum daxmap_size s
 
 int pin_proc_io(struct pin_proc *h, const char *path, size_t len, uint16_t tag, unsigned int how)
 {
-	struct pin_proc_command c = { .op = OP_IO, .len = len, .tag = tag, .io = how };
+	struct pin_proc_command c = { .op = CMD_IO, .len = len, .tag = tag, .io = how };
 
 	snprintf(c.path, sizeof(c.path), "%s", path);
 	return ask(h, &c, NULL);
@@ -259,14 +309,14 @@ int pin_proc_io(struct pin_proc *h, const char *path, size_t len, uint16_t tag, 
 
 int pin_proc_wait_iteration(struct pin_proc *h)
 {
-	struct pin_proc_command c = { .op = OP_ROUND };
+	struct pin_proc_command c = { .op = CMD_WAIT_ITERATION };
 
 	return ask(h, &c, NULL);
 }
 
 int pin_proc_stop_threads(struct pin_proc *h, unsigned long *rounds)
 {
-	struct pin_proc_command c = { .op = OP_CALM };
+	struct pin_proc_command c = { .op = CMD_STOP_THREADS };
 
 	return ask(h, &c, rounds);
 }
@@ -276,7 +326,7 @@ int pin_proc_pin(struct pin_proc *h, unsigned int pin,
 		 size_t len, uint64_t hold_ns, uint16_t tag)
 {
 	struct pin_proc_command c = {
-		.op = OP_PIN, .pin = pin, .method = method, .map = map,
+		.op = CMD_PIN, .pin = pin, .method = method, .map = map,
 		.off = off, .len = len, .hold_ns = hold_ns, .tag = tag,
 	};
 
@@ -285,32 +335,32 @@ int pin_proc_pin(struct pin_proc *h, unsigned int pin,
 
 int pin_proc_live(struct pin_proc *h, unsigned int pin)
 {
-	struct pin_proc_command c = { .op = OP_LIVE, .pin = pin };
+	struct pin_proc_command c = { .op = CMD_LIVE, .pin = pin };
 
 	return ask(h, &c, NULL);
 }
 
 int pin_proc_release(struct pin_proc *h, unsigned int pin)
 {
-	struct pin_proc_command c = { .op = OP_RELEASE, .pin = pin };
+	struct pin_proc_command c = { .op = CMD_RELEASE, .pin = pin };
 
 	return ask(h, &c, &h->seen);
 }
 
 int pin_proc_reach(struct pin_proc *h, unsigned int pin, uint16_t tag, unsigned long *seen)
 {
-	struct pin_proc_command c = { .op = OP_REACH, .pin = pin, .tag = tag };
+	struct pin_proc_command c = { .op = CMD_REACH, .pin = pin, .tag = tag };
 
 	return ask(h, &c, seen);
 }
 
-int pin_proc_fork_child(struct pin_proc *h, pid_t *heir)
+int pin_proc_fork_child(struct pin_proc *h, pid_t *child)
 {
-	struct pin_proc_command c = { .op = OP_HEIR };
+	struct pin_proc_command c = { .op = CMD_FORK_CHILD };
 	unsigned long value = 0;
 	int ret = ask(h, &c, &value);
 
-	*heir = value;
+	*child = value;
 	return ret;
 }
 
@@ -322,32 +372,31 @@ void pin_proc_kill(struct pin_proc *h)
 
 int pin_proc_reap(struct pin_proc *h, uint64_t ns)
 {
-	uint64_t end = timeline_now() + ns;
+	uint64_t end = clock_now_ns() + ns;
 	int ret;
 
 	if (h->pid <= 0)
 		return 0;
-	/* the last descriptor of the other end goes with the process */
 	do {
 		if (waitpid(h->pid, NULL, WNOHANG) == h->pid) {
 			h->pid = 0;
 			close(h->sock);
 			return 0;
 		}
-		ret = timeline_now() < end ? 0 : -ETIMEDOUT;
-		pin_proc_rest(NSEC_PER_MSEC / 2);
+		ret = clock_now_ns() < end ? 0 : -ETIMEDOUT;
+		clock_sleep_ns(NSEC_PER_MSEC / 2);
 	} while (!ret);
 	return ret;
 }
 
 int pin_proc_end(struct pin_proc *h)
 {
-	struct pin_proc_command c = { .op = OP_END };
+	struct pin_proc_command c = { .op = CMD_END };
 	int ret = ask(h, &c, NULL);
 
 	if (ret == -ETIMEDOUT)
 		return ret;
 	if (ret)
 		pin_proc_kill(h);
-	return pin_proc_reap(h, PIN_PROC_ANSWER_NS);
+	return pin_proc_reap(h, ANSWER_NS);
 }

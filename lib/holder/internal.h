@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The two ends of a holder, and the threads in it.  Not for test programs.
+ * The commands between the two ends of a pin process, and its threads.  For
+ * lib/holder/ only.
  */
 #ifndef DAX_LIB_HOLDER_INTERNAL_H
 #define DAX_LIB_HOLDER_INTERNAL_H
@@ -8,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
+#include "lib/clock.h"
 #include "lib/daxmap.h"
 #include "lib/holder/holder.h"
 #include "lib/pin/pin.h"
@@ -19,9 +20,11 @@
 #define PIN_PROC_PATH		96
 
 enum pin_proc_op {
-	OP_MAP, OP_MOVE, OP_UNMAP, OP_PART, OP_CLOSE, OP_TOUCH, OP_PROVE, OP_FILL, OP_STREW,
-	OP_CHECK, OP_ZEROES, OP_SAMPLE, OP_WATCH, OP_HAMMER, OP_CHURN, OP_IO, OP_ROUND, OP_CALM,
-	OP_PIN, OP_LIVE, OP_RELEASE, OP_REACH, OP_HEIR, OP_END,
+	CMD_MAP, CMD_MOVE, CMD_UNMAP, CMD_UNMAP_PART, CMD_CLOSE, CMD_TOUCH, CMD_PROVE,
+	CMD_FILL, CMD_FILL_SAMPLED, CMD_CHECK, CMD_ZEROES, CMD_CHECK_SAMPLED,
+	CMD_WATCH, CMD_STORE_LOOP, CMD_REMAP_LOOP, CMD_IO, CMD_WAIT_ITERATION,
+	CMD_STOP_THREADS,
+	CMD_PIN, CMD_LIVE, CMD_RELEASE, CMD_REACH, CMD_FORK_CHILD, CMD_END,
 };
 
 struct pin_proc_command {
@@ -31,7 +34,7 @@ struct pin_proc_command {
 	enum daxmap_size size;
 	int prot;
 	bool reopen;
-	bool restless;
+	bool busy;
 	unsigned int io;
 	size_t off;
 	size_t len;
@@ -49,31 +52,24 @@ struct pin_proc_reply {
 	char why[192];
 };
 
-/* pin_proc_serve.c: the process itself */
+/* serve.c: the process itself */
 
-/* answer commands until there are no more */
+/* carries out commands until the other end closes the socket */
 void pin_proc_serve(int sock, struct timeline *tl, struct pin_targets *targets);
 
 /* 0, or -EFAULT when touching raised SIGBUS */
 int pin_proc_touch_word(volatile uint64_t *p, bool write);
 
-/* pin_proc_threads.c: what goes on until pin_proc_threads_calm() */
+/* threads.c: loops that run until pin_proc_threads_stop() */
 
-/* start the one that the command asks for, on @map if it is about a mapping */
+/* starts the thread of this command, on @map if it accesses a mapping; 0 or -errno */
 int pin_proc_threads_start(const struct pin_proc_command *c, const struct daxmap *map,
 			   struct timeline *tl);
 
-/* wait until each has got round once more */
-void pin_proc_threads_round(void);
+/* waits until each thread has done one whole iteration more */
+void pin_proc_threads_wait(void);
 
-/* end all; returns their rounds, and in @wrong the reads that got other bytes */
-unsigned long pin_proc_threads_calm(unsigned long *wrong);
-
-static inline void pin_proc_rest(long ns)
-{
-	struct timespec ts = { .tv_nsec = ns };
-
-	nanosleep(&ts, NULL);
-}
+/* ends all threads; returns their iterations; @wrong: reads that got other bytes */
+unsigned long pin_proc_threads_stop(unsigned long *wrong);
 
 #endif

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The holder's process: it carries out what it is told, and survives a SIGBUS.
+ * The pin process itself: it carries out commands, and survives a SIGBUS.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,10 +16,7 @@
 #include "lib/holder/internal.h"
 #include "lib/pattern.h"
 
-/* What is read or written through a pin that stays out: a page. */
-#define REACH_BYTES	4096
-
-/* the process's own state; it exists in the holder only */
+/* state of this process; used in a pin process only */
 static struct {
 	struct timeline *tl;
 	struct pin_targets *targets;
@@ -33,13 +31,12 @@ static __thread volatile sig_atomic_t bus_armed;
 
 static void on_bus(int sig, siginfo_t *info, void *context)
 {
-	(void)context;
-	/* tells of memory that was lost somewhere, and of no access to it */
+	/* a report about poisoned memory, not an access to it */
 	if (info->si_code == BUS_MCEERR_AO)
 		return;
 	if (bus_armed)
 		siglongjmp(bus_env, 1);
-	/* not one of ours: die of it */
+	/* not from an access of this file: a bug, die of it */
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
@@ -78,10 +75,10 @@ static int do_check(const struct daxmap *m, const struct pin_proc_command *c, st
 
 	if (pin_proc_touch_word((void *)at, false) ||
 	    pin_proc_touch_word((void *)(at + c->len - 8), false)) {
-		snprintf(r->why, sizeof(r->why), "it cannot be read: SIGBUS");
+		snprintf(r->why, sizeof(r->why), "the memory cannot be read: SIGBUS");
 		return -EFAULT;
 	}
-	if (c->op == OP_CHECK)
+	if (c->op == CMD_CHECK)
 		return check_bytes(at, c->len, c->tag, c->as, r->why, sizeof(r->why));
 	for (size_t i = 0; i < c->len; i++) {
 		if (!at[i])
@@ -93,7 +90,7 @@ static int do_check(const struct daxmap *m, const struct pin_proc_command *c, st
 	return 0;
 }
 
-static int do_sample(const struct daxmap *m, const struct pin_proc_command *c,
+static int do_check_sampled(const struct daxmap *m, const struct pin_proc_command *c,
 		     struct pin_proc_reply *r)
 {
 	int ret = 0;
@@ -104,7 +101,7 @@ static int do_sample(const struct daxmap *m, const struct pin_proc_command *c,
 	return ret;
 }
 
-static int do_strew(const struct daxmap *m, const struct pin_proc_command *c)
+static int do_fill_sampled(const struct daxmap *m, const struct pin_proc_command *c)
 {
 	for (size_t off = c->off; off < c->off + c->len; off += c->stride)
 		pattern_fill((char *)m->addr + off, sizeof(uint64_t), c->tag, m->off + off);
@@ -158,19 +155,24 @@ static int do_release(const struct pin_proc_command *c, struct pin_proc_reply *r
 static int do_reach(const struct pin_proc_command *c, struct pin_proc_reply *r)
 {
 	struct pin *pin = &me.pin[c->pin];
-	uint64_t bytes[REACH_BYTES / sizeof(uint64_t)];
+	uint64_t *bytes;
 	int ret;
 
-	if (!pin->method || !pin->method->reach || pin->len > sizeof(bytes))
+	if (!pin->method || !pin->method->reach || pin->len > (size_t)sysconf(_SC_PAGESIZE))
 		return -EOPNOTSUPP;
+	bytes = malloc(pin->len);
+	if (!bytes)
+		return -ENOMEM;
 	if (c->tag)
 		pattern_fill(bytes, pin->len, c->tag, me.off[c->pin]);
 	ret = pin->method->reach(pin, bytes, c->tag);
-	if (ret || c->tag)
-		return ret;
-	r->value = pattern_tag(bytes[0]);
-	return check_bytes(bytes, pin->len, me.tag[c->pin], me.off[c->pin], r->why,
-			   sizeof(r->why));
+	if (!ret && !c->tag) {
+		r->value = pattern_tag(bytes[0]);
+		ret = check_bytes(bytes, pin->len, me.tag[c->pin], me.off[c->pin], r->why,
+				  sizeof(r->why));
+	}
+	free(bytes);
+	return ret;
 }
 
 static void drop_mappings(void)
@@ -179,7 +181,7 @@ static void drop_mappings(void)
 		daxmap_close(&me.map[i]);
 }
 
-static int do_heir(struct pin_proc_reply *r)
+static int do_fork_child(struct pin_proc_reply *r)
 {
 	pid_t pid = fork();
 
@@ -201,62 +203,62 @@ static int execute(const struct pin_proc_command *c, struct pin_proc_reply *r)
 	unsigned long wrong;
 
 	switch (c->op) {
-	case OP_MAP:
+	case CMD_MAP:
 		return daxmap_open(m, c->path, c->size, c->off, c->len, c->prot);
-	case OP_MOVE:
+	case CMD_MOVE:
 		return daxmap_move(m);
-	case OP_UNMAP:
+	case CMD_UNMAP:
 		return daxmap_unmap(m);
-	case OP_PART:
+	case CMD_UNMAP_PART:
 		return munmap(at, c->len) ? -errno : 0;
-	case OP_CLOSE:
+	case CMD_CLOSE:
 		daxmap_close(m);
 		return 0;
-	case OP_TOUCH:
+	case CMD_TOUCH:
 		if (!m->addr)
 			return -EINVAL;
 		return pin_proc_touch_word((void *)at, false);
-	case OP_PROVE:
+	case CMD_PROVE:
 		return daxmap_prove(m, m->prot & PROT_WRITE, &r->value);
-	case OP_FILL:
+	case CMD_FILL:
 		pattern_fill(at, c->len, c->tag, m->off + c->off);
 		return 0;
-	case OP_STREW:
-		return do_strew(m, c);
-	case OP_CHECK:
-	case OP_ZEROES:
+	case CMD_FILL_SAMPLED:
+		return do_fill_sampled(m, c);
+	case CMD_CHECK:
+	case CMD_ZEROES:
 		return m->addr ? do_check(m, c, r) : -EINVAL;
-	case OP_SAMPLE:
-		return do_sample(m, c, r);
-	case OP_WATCH:
-	case OP_HAMMER:
-	case OP_CHURN:
-	case OP_IO:
+	case CMD_CHECK_SAMPLED:
+		return do_check_sampled(m, c, r);
+	case CMD_WATCH:
+	case CMD_STORE_LOOP:
+	case CMD_REMAP_LOOP:
+	case CMD_IO:
 		return pin_proc_threads_start(c, m, me.tl);
-	case OP_ROUND:
-		pin_proc_threads_round();
+	case CMD_WAIT_ITERATION:
+		pin_proc_threads_wait();
 		return 0;
-	case OP_CALM:
-		r->value = pin_proc_threads_calm(&wrong);
+	case CMD_STOP_THREADS:
+		r->value = pin_proc_threads_stop(&wrong);
 		if (!wrong)
 			return 0;
 		snprintf(r->why, sizeof(r->why), "%lu of %lu reads got other bytes", wrong,
 			 r->value);
 		return -EILSEQ;
-	case OP_PIN:
+	case CMD_PIN:
 		return do_pin(c, r);
-	case OP_LIVE:
+	case CMD_LIVE:
 		return me.pin[c->pin].method ? pin_live(&me.pin[c->pin]) : 0;
-	case OP_RELEASE:
+	case CMD_RELEASE:
 		return do_release(c, r);
-	case OP_REACH:
+	case CMD_REACH:
 		return do_reach(c, r);
-	case OP_HEIR:
-		return do_heir(r);
-	case OP_END:
+	case CMD_FORK_CHILD:
+		return do_fork_child(r);
+	case CMD_END:
 		break;
 	}
-	pin_proc_threads_calm(&wrong);
+	pin_proc_threads_stop(&wrong);
 	for (int i = 0; i < PIN_PROC_PINS; i++)
 		if (me.pin[i].method)
 			pin_close(&me.pin[i]);
@@ -291,12 +293,12 @@ void pin_proc_serve(int sock, struct timeline *tl, struct pin_targets *targets)
 
 		if (recv(sock, &c, sizeof(c), 0) != sizeof(c)) {
 			/*
-			 * The driver is gone, perhaps before it told anybody of
-			 * us.  Where pins are out, whoever cleans up after it (the
-			 * guardian) knows whether letting go of them is safe:
-			 * wait.  Mappings are in the way of a bind.
+			 * The parent is gone, perhaps before the guardian knows of
+			 * this process.  With pins out, only the guardian knows
+			 * whether it is safe to release them: wait for it.
+			 * Mappings would be in the way of a bind.
 			 */
-			pin_proc_threads_calm(&wrong);
+			pin_proc_threads_stop(&wrong);
 			drop_mappings();
 			if (!any_pin())
 				return;
@@ -304,7 +306,7 @@ void pin_proc_serve(int sock, struct timeline *tl, struct pin_targets *targets)
 				pause();
 		}
 		r.ret = execute(&c, &r);
-		if (send(sock, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r) || c.op == OP_END)
+		if (send(sock, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r) || c.op == CMD_END)
 			return;
 	}
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the threads of a holder do to its memory, again and again, until they are told
- * to stop.
+ * The threads of a pin process: each accesses memory in a loop until it is stopped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,13 +16,18 @@
 #include "lib/pattern.h"
 
 /* Between two touches of the watching thread: short against a teardown. */
-#define TOUCH_NS		(200 * 1000)
+#define TOUCH_NS		(200 * NSEC_PER_USEC)
 
-/* One transfer, and from one to the next: a prime of them, so that none is near. */
-#define IO_BYTES		4096
-#define IO_STRIDE		(37 * IO_BYTES)
+/* From one transfer to the next, in transfers: a prime, so that none is near the last. */
+#define IO_STRIDE		37
 
-/* what one thread of the holder does until it is told to stop */
+/* One transfer: a page, in bytes. */
+static size_t io_bytes(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+/* one thread */
 struct worker {
 	pthread_t thread;
 	const struct daxmap *map;
@@ -31,7 +35,7 @@ struct worker {
 	size_t off;
 	enum daxmap_size size;
 	bool reopen;
-	bool restless;
+	bool busy;
 	unsigned int io;
 	bool unsynced;
 	int fd;
@@ -42,7 +46,7 @@ struct worker {
 	atomic_ulong wrong;
 };
 
-/* those of this process; they exist in a holder only */
+/* those of this process; used in a pin process only */
 static struct worker pool[PIN_PROC_MAPS];
 static unsigned int workers;
 static atomic_bool stop;
@@ -58,13 +62,13 @@ static void *watch_thread(void *arg)
 			return NULL;
 		}
 		w->rounds++;
-		if (!w->restless)
-			pin_proc_rest(TOUCH_NS);
+		if (!w->busy)
+			clock_sleep_ns(TOUCH_NS);
 	}
 	return NULL;
 }
 
-static void *hammer_thread(void *arg)
+static void *store_thread(void *arg)
 {
 	struct worker *w = arg;
 	char *base = w->map->addr;
@@ -73,7 +77,7 @@ static void *hammer_thread(void *arg)
 		for (size_t off = 0; off < w->map->len; off += sysconf(_SC_PAGESIZE)) {
 			if (pin_proc_touch_word((void *)(base + off), true)) {
 				timeline_mark(w->tl, TL_REVOKED);
-				pin_proc_rest(TOUCH_NS);
+				clock_sleep_ns(TOUCH_NS);
 				break;
 			}
 		}
@@ -82,7 +86,7 @@ static void *hammer_thread(void *arg)
 	return NULL;
 }
 
-static void *churn_thread(void *arg)
+static void *remap_thread(void *arg)
 {
 	struct worker *w = arg;
 	struct daxmap m = { .fd = -1 };
@@ -98,7 +102,7 @@ static void *churn_thread(void *arg)
 		if (!ret)
 			ret = pin_proc_touch_word(m.addr, true);
 		if (ret)
-			pin_proc_rest(TOUCH_NS);
+			clock_sleep_ns(TOUCH_NS);
 		if (w->reopen)
 			daxmap_close(&m);
 		else
@@ -110,32 +114,32 @@ static void *churn_thread(void *arg)
 }
 
 /*
- * One transfer; false where it did not get through.  An fsync() that failed is tried
- * again, and nothing is written before it succeeds: who goes on writing after it has
- * lost count of what is safe.
+ * One transfer; false when it failed.  An fsync() that failed is tried again, and
+ * nothing is written before it succeeds: after a write in between, its success would
+ * not say which of the writes are durable.
  */
 static bool transfer(struct worker *w, void *buf, size_t off)
 {
 	struct pattern_error err;
+	size_t len = io_bytes();
 
 	if (w->unsynced) {
 		w->unsynced = fsync(w->fd);
 		return !w->unsynced;
 	}
-
 	if (w->io & PIN_PROC_WRITE) {
-		pattern_fill(buf, IO_BYTES, w->tag, off);
-		if (pwrite(w->fd, buf, IO_BYTES, off) != IO_BYTES)
+		pattern_fill(buf, len, w->tag, off);
+		if (pwrite(w->fd, buf, len, off) != (ssize_t)len)
 			return false;
 		w->unsynced = w->io & PIN_PROC_SYNC && fsync(w->fd);
 		return !w->unsynced;
 	}
-	/* what lies in the page cache says nothing of the device */
+	/* bytes in the page cache say nothing about the device */
 	if (!(w->io & PIN_PROC_DIRECT))
-		posix_fadvise(w->fd, off, IO_BYTES, POSIX_FADV_DONTNEED);
-	if (pread(w->fd, buf, IO_BYTES, off) != IO_BYTES)
+		posix_fadvise(w->fd, off, len, POSIX_FADV_DONTNEED);
+	if (pread(w->fd, buf, len, off) != (ssize_t)len)
 		return false;
-	if (pattern_check(buf, IO_BYTES, w->tag, off, &err))
+	if (pattern_check(buf, len, w->tag, off, &err))
 		atomic_fetch_add(&w->wrong, 1);
 	return true;
 }
@@ -143,14 +147,14 @@ static bool transfer(struct worker *w, void *buf, size_t off)
 static void *io_thread(void *arg)
 {
 	struct worker *w = arg;
-	void *buf = aligned_alloc(IO_BYTES, IO_BYTES);
+	void *buf = aligned_alloc(io_bytes(), io_bytes());
 
 	while (buf && !atomic_load(&stop)) {
-		/* no two rounds at the same place, and all places in turn */
-		size_t off = atomic_load(&w->rounds) * IO_STRIDE % w->len;
+		/* never the same place twice in a row, and all places in turn */
+		size_t off = atomic_load(&w->rounds) * IO_STRIDE * io_bytes() % w->len;
 
 		if (!transfer(w, buf, off))
-			pin_proc_rest(TOUCH_NS);
+			clock_sleep_ns(TOUCH_NS);
 		atomic_fetch_add(&w->rounds, 1);
 	}
 	free(buf);
@@ -158,15 +162,15 @@ static void *io_thread(void *arg)
 	return NULL;
 }
 
-static void *(*thread_of(enum pin_proc_op op))(void *)
+static void *(*thread_main(enum pin_proc_op op))(void *)
 {
 	switch (op) {
-	case OP_WATCH:
+	case CMD_WATCH:
 		return watch_thread;
-	case OP_HAMMER:
-		return hammer_thread;
-	case OP_CHURN:
-		return churn_thread;
+	case CMD_STORE_LOOP:
+		return store_thread;
+	case CMD_REMAP_LOOP:
+		return remap_thread;
 	default:
 		return io_thread;
 	}
@@ -186,37 +190,37 @@ int pin_proc_threads_start(const struct pin_proc_command *c, const struct daxmap
 	w->off = c->off;
 	w->size = c->size;
 	w->reopen = c->reopen;
-	w->restless = c->restless;
+	w->busy = c->busy;
 	w->io = c->io;
 	w->len = c->len;
 	w->tag = c->tag;
 	w->fd = -1;
-	if (c->op == OP_IO)
+	if (c->op == CMD_IO)
 		w->fd = open(c->path, (c->io & PIN_PROC_WRITE ? O_RDWR : O_RDONLY) |
 			     (c->io & PIN_PROC_DIRECT ? O_DIRECT : 0) | O_CLOEXEC);
-	if (c->op == OP_IO && w->fd < 0)
+	if (c->op == CMD_IO && w->fd < 0)
 		return -errno;
 	memcpy(w->path, c->path, sizeof(w->path));
 	atomic_store(&stop, false);
-	ret = pthread_create(&w->thread, NULL, thread_of(c->op), w);
+	ret = pthread_create(&w->thread, NULL, thread_main(c->op), w);
 	if (!ret)
 		workers++;
 	return -ret;
 }
 
-void pin_proc_threads_round(void)
+void pin_proc_threads_wait(void)
 {
 	for (unsigned int i = 0; i < workers; i++) {
 		struct worker *w = &pool[i];
 		unsigned long seen = atomic_load(&w->rounds);
 
-		/* the round under way may have begun before the call: one more */
+		/* the current iteration may have begun before the call: one more */
 		while (atomic_load(&w->rounds) < seen + 2)
-			pin_proc_rest(TOUCH_NS);
+			clock_sleep_ns(TOUCH_NS);
 	}
 }
 
-unsigned long pin_proc_threads_calm(unsigned long *wrong)
+unsigned long pin_proc_threads_stop(unsigned long *wrong)
 {
 	unsigned long rounds = 0;
 
