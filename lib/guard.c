@@ -11,88 +11,49 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "lib/task.h"
 #include "lib/action/action.h"
+#include "lib/clock.h"
 #include "lib/guard.h"
+#include "lib/proc.h"
+#include "lib/task.h"
 
 /*
- * A killed process ends when its last I/O has: the slowest target takes 3 s.  One
- * with a thread that the kernel has given up on never does.
+ * A killed process ends after its last I/O: the slowest target takes 3 s.  A process
+ * with a thread that the kernel has given up on never ends.
  */
 #define GUARD_EXIT_NS	(8 * NSEC_PER_SEC)
 
-/* An action that was overdue with its holders alive may have waited for their end. */
+/* An action that was overdue while pins were out may have waited for them. */
 #define GUARD_OVERDUE_NS (2 * NSEC_PER_SEC)
 
-/* A killed process without I/O in flight is gone by then. */
+/* A killed process without I/O in flight ends within this time. */
 #define GUARD_FLUSH_NS	(200 * NSEC_PER_MSEC)
 
-/* Between two looks whether a process is gone. */
-#define GUARD_POLL_NS	(500 * 1000)
-
-static uint64_t start_time(pid_t pid)
-{
-	char path[32], buf[1024];
-	const char *p;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	buf[n] = '\0';
-	/* the name may hold anything; the fields begin behind its last bracket */
-	p = strrchr(buf, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p ? strtoull(p, NULL, 10) : 0;
-}
+/* Between two checks whether a process is gone. */
+#define GUARD_POLL_NS	(500 * NSEC_PER_USEC)
 
 static struct guard_proc proc_of(pid_t pid)
 {
-	return (struct guard_proc){ .pid = pid, .start = start_time(pid) };
+	return (struct guard_proc){ .pid = pid, .start = proc_start_time(pid) };
 }
 
-/* alive, and not merely waiting to be reaped by somebody */
 static bool proc_alive(const struct guard_proc *p)
 {
-	char path[32], buf[512];
-	const char *q;
-	ssize_t n;
-	int fd;
-
-	if (!p->pid || start_time(p->pid) != p->start)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/stat", p->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-	q = strrchr(buf, ')');
-	return q && q[1] && q[2] != 'Z' && q[2] != 'X';
+	return p->pid && proc_is_running(p->pid, p->start);
 }
 
 static int wait_gone(const struct guard_proc *p, uint64_t ns)
 {
-	uint64_t end = timeline_now() + ns;
-	struct timespec ts = { .tv_nsec = GUARD_POLL_NS };
+	uint64_t end = clock_now_ns() + ns;
 
 	while (proc_alive(p)) {
-		if (timeline_now() >= end || op_given_up(p->pid))
+		if (clock_now_ns() >= end || op_given_up(p->pid))
 			return -ETIMEDOUT;
-		/* reaps it where it is a child of ours */
+		/* reaps it if it is a child of this process */
 		waitpid(p->pid, NULL, WNOHANG);
-		nanosleep(&ts, NULL);
+		clock_sleep_ns(GUARD_POLL_NS);
 	}
 	waitpid(p->pid, NULL, WNOHANG);
 	return 0;
@@ -182,7 +143,7 @@ void guard_drop_proc(struct guard *g, pid_t pid)
 void guard_set_cell(struct guard *g)
 {
 	g->cell = proc_of(getpid());
-	/* an owner that dies from now on is one whose guardian finds us here */
+	/* if the owner dies after this check, its guardian finds this process */
 	if (!proc_alive(&g->owner))
 		_exit(1);
 }
@@ -215,19 +176,19 @@ static void mark_wedged(struct guard *g, const struct test_ns *ns)
 	}
 }
 
-/* is it a parent of several that is being taken away? */
+/* does the action take away a device with several namespaces below? */
 static bool takes_region(const struct guard *g)
 {
-	const struct test_ns *v = &g->mem.ns;
+	const struct test_ns *ns = &g->mem.ns;
 
-	return g->undo && v->above.name[0] && strcmp(v->above.name, v->claim_dev) &&
-	       strcmp(v->above.name, v->dax);
+	return g->undo && ns->above.name[0] && strcmp(ns->above.name, ns->claim_dev) &&
+	       strcmp(ns->above.name, ns->dax);
 }
 
 void guard_set_wedged(struct guard *g)
 {
 	mark_wedged(g, &g->mem.ns);
-	/* whoever is stuck there holds all that is below */
+	/* an action stuck there holds the locks of all devices below */
 	for (unsigned int i = 0; i < g->set.nr && takes_region(g); i++)
 		if (!strcmp(g->set.now[i].region, g->mem.ns.region))
 			mark_wedged(g, &g->set.now[i]);
@@ -248,7 +209,7 @@ static int end_procs(struct guard *g)
 	for (int i = 0; i < GUARD_PROCS; i++)
 		if (proc_alive(&g->procs[i]))
 			kill(g->procs[i].pid, SIGKILL);
-	/* I/O that dm-delay keeps would keep a killed process, too */
+	/* a killed process does not end before I/O that dm-delay holds */
 	if (g->targets.delay[0] && procs_alive(g))
 		pin_targets_flush(&g->targets);
 	for (int i = 0; i < GUARD_PROCS; i++) {
@@ -265,7 +226,7 @@ static int end_procs(struct guard *g)
 	return first;
 }
 
-int guard_bind_call(struct guard *g, int (*run)(const struct test_mem *v))
+int guard_bind_call(struct guard *g, int (*run)(const struct test_mem *mem))
 {
 	struct op_task a;
 	int ret = op_call(&a, &g->bind_tl, run, &g->mem);
@@ -312,9 +273,9 @@ static bool is_bound(const struct test_mem *mem)
 	return !ns_driver(&mem->ns, driver, sizeof(driver)) && !strcmp(driver, "device_dax");
 }
 
-static int unmount(const struct test_mem *v)
+static int unmount(const struct test_mem *mem)
 {
-	return fsdax_umount(v->mount);
+	return fsdax_umount(mem->mount);
 }
 
 int guard_unmount(struct guard *g)
@@ -327,8 +288,8 @@ int guard_unmount(struct guard *g)
 	return 0;
 }
 
-/* pages that somebody held while their memory map went: a fresh one for all */
-static int renew_pmem(struct guard *g)
+/* a new memory map for a block device, after pins outlived the last one */
+static int renew_memmap_pmem(struct guard *g)
 {
 	int ret = guard_bind_call(g, action_unbind_pmem);
 
@@ -341,13 +302,12 @@ int guard_fresh_pages(struct guard *g)
 
 	guard_needs_mkfs(g);
 	ret = guard_unmount(g);
-	return ret ?: renew_pmem(g);
+	return ret ?: renew_memmap_pmem(g);
 }
 
 /*
- * The file goes with the next cell, and the file system stays, unless its device
- * was taken away: whatever looks at the device's pages, an unmount also, wants
- * them to be there, and counted from the start.
+ * The next test removes the file, and the file system stays mounted, unless its device
+ * was taken away: then unmount needs the struct pages to be there, with right counts.
  */
 static int settle_file(struct guard *g)
 {
@@ -356,7 +316,8 @@ static int settle_file(struct guard *g)
 
 	if (away) {
 		guard_needs_mkfs(g);
-		g->dirty = g->dirty || procs_alive(g);
+		if (procs_alive(g))
+			guard_needs_new_memmap(g);
 		ret = guard_bind_call(g, action_bind_pmem);
 	}
 	if (ret)
@@ -366,7 +327,7 @@ static int settle_file(struct guard *g)
 		return -EBUSY;
 	}
 	if (g->dirty && g->mem.ns.block[0])
-		ret = renew_pmem(g);
+		ret = renew_memmap_pmem(g);
 	if ((away || g->dirty) && !ret && g->fs[0].mounted)
 		ret = guard_unmount(g);
 	if (ret == -ETIMEDOUT || ret == -ECHILD) {
@@ -375,20 +336,20 @@ static int settle_file(struct guard *g)
 	}
 	if (ret)
 		return ret;
-	g->dirty = false;
+	guard_has_new_memmap(g);
 	g->busy = false;
 	return 0;
 }
 
-/* has the action had all the time it may take after the release? */
+/* has the action exceeded its deadline after the release? */
 static bool overdue(const struct guard *g)
 {
 	uint64_t released = timeline_at(&g->tl, TL_RELEASED);
 
-	return released && timeline_now() - released >= OP_DEADLINE_NS;
+	return released && clock_now_ns() - released >= OP_DEADLINE_NS;
 }
 
-/* the memory under test, by the names that its device has now */
+/* update the memory under test to the names that its device has now */
 static int find_again(struct guard *g, char *why, size_t len)
 {
 	struct test_mem *mem = &g->mem;
@@ -405,7 +366,7 @@ int guard_again(struct guard *g, char *why, size_t len)
 {
 	int ret;
 
-	/* what is below no namespace has taken no other device along */
+	/* without a namespace no other device went with it */
 	if (!g->mem.ns.ndns[0])
 		return find_again(g, why, len);
 	ret = ns_set_again(&g->set, why, len);
@@ -428,7 +389,7 @@ static int bind_again(struct guard *g)
 	return ret;
 }
 
-/* one that its cell had no time to tell of: see op_start() */
+/* an action whose test was killed before guard_set_op(), see op_start() */
 static void find_op(struct guard *g)
 {
 	pid_t pid = atomic_load(&g->tl.task);
@@ -448,10 +409,10 @@ int guard_settle(struct guard *g)
 	find_op(g);
 	if (proc_alive(&g->op) && !timeline_at(&g->tl, TL_RETURNED)) {
 		uint64_t patience = overdue(g) ? GUARD_OVERDUE_NS : OP_DEADLINE_NS;
-		/* it waits, as it should: its holders may go at once */
+		/* it waits, as it should: its pins may be released at once */
 		int stuck = end_procs(g);
 
-		/* what waits for a file's pages may be interrupted; it has been judged */
+		/* a wait for a file's pages may be killable; the action has been judged */
 		if (!g->mem.ns.dax[0])
 			kill(g->op.pid, SIGKILL);
 		if (stuck || wait_gone(&g->op, patience)) {
@@ -464,7 +425,7 @@ int guard_settle(struct guard *g)
 		return settle_file(g);
 	if (!is_bound(&g->mem)) {
 		if (procs_alive(g))
-			g->dirty = true;
+			guard_needs_new_memmap(g);
 		ret = bind_again(g);
 	}
 	if (ret)
@@ -479,7 +440,7 @@ int guard_settle(struct guard *g)
 		if (!ret)
 			ret = guard_bind_dax(g);
 		if (!ret)
-			g->dirty = false;
+			guard_has_new_memmap(g);
 	}
 	if (!ret)
 		g->busy = false;
@@ -555,26 +516,25 @@ int guard_restore(struct guard *g)
 	return first ?: ret;
 }
 
-/* what the owner has asked for goes on without it, and must not be crossed */
-static void await_helper(const struct guard *g)
+/* the helper may still run the owner's last request: wait for it */
+static void wait_helper(const struct guard *g)
 {
-	uint64_t end = timeline_now() + OP_DEADLINE_NS;
-	struct timespec ts = { .tv_nsec = GUARD_POLL_NS };
+	uint64_t end = clock_now_ns() + OP_DEADLINE_NS;
 	struct guard_proc helper = proc_of(g->helper.pid);
 
-	while (g->helper.busy && proc_alive(&helper) && timeline_now() < end)
-		nanosleep(&ts, NULL);
+	while (g->helper.busy && proc_alive(&helper) && clock_now_ns() < end)
+		clock_sleep_ns(GUARD_POLL_NS);
 }
 
-/* in the middle of something, and about to fork: first of all it has to end */
+/* the test's process first: it may be about to fork another one */
 static void end_cell(struct guard *g)
 {
-	uint64_t end = timeline_now() + OP_DEADLINE_NS;
+	uint64_t end = clock_now_ns() + OP_DEADLINE_NS;
 
 	if (proc_alive(&g->cell))
 		kill(g->cell.pid, SIGKILL);
-	/* I/O that dm-delay keeps would keep it, too, longer than we wait */
-	while (wait_gone(&g->cell, GUARD_FLUSH_NS) && timeline_now() < end) {
+	/* I/O that dm-delay holds would outlast the wait */
+	while (wait_gone(&g->cell, GUARD_FLUSH_NS) && clock_now_ns() < end) {
 		if (op_given_up(g->cell.pid))
 			break;
 		if (g->targets.delay[0])
@@ -587,7 +547,7 @@ static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
 	sigset_t all;
 
-	/* Ctrl-C and a closed terminal end the run, not the repair */
+	/* Ctrl-C and a closed terminal end the run, not the cleanup */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	setsid();
@@ -599,16 +559,16 @@ static void __attribute__((noreturn)) guardian(struct guard *g, int pidfd)
 	}
 	if (!g->done) {
 		end_cell(g);
-		await_helper(g);
-		/* what was just killed may keep things busy for a moment */
+		wait_helper(g);
+		/* processes just killed may keep devices busy for a moment */
 		if (guard_restore(g))
 			guard_restore(g);
 	}
 	_exit(0);
 }
 
-/* whoever reads our output must not wait for what may outlive us */
-static void leave_output(void)
+/* a reader of the program's output must see EOF when the program ends */
+static void close_output(void)
 {
 	int null = open("/dev/null", O_RDWR);
 
@@ -619,7 +579,7 @@ static void leave_output(void)
 	dup2(null, 2);
 }
 
-/* without it every call is a fork, and nothing else changes */
+/* without a helper each call forks a process, with the same result */
 static void start_helper(struct guard *g)
 {
 	pid_t owner = getpid();
@@ -628,7 +588,7 @@ static void start_helper(struct guard *g)
 	g->helper.tl = &g->bind_tl;
 	pid = fork();
 	if (!pid) {
-		leave_output();
+		close_output();
 		op_helper_serve(&g->helper, owner);
 	}
 	if (pid < 0)
@@ -643,7 +603,7 @@ static void end_helper(struct guard *g)
 	if (g->helper.pid <= 0)
 		return;
 	kill(g->helper.pid, SIGKILL);
-	/* in the middle of something it may be stuck */
+	/* while it is busy it may be stuck */
 	waitpid(g->helper.pid, NULL, g->helper.busy ? WNOHANG : 0);
 	g->helper.pid = 0;
 }
@@ -671,7 +631,7 @@ int guard_create(struct guard **pg)
 		goto err;
 	}
 	if (!pid) {
-		leave_output();
+		close_output();
 		guardian(g, pidfd);
 	}
 	close(pidfd);
@@ -691,7 +651,7 @@ int guard_finish(struct guard *g)
 	end_helper(g);
 	if (!ret) {
 		g->done = true;
-		/* nothing is left to do for it; it would end with us anyway */
+		/* it has nothing left to do, and would end with this process anyway */
 		if (proc_alive(&g->guardian)) {
 			kill(g->guardian.pid, SIGKILL);
 			waitpid(g->guardian.pid, NULL, 0);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Everything a run has changed, in memory that outlives the process that
- * changed it, and the guardian process that undoes it.
+ * The state of a run: which devices it has changed and which processes hold pins.
+ *
+ * It lies in shared memory, so that it outlives the process of a test, and a second
+ * process, the guardian, restores everything when the program is killed.  Tests say
+ * with the calls below what they are about to do; only lib/ and suite/ assign members.
  */
 #ifndef DAX_LIB_GUARD_H
 #define DAX_LIB_GUARD_H
@@ -11,21 +14,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "lib/task.h"
 #include "lib/daxmap.h"
-#include "lib/mem/fsdax.h"
 #include "lib/ktrace.h"
-#include "lib/pin/targets.h"
-#include "lib/timeline.h"
+#include "lib/mem/fsdax.h"
+#include "lib/mem/test_mem.h"
 #include "lib/ns/ns.h"
+#include "lib/pin/targets.h"
+#include "lib/task.h"
+#include "lib/timeline.h"
 
 #define GUARD_PROCS	8
 #define GUARD_FS	2
 
 /**
- * struct guard_proc - a process, told apart from a later one of the same pid
+ * struct guard_proc - a process, distinguished from a later one with the same pid
  * @pid: process id; 0 for an empty slot
- * @start: its start time in clock ticks, field 22 of /proc/PID/stat
+ * @start: its proc_start_time()
  */
 struct guard_proc {
 	pid_t pid;
@@ -35,30 +39,30 @@ struct guard_proc {
 /**
  * struct guard - state of one run, in shared memory
  * @set: the namespaces offered and how they were found
- * @targets: slow block devices
+ * @targets: slow block devices that pins need
  * @ktrace: kprobe events
- * @tl: record of the cell under way
- * @bind_tl: record of the actions that put things right again
- * @mem: device of the cell under way
- * @undo: brings @mem back where a driver above device_dax is taken away; else NULL
- * @busy: @mem may have been left unbound
- * @dirty: it came back under live pins: its page state needs another round
- * @op: the action's task
+ * @tl: record of the current test
+ * @bind_tl: record of the actions that bring memory back
+ * @mem: memory under test
+ * @undo: brings @mem back when a driver above device_dax was taken away; else NULL
+ * @busy: @mem may be unbound or in use: guard_settle() has to look at it
+ * @dirty: see guard_needs_new_memmap()
+ * @op: process of the action
  * @procs: processes that hold pins
- * @wedged: devices whose driver is stuck for good, by ns_key()
- * @node: a device node of our own, in a directory of our own; "" if none
- * @node_damaged: its inode is linked into a struct cdev that was initialised
- *	anew: evicting it would bring the kernel down, so it stays until reboot
- * @chosen: device of each page size, and of each with its map on the device
- * @fs: file systems of ours: that of the cells, and another one
- * @fs_spoiled: the first is not to be used again, but made anew
- * @usual_ns: what an unbind without pins took lately, nanoseconds
- * @filled: programs note here what they have prepared, a bit each
- * @helper: carries out what guard_bind_call() is told
+ * @wedged: devices that are unusable until reboot, by ns_key()
+ * @node: a device node of the run's own, in a directory of its own; "" if none
+ * @node_damaged: see guard_keep_node()
+ * @chosen: the device-dax device of each page size, and of each page size with its
+ *	memory map on the device
+ * @fs: file systems that the run has made: the first for the file under test
+ * @fs_spoiled: see guard_needs_mkfs()
+ * @usual_ns: duration of recent unbinds without pins, nanoseconds
+ * @filled: see guard_filled(); a bit for each member of @chosen
+ * @helper: carries out guard_bind_call()
  * @guardian: the guardian process
- * @owner: the process it watches
- * @cell: the process that the cell under way is carried out by
- * @done: the owner has put everything right itself
+ * @owner: the process that the guardian watches: the program
+ * @cell: process of the current test
+ * @done: the owner has cleaned up
  */
 struct guard {
 	struct ns_set set;
@@ -89,13 +93,12 @@ struct guard {
 
 /**
  * guard_create() - allocate the shared state and start the guardian
- * @g: set; lives until the process ends
+ * @g: set; the state lives until the process ends
  *
- * The guardian is in its own session, sleeps until the caller is gone
- * (pidfd_open(2), Linux 5.3) and then calls guard_restore() unless it has been
- * done.
+ * The guardian leads a session, sleeps until the caller is dead (pidfd_open(2), Linux
+ * 5.3) and then calls guard_restore(), unless guard_finish() has succeeded.
  *
- * Return: 0 or -errno.
+ * Return: 0, or -errno of mmap(2), pidfd_open(2) or fork(2).
  */
 int guard_create(struct guard **g);
 
@@ -194,58 +197,84 @@ bool guard_filled(const struct guard *g, enum daxmap_size size, bool map_dev);
  */
 void guard_set_filled(struct guard *g, enum daxmap_size size, bool map_dev, bool filled);
 
-/** guard_add_proc() - remember a process that holds pins; 0 or -ENOSPC */
+/**
+ * guard_add_proc() - note a process that holds pins
+ * @g: state of the run
+ * @pid: the process; killed by guard_settle()
+ *
+ * Return: 0, or -ENOSPC with GUARD_PROCS of them.
+ */
 int guard_add_proc(struct guard *g, pid_t pid);
 
-/** guard_drop_proc() - it is gone */
+/**
+ * guard_drop_proc() - forget a process that has ended
+ * @g: state of the run
+ * @pid: the process, of guard_add_proc()
+ */
 void guard_drop_proc(struct guard *g, pid_t pid);
 
 /**
- * guard_set_cell() - the calling process changes things for the owner
- * @g: state
+ * guard_set_cell() - the calling process runs a test for the owner
+ * @g: state of the run
  *
- * The guardian kills it, and begins when it is gone.  Does not return where the owner
- * is gone already.
+ * The guardian kills it first, and waits for its end.  Does not return when the owner
+ * is dead already.
  */
 void guard_set_cell(struct guard *g);
 
-/** guard_set_op() - remember the action's task; 0 when it is over */
+/**
+ * guard_set_op() - note the process that carries out the action
+ * @g: state of the run
+ * @pid: the process; 0 when the action is over
+ */
 void guard_set_op(struct guard *g, pid_t pid);
 
 /**
- * guard_settle() - bring g->mem back to a bound device without holders
- * @g: state
+ * guard_settle() - bring g->mem back to a bound device without pins
+ * @g: state of the run
  *
- * In this order: an action that still waits loses its holders, so that it can
- * end; a device whose action returned under live pins is bound first, so that
- * the memory map lies under them again, and only then the holders end (defuse);
- * after that one more round of unbind and bind resets the page state.  The file
- * system of a file stays mounted, unless its device had been taken away.
+ * In this order: the pins of an action that still waits are released, so that it can
+ * return; a device whose action returned while pins were out is bound first, so that its
+ * memory map is there again, and only then are the pins released; after that one more
+ * unbind and bind initialises the memory map again.  The file system of a file stays
+ * mounted, unless its device was taken away.
  *
- * Return: 0; -EBUSY when the device is wedged (recorded in g->wedged); or
- * -errno of what could not be put right.
+ * Return: 0; -EBUSY when the device is wedged (recorded in g->wedged); or the -errno of
+ * the step that failed.
  */
 int guard_settle(struct guard *g);
 
-/** guard_set_wedged() - g->mem is lost until reboot: nobody goes near it */
+/**
+ * guard_set_wedged() - exclude the device of g->mem from further use
+ * @g: state of the run
+ *
+ * For a device that is unusable until reboot.  Where an action on a device above is
+ * stuck, all devices of the region are excluded.
+ */
 void guard_set_wedged(struct guard *g);
 
-/** guard_is_wedged() - is this device stuck? */
+/**
+ * guard_is_wedged() - is a device unusable until reboot?
+ * @g: state of the run
+ * @key: ns_key() of the device
+ *
+ * Return: true after guard_set_wedged() for it.
+ */
 bool guard_is_wedged(const struct guard *g, const char *key);
 
 /**
- * guard_bind_call() - carry out a bind or unbind in a task of its own
- * @g: state
- * @run: an action's run() or undo()
+ * guard_bind_call() - carry out a bind or unbind in another process
+ * @g: state of the run
+ * @run: an action's run() or undo(), called with g->mem
  *
- * Return: its result; -ETIMEDOUT when it is stuck (and then @g->mem counts
- * as wedged).
+ * Return: its result; -ETIMEDOUT when it is stuck, and then g->mem is wedged; -ECHILD
+ * when the process died.
  */
-int guard_bind_call(struct guard *g, int (*run)(const struct test_mem *v));
+int guard_bind_call(struct guard *g, int (*run)(const struct test_mem *mem));
 
 /**
- * guard_unbind_dax() - unbind device_dax from g->mem, which nobody uses
- * @g: state; its usual_ns follows how long that takes
+ * guard_unbind_dax() - unbind device_dax from g->mem, which is not in use
+ * @g: state of the run; @g->usual_ns is updated by the time that it takes
  *
  * Return: as guard_bind_call().
  */
@@ -253,30 +282,35 @@ int guard_unbind_dax(struct guard *g);
 
 /**
  * guard_bind_dax() - bind device_dax to g->mem
- * @g: state
+ * @g: state of the run
  *
  * Return: as guard_bind_call().
  */
 int guard_bind_dax(struct guard *g);
 
 /**
- * guard_make_node() - a private node of g->mem
- * @g: state; its path is in g->node
+ * guard_make_node() - make a second device node of g->mem
+ * @g: state of the run; @g->node is set to its path
  *
- * In a new directory under /dev, because temporary file systems are often
- * mounted nodev.  guard_drop_node() or guard_restore() removes it.
+ * In a new directory below /dev, because temporary file systems are often mounted nodev.
+ * guard_drop_node() or guard_restore() removes it.
  *
- * Return: 0 or -errno.
+ * Return: 0, or -errno of mkdir(2) or mknod(2).
  */
 int guard_make_node(struct guard *g);
 
-/** guard_drop_node() - remove it, unless it is damaged; 0 or -errno */
+/**
+ * guard_drop_node() - remove the node, unless guard_keep_node() forbids it
+ * @g: state of the run
+ *
+ * Return: 0 (also without a node), or -errno of unlink(2) or rmdir(2).
+ */
 int guard_drop_node(struct guard *g);
 
 /**
- * guard_again() - all devices by the names they have now
- * @g: state; g->undo, if any, has been carried out
- * @why: what is not as it was
+ * guard_again() - find all devices again, which may have other names now
+ * @g: state of the run; @g->undo, if any, has been carried out
+ * @why: set to a sentence when it fails: the device that is not as it was
  * @len: bytes in @why
  *
  * Return: 0, or -errno of ns_set_again().
@@ -284,40 +318,56 @@ int guard_drop_node(struct guard *g);
 int guard_again(struct guard *g, char *why, size_t len);
 
 /**
- * guard_unmount() - unmount the file system of g->mem in a task of its own
- * @g: state
+ * guard_unmount() - unmount the file system of g->mem in another process
+ * @g: state of the run
  *
- * Return: 0, -ETIMEDOUT when it is stuck, -ECHILD when the task died, or -errno.
+ * Return: 0, -ETIMEDOUT when it is stuck, -ECHILD when the process died, or -errno of
+ * umount2(2).
  */
 int guard_unmount(struct guard *g);
 
 /**
- * guard_fresh_pages() - a new memory map under the file system of g->mem
- * @g: state; nobody holds pins or files any more
+ * guard_fresh_pages() - a new memory map for the device under a file system
+ * @g: state of the run; no file is open and no pin is out
  *
- * Where a block was taken from its file under a pin the count of its page may be wrong
- * for good, and the next files that get it fail in ways of their own.  The file system
- * is unmounted for it and made anew for the next cell.
+ * When a block was freed under a pin, the refcount of its page may stay wrong, and files
+ * that get the block later fail in other ways.  The file system is unmounted; the next
+ * test makes a new one.
  *
  * Return: 0, -ETIMEDOUT when unmount or unbind are stuck, or another -errno.
  */
 int guard_fresh_pages(struct guard *g);
 
-/** guard_drop_fs() - unmount and erase the file systems of ours; 0 or the first -errno */
+/**
+ * guard_drop_fs() - unmount and erase the file systems that the run has made
+ * @g: state of the run
+ *
+ * Goes on after an error.
+ *
+ * Return: 0 or the first -errno of fsdax_drop().
+ */
 int guard_drop_fs(struct guard *g);
 
 /**
- * guard_restore() - guard_settle(), then give everything back
- * @g: state
+ * guard_restore() - guard_settle(), then restore everything
+ * @g: state of the run
  *
- * Targets and probes are removed, file systems unmounted, namespaces get back
- * mode, alignment, label and driver.  May be called by owner or guardian, after each other too.
+ * Targets and probes are removed, file systems unmounted and erased; namespaces get back
+ * mode, alignment, label and driver.  Called by owner or guardian; a second call is
+ * harmless.
  *
  * Return: 0 or the first -errno.
  */
 int guard_restore(struct guard *g);
 
-/** guard_finish() - guard_restore() and end the guardian; 0 or the first -errno */
+/**
+ * guard_finish() - guard_restore(), then end the guardian
+ * @g: state of the run
+ *
+ * After an error the guardian stays, and tries again when the owner ends.
+ *
+ * Return: 0 or the first -errno.
+ */
 int guard_finish(struct guard *g);
 
 #endif

@@ -69,7 +69,8 @@ static int check_bytes(const void *buf, size_t len, uint16_t tag, uint64_t off,
 }
 
 /* 0, -EILSEQ with a sentence, -EFAULT when touching raised SIGBUS */
-static int do_check(const struct daxmap *m, const struct pin_proc_command *c, struct pin_proc_reply *r)
+static int do_check(const struct daxmap *m, const struct pin_proc_command *c,
+		    struct pin_proc_reply *r)
 {
 	const char *at = (char *)m->addr + c->off;
 
@@ -91,7 +92,7 @@ static int do_check(const struct daxmap *m, const struct pin_proc_command *c, st
 }
 
 static int do_check_sampled(const struct daxmap *m, const struct pin_proc_command *c,
-		     struct pin_proc_reply *r)
+			    struct pin_proc_reply *r)
 {
 	int ret = 0;
 
