@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/action/action.h"
 #include "lib/clock.h"
 #include "lib/guard.h"
+#include "lib/ns/pmem.h"
 #include "lib/proc.h"
 #include "lib/task.h"
 
@@ -246,6 +246,16 @@ static int bind_dax(const struct test_mem *mem)
 	return ns_bind(&mem->ns);
 }
 
+static int unbind_pmem(const struct test_mem *mem)
+{
+	return pmem_unbind_driver(&mem->ns);
+}
+
+static int bind_pmem(const struct test_mem *mem)
+{
+	return pmem_bind_driver(&mem->ns);
+}
+
 int guard_unbind_dax(struct guard *g)
 {
 	int ret = guard_bind_call(g, unbind_dax);
@@ -291,9 +301,9 @@ int guard_unmount(struct guard *g)
 /* a new memory map for a block device, after pins outlived the last one */
 static int renew_memmap_pmem(struct guard *g)
 {
-	int ret = guard_bind_call(g, action_unbind_pmem);
+	int ret = guard_bind_call(g, unbind_pmem);
 
-	return ret ?: guard_bind_call(g, action_bind_pmem);
+	return ret ?: guard_bind_call(g, bind_pmem);
 }
 
 int guard_fresh_pages(struct guard *g)
@@ -311,14 +321,14 @@ int guard_fresh_pages(struct guard *g)
  */
 static int settle_file(struct guard *g)
 {
-	bool away = g->mem.ns.block[0] && !action_pmem_bound(&g->mem);
+	bool away = g->mem.ns.block[0] && !pmem_is_bound(&g->mem.ns);
 	int ret = 0;
 
 	if (away) {
 		guard_needs_mkfs(g);
 		if (procs_alive(g))
 			guard_needs_new_memmap(g);
-		ret = guard_bind_call(g, action_bind_pmem);
+		ret = guard_bind_call(g, bind_pmem);
 	}
 	if (ret)
 		return ret == -ETIMEDOUT ? -EBUSY : ret;

@@ -97,7 +97,7 @@ static bool setup_second(struct cell *c)
 
 	if (!c->action->other)
 		return true;
-	action_other(&c->v, path, sizeof(path));
+	mem_other_path(&c->v, path, sizeof(path));
 	ret = make_second(c, path, why, sizeof(why));
 	if (!expect_ok(c, ret, "making the second file", why))
 		return false;
@@ -194,7 +194,7 @@ static off_t make_reuser(struct teardown *s, uint64_t physical, char *path, size
 	off_t at = -1;
 
 	/* the second file may have got the block already */
-	action_other(&s->c->v, path, path_len);
+	mem_other_path(&s->c->v, path, path_len);
 	at = offset_of_block(path, physical);
 	sync_log(f);
 	if (at < 0 && statvfs(f->dir, &st))

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/sysfs.h"
+#include "lib/ns/kmem.h"
 #include "teardown/teardown.h"
 
 /* duration of an unbind and of hot-adding a gigabyte, under emulation */
@@ -42,7 +43,7 @@
 
 static bool kmem_setup(struct cell *c, struct teardown *s)
 {
-	size_t block = action_ram_block();
+	size_t block = kmem_block_bytes();
 
 	memset(s, 0, sizeof(*s));
 	s->c = c;
@@ -70,7 +71,7 @@ static bool kmem_occupy(struct teardown *s, size_t *len)
 	struct cell *c = s->c;
 	int ret;
 
-	*len = action_ram_block() + BESIDE_BYTES;
+	*len = kmem_block_bytes() + BESIDE_BYTES;
 	if (!cell_pin_proc(c, &s->viewer))
 		return false;
 	ret = pin_proc_map(&s->viewer, MAP_MAIN, "/dev/zero", DAXMAP_PTE, 0, *len,
@@ -154,7 +155,7 @@ static void kmem_pinned(struct cell *c)
 		goto out;
 	s.usual_ns = RAM_USUAL_NS;
 	/* the block's first pages are allocated first */
-	s.base = action_ram_block() / 2;
+	s.base = kmem_block_bytes() / 2;
 	ret = pin_proc_fill(&s.h, MAP_MAIN, s.base, teardown_window(), TAG_MEMORY);
 	if (!expect_ok(c, ret, "filling the pages to be pinned", s.h.why) ||
 	    !teardown_pin(&s, c->method, 0))
@@ -255,7 +256,7 @@ static void kmem_offline(struct cell *c)
 	if (!expect_done(c, ret, online->verb) ||
 	    !expect(c, VERDICT_FAILED, pool != MAP_FAILED, "mapping anonymous memory"))
 		goto out;
-	at = page_in_block(pool, s.data, action_ram_block());
+	at = page_in_block(pool, s.data, kmem_block_bytes());
 	if (!at) {
 		skip(c, "the kernel allocated no page of the new memory to this process");
 		goto out;
@@ -291,9 +292,14 @@ static long read_number(const char *path, const char *name)
 	return value;
 }
 
+static int bind_kmem(const struct test_mem *mem)
+{
+	return kmem_bind_driver(&mem->ns);
+}
+
 static int bind_in_turn(struct cell *c)
 {
-	int ret = guard_bind_call(c->guard, action_ram_bind);
+	int ret = guard_bind_call(c->guard, bind_kmem);
 
 	return ret ?: guard_bind_call(c->guard, c->action->undo);
 }

@@ -29,7 +29,7 @@ enum action_frees { FREES_ALL, FREES_CLOSED, FREES_NONE, FREES_MAYBE };
  * @LEAVES_ZEROES: zeroes
  * @LEAVES_BYTES: the same bytes as before
  * @LEAVES_NEXT: the bytes that were @ACTION_SHIFT further on
- * @LEAVES_OTHER: the bytes of the other file, see action_other()
+ * @LEAVES_OTHER: the bytes of the other file, see mem_other_path()
  * @LEAVES_OPEN: not specified
  */
 enum action_leaves {
@@ -63,7 +63,7 @@ enum action_leaves {
  * @leaves: for files: what a mapping shows afterwards
  * @refusal: an error, -errno, by which it may be refused while the file is open
  *	or mapped; 0 for none
- * @other: for files: needs a second file, see action_other()
+ * @other: for files: needs a second file, see mem_other_path()
  * @spoils: the file system has to be made again afterwards
  * @named: only scenarios that name it are crossed with it
  * @first: the plain unbind, which FIRST_ACTION scenarios are crossed with
@@ -100,14 +100,6 @@ struct action {
 };
 
 /**
- * action_other() - path of the second file that some actions need
- * @mem: the file
- * @path: set; in the same directory
- * @len: bytes in @path
- */
-void action_other(const struct test_mem *mem, char *path, size_t len);
-
-/**
  * action_swap_xfs() - swap the extents of two files of xfs, as xfs_fsr does
  * @fd: one
  * @other: the other, of the same length
@@ -116,43 +108,6 @@ void action_other(const struct test_mem *mem, char *path, size_t len);
  * another -errno.
  */
 int action_swap_xfs(int fd, int other);
-
-/**
- * action_bind_pmem() - bind nd_pmem to the block device again
- * @mem: memory on it
- *
- * Return: 0, -ENXIO when the driver refused it or its node does not come, or -errno.
- */
-int action_bind_pmem(const struct test_mem *mem);
-
-/**
- * action_unbind_pmem() - unbind nd_pmem from the block device
- * @mem: memory on it
- *
- * Return: 0 or -errno; blocks as long as the kernel does.
- */
-int action_unbind_pmem(const struct test_mem *mem);
-
-/**
- * action_pmem_bound() - has the block device a driver?
- * @mem: memory on it
- */
-bool action_pmem_bound(const struct test_mem *mem);
-
-/**
- * action_ram_block() - size of the blocks that memory goes online in
- *
- * Return: bytes, 0 where memory cannot be hot-added.
- */
-size_t action_ram_block(void);
-
-/**
- * action_ram_bind() - bind kmem to a device, nothing of it online
- * @mem: the device
- *
- * Return: 0 or -errno; blocks as long as unbinding device_dax does.
- */
-int action_ram_bind(const struct test_mem *mem);
 
 REGISTRY(actions, struct action);
 

@@ -48,11 +48,6 @@ struct xfs_exchange_range {
 
 #define XFS_IOC_EXCHANGE_RANGE	_IOW('X', 129, struct xfs_exchange_range)
 
-void action_other(const struct test_mem *mem, char *path, size_t len)
-{
-	snprintf(path, len, "%s.other", mem->node);
-}
-
 /* a descriptor of the file, or of the second one; or -errno */
 static int open_file(const struct test_mem *mem, bool other, int flags)
 {
@@ -60,7 +55,7 @@ static int open_file(const struct test_mem *mem, bool other, int flags)
 	int fd;
 
 	if (other)
-		action_other(mem, path, sizeof(path));
+		mem_other_path(mem, path, sizeof(path));
 	fd = open(other ? path : mem->node, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -133,7 +128,7 @@ static int rename_over(const struct test_mem *mem)
 {
 	char other[NODE_LEN + 8];
 
-	action_other(mem, other, sizeof(other));
+	mem_other_path(mem, other, sizeof(other));
 	return rename(other, mem->node) ? -errno : 0;
 }
 

@@ -52,3 +52,8 @@ int memory_drop_fs(struct guard *g, char *why, size_t len)
 		 ns_key(&g->mem.ns), strerror(-ret));
 	return -EBUSY;
 }
+
+void mem_other_path(const struct test_mem *mem, char *path, size_t len)
+{
+	snprintf(path, len, "%s.other", mem->node);
+}

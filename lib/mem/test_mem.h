@@ -42,4 +42,12 @@ struct test_mem {
 	char mount[MOUNT_LEN];
 };
 
+/**
+ * mem_other_path() - path of the second file that some actions need
+ * @mem: the file
+ * @path: set; in the same directory
+ * @len: bytes in @path
+ */
+void mem_other_path(const struct test_mem *mem, char *path, size_t len);
+
 #endif
