@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -52,7 +53,8 @@ struct worker_pool {
  * @rounds: number of iterations
  * @hits: number of them that found the memory mapped
  * @error: an error that the race does not explain, -errno; 0 if there was none
- * @failed: the call that returned it
+ * @failed: the method or call that returned it
+ * @why: more about it, a sentence, or ""
  */
 struct worker {
 	pthread_t thread;
@@ -63,6 +65,7 @@ struct worker {
 	unsigned long hits;
 	int error;
 	const char *failed;
+	char why[WHY_LEN];
 };
 
 static bool time_left(const struct worker *w)
@@ -115,11 +118,12 @@ static void *pin_loop(void *arg)
 		struct pin pin = { 0 };
 		int ret = pin_own_page(w, &pin, m);
 
-		pin_close(&pin);
 		if (ret && !explained_by_race(ret)) {
 			w->error = ret;
 			w->failed = m->name;
+			snprintf(w->why, sizeof(w->why), "%s", pin.why);
 		}
+		pin_close(&pin);
 		w->rounds++;
 	}
 	return NULL;
@@ -219,8 +223,8 @@ static void find_methods(struct worker_pool *pool)
 static void check_worker(struct cell *c, const struct worker *w, size_t nr)
 {
 	note(c, "thread %zu: %lu rounds, %lu hit mapped memory", nr, w->rounds, w->hits);
-	expect(c, VERDICT_FAILED, !w->error, "thread %zu: %s: %s; expected success or %s", nr,
-	       w->failed, strerror(-w->error), strerror(EFAULT));
+	expect(c, VERDICT_FAILED, !w->error, "thread %zu: %s: %s%s%s; expected success or %s", nr,
+	       w->failed, strerror(-w->error), w->why[0] ? ": " : "", w->why, strerror(EFAULT));
 	expect(c, VERDICT_FAILED, w->rounds, "thread %zu made no progress", nr);
 }
 
