@@ -15,15 +15,6 @@
 
 #include "gup/gup.h"
 
-bool test_map_punch(struct test_map *tm)
-{
-	const int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-
-	set_step("punching a hole");
-	return expect_ok(tm->c, sys_result(fallocate(tm->alias.fd, how, tm->map.off, tm->map.len)),
-			 "punching a hole", "");
-}
-
 /* the bytes of a range of the mapping as read(2) returns them */
 static bool check_read(struct test_map *tm, const char *what, size_t off, size_t len, uint16_t tag)
 {

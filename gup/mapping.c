@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,4 +327,13 @@ const struct span *test_map_spans(const struct test_map *tm, const struct pin_me
 	*s++ = longest_span(tm, m);
 	s->name = NULL;
 	return spans;
+}
+
+bool test_map_punch(struct test_map *tm)
+{
+	const int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	set_step("punching a hole");
+	return expect_ok(tm->c, sys_result(fallocate(tm->alias.fd, how, tm->map.off, tm->map.len)),
+			 "punching a hole", "");
 }
