@@ -228,7 +228,7 @@ static void check_reuse(struct teardown *s, uint64_t physical)
 	off_t at;
 	int ret;
 
-	c->guard->fs_spoiled = true;
+	guard_needs_mkfs(c->guard);
 	if (c->action->unmounts) {
 		f->mounted = false;
 		if (fsdax_mount(f))
@@ -367,9 +367,10 @@ static enum verdict_kind release_and_judge(struct teardown *s, enum mapping_stat
 static void reap_killed(struct teardown *s)
 {
 	struct cell *c = s->c;
+	pid_t pid = s->h.pid;
 
 	if (expect_ok(c, pin_proc_reap(&s->h, OP_DEADLINE_NS), "reaping the pin process", ""))
-		memset(c->guard->procs, 0, sizeof(c->guard->procs));
+		guard_drop_proc(c->guard, pid);
 }
 
 /* EOPNOTSUPP: this file system has no such action, nothing was done */
@@ -429,7 +430,7 @@ static void run_action(struct teardown *s, enum mapping_state state)
 	if (!returned)
 		undo_action(s);
 	if (c->action->spoils)
-		c->guard->fs_spoiled = true;
+		guard_needs_mkfs(c->guard);
 	if (state == MAPPING_TOUCHED)
 		expect_ok(c, pin_proc_stop_threads(&s->h, NULL), "stopping the thread", s->h.why);
 	if (h)
@@ -447,7 +448,7 @@ static void file_pinned(struct cell *c, enum mapping_state state)
 	if (setup_file(c, &s, state))
 		run_action(&s, state);
 	if (cell_over(c))
-		c->guard->fs_spoiled = true;
+		guard_needs_mkfs(c->guard);
 	teardown_cleanup(&s);
 	if (c->verdict == VERDICT_RETURNED_EARLY)
 		expect_ok(c, guard_fresh_pages(c->guard), "making a new memory map", "");

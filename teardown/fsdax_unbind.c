@@ -193,7 +193,7 @@ static bool move_to_last_group(struct cell *c)
 		made = expect_ok(c, ret, "removing the file from its group", c->v.node) &&
 		       make_in_directory(c, i, &at);
 	}
-	c->guard->mem = c->v;
+	guard_set_mem(c->guard, &c->v);
 	return made && expect(c, VERDICT_FAILED, at >= half,
 			      "no directory of %d lies in the last allocation group",
 			      GROUPS_TRIED);
@@ -256,7 +256,7 @@ static bool keep_large_file(struct teardown *s)
 static bool setup_file(struct cell *c, struct teardown *s, enum file_use use)
 {
 	/* cleared once the file system has been checked */
-	c->guard->fs_spoiled = true;
+	guard_needs_mkfs(c->guard);
 	/* a WARN_ONCE of an earlier cell must not hide this one's */
 	if (getenv("DAX_TEST_CLEAR_WARN_ONCE"))
 		health_clear_warn_once();
@@ -345,7 +345,7 @@ static void check_synced(struct teardown *s, enum file_use use, uint16_t tag)
 		return;
 	/* the check takes long: only where metadata may have been written */
 	if (use != FILE_IDLE && use != FILE_WRITTEN && use != FILE_SYNCED) {
-		c->guard->fs_spoiled = false;
+		guard_has_clean_fs(c->guard);
 		return;
 	}
 	ret = fsdax_unmount(f);
@@ -358,7 +358,7 @@ static void check_synced(struct teardown *s, enum file_use use, uint16_t tag)
 	else if (ret)
 		expect_ok(c, ret, "checking the file system", why);
 	else
-		c->guard->fs_spoiled = false;
+		guard_has_clean_fs(c->guard);
 	expect_ok(c, fsdax_mount(f), "mounting the file system after the check", "");
 }
 
@@ -395,12 +395,13 @@ static void bind_and_check(struct teardown *s, enum file_use use, uint16_t tag)
 {
 	struct cell *c = s->c;
 
-	c->guard->dirty = holds_pages(s, use);
+	if (holds_pages(s, use))
+		guard_needs_new_memmap(c->guard);
 	if (!pmem_call(c, c->action->undo, "bind"))
 		return;
 	if (!release_bound(s, use))
 		return;
-	c->guard->dirty = false;
+	guard_has_new_memmap(c->guard);
 	if (unmount(c, "unmount"))
 		check_synced(s, use, tag);
 }

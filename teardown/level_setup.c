@@ -33,7 +33,6 @@ bool level_setup(struct cell *c)
 		return false;
 	note(c, "%s: %s of %s %s", c->action->verb, c->v.ns.above.name,
 	     strrchr(c->v.ns.above.driver, '/') + 1, c->v.ns.above.module);
-	c->guard->mem = c->v;
-	c->guard->undo = c->action->undo;
+	guard_takes_away(c->guard, &c->v, c->action->undo);
 	return true;
 }

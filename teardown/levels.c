@@ -80,7 +80,7 @@ static void reset_memmaps(struct teardown *s)
 
 	if (expect_ok(s->c, ret, "unbind to reset the memory maps", "") &&
 	    teardown_bind(s))
-		s->c->guard->dirty = false;
+		guard_has_new_memmap(s->c->guard);
 }
 
 /* the parent waits for the pins on all its children, in any order of their release */

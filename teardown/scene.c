@@ -58,12 +58,6 @@ static size_t pin_offset(const struct teardown *s, unsigned int slot)
 	return s->base + (3 + 2 * slot) * page_size();
 }
 
-/* guard->filled: devices that hold TAG_MEMORY's pattern in the window and all samples */
-static uint32_t filled_bit(const struct cell *c)
-{
-	return 1u << (c->size + (c->v.ns.map_dev ? DAXMAP_NR : 0));
-}
-
 /*
  * Files and dynamic devices are small and new for each cell: they are filled whole.
  * Other devices are filled once, in the window and in the samples.
@@ -78,7 +72,7 @@ static bool fill_memory(struct teardown *s)
 	/* memory that cannot be written comes with the pattern in it */
 	if (!(c->memory->caps & MEM_WRITABLE))
 		return true;
-	if (!whole && c->guard->filled & filled_bit(c))
+	if (!whole && guard_filled(c->guard, c->size, c->v.ns.map_dev))
 		return true;
 	ret = pin_proc_map(&s->h, MAP_WHOLE, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
 	if (!expect_ok(c, ret, "mapping the memory to fill it", s->h.why))
@@ -95,7 +89,7 @@ static bool fill_memory(struct teardown *s)
 	if (!expect_ok(c, ret, "closing the filled memory", s->h.why))
 		return false;
 	if (!whole)
-		c->guard->filled |= filled_bit(c);
+		guard_set_filled(c->guard, c->size, c->v.ns.map_dev, true);
 	return true;
 }
 
@@ -334,7 +328,7 @@ void teardown_drop_mappings(struct teardown *s)
 
 static const struct variable release_variables[] = {
 	{ "DAX_TEST_RELEASE",
-	  "after an early return: defuse (bind again, then release), park (keep the pins), raw (release)" },
+	  "after an early return: defuse (bind first), park (keep the pins), raw (release)" },
 	{ }
 };
 
@@ -342,7 +336,7 @@ REGISTER(variables, release_variables);
 
 /*
  * After an early return the pins' struct pages are gone.  Binding first brings them
- * back; guard_settle() resets their state later (dirty).
+ * back; guard_settle() resets their state later, see guard_needs_new_memmap().
  */
 static void defuse(struct teardown *s)
 {
@@ -352,14 +346,13 @@ static void defuse(struct teardown *s)
 	if (!strcmp(how, "park")) {
 		report_if_due(s);
 		guard_drop_proc(c->guard, s->h.pid);
-		c->guard->busy = false;
-		guard_set_wedged(c->guard);
+		guard_abandon(c->guard);
 		note(c, "process %d keeps the pins until reboot; %s stays unbound", s->h.pid,
 		     c->v.ns.dax);
 		s->h.pid = 0;
 		return;
 	}
-	c->guard->dirty = true;
+	guard_needs_new_memmap(c->guard);
 	teardown_drop_mappings(s);
 	if (strcmp(how, "raw"))
 		teardown_undo(c);
@@ -520,11 +513,13 @@ enum verdict_kind teardown_run(struct teardown *s)
 
 void teardown_cleanup(struct teardown *s)
 {
+	struct cell *c = s->c;
+
 	/* a failed or skipped cell may have left a pin's bytes in the memory */
-	if (cell_over(s->c))
-		s->c->guard->filled &= ~filled_bit(s->c);
-	cell_pin_proc_end(s->c, &s->viewer);
-	cell_pin_proc_end(s->c, &s->h);
+	if (cell_over(c))
+		guard_set_filled(c->guard, c->size, c->v.ns.map_dev, false);
+	cell_pin_proc_end(c, &s->viewer);
+	cell_pin_proc_end(c, &s->h);
 }
 
 bool teardown_watch_mapping(struct teardown *s)

@@ -116,6 +116,7 @@ static void by_another(struct cell *c)
 static void killed(struct cell *c)
 {
 	struct teardown s;
+	pid_t pid;
 
 	if (!teardown_setup(c, &s) || !teardown_pin(&s, c->method, TEARDOWN_HOLD_NS) ||
 	    !teardown_start(&s))
@@ -124,6 +125,7 @@ static void killed(struct cell *c)
 	teardown_wait_blocked(&s);
 	if (!teardown_expect_waiting(&s))
 		goto out;
+	pid = s.h.pid;
 	timeline_mark(&c->guard->tl, TL_RELEASING);
 	pin_proc_kill(&s.h);
 	/* the dying process waits for I/O that only dm-delay can complete */
@@ -131,7 +133,7 @@ static void killed(struct cell *c)
 	if (teardown_expect_return(&s) == VERDICT_NEVER_RETURNED)
 		return;
 	if (expect_ok(c, pin_proc_reap(&s.h, OP_DEADLINE_NS), "reaping the pin process", ""))
-		memset(c->guard->procs, 0, sizeof(c->guard->procs));
+		guard_drop_proc(c->guard, pid);
 	memset(s.method, 0, sizeof(s.method));
 	memset(s.sink, 0, sizeof(s.sink));
 	if (teardown_rebind(&s) && cell_pin_proc(c, &s.h))
@@ -160,7 +162,7 @@ static void inherited(struct cell *c)
 	teardown_wait_blocked(&s);
 	if (teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
 		/* only the child's exit releases the pin: guard_settle() binds first */
-		c->guard->dirty = true;
+		guard_needs_new_memmap(c->guard);
 		goto out;
 	}
 	timeline_mark(&c->guard->tl, TL_RELEASING);

@@ -326,7 +326,7 @@ static void test_close(struct cell *c, enum close_when when)
 	if (when == CLOSE_BEFORE_BIND)
 		pin_proc_close(&s.viewer, MAP_MAIN);
 	else
-		c->guard->node_damaged = true;
+		guard_keep_node(c->guard, true);
 	if (!teardown_bind(&s))
 		goto out;
 	if (when != CLOSE_BEFORE_BIND)
@@ -342,10 +342,10 @@ static void test_close(struct cell *c, enum close_when when)
 		note(c, "%s stays until reboot: evicting its inode would crash the kernel",
 		     c->guard->node);
 		/* one more bind, without descriptors, makes the reference count right */
-		c->guard->dirty = true;
+		guard_needs_new_memmap(c->guard);
 		goto out;
 	}
-	c->guard->node_damaged = false;
+	guard_keep_node(c->guard, false);
 	pin_proc_close(&s.h, MAP_AGAIN);
 	timeline_reset(&c->guard->tl);
 	s.rule.revoke = false;
