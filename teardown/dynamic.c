@@ -23,8 +23,7 @@
 
 static void dynamic_setup(struct cell *c)
 {
-	c->guard->mem = c->v;
-	c->guard->undo = c->action->undo;
+	guard_takes_away(c->guard, &c->v, c->action->undo);
 }
 
 static void dynamic_mapped(struct cell *c)
@@ -80,7 +79,7 @@ static bool resize_device(struct cell *c, size_t bytes)
 	       available_bytes(c), before, c->v.ns.dax, c->v.size, before + c->v.size - bytes);
 	c->v.size = bytes;
 	c->v.ns.size = bytes;
-	c->guard->mem = c->v;
+	guard_set_mem(c->guard, &c->v);
 	ret = guard_bind_dax(c->guard);
 	return expect_done(c, ret, "bind after resizing") && !cell_over(c);
 }
@@ -206,21 +205,21 @@ static void dynamic_refused(struct cell *c)
 	cell_pin_proc_end(c, &h);
 }
 
-/* bind and unbind a second device; g->mem is that device meanwhile */
+/* bind and unbind a second device, which is the guard's memory meanwhile */
 static bool bind_and_unbind(struct cell *c, const char *name)
 {
-	struct test_mem before = c->guard->mem;
+	struct test_mem before = c->guard->mem, second = before;
 	int ret;
 
 	if (!expect_ok(c, dynamic_bind(name), "binding the new device", ""))
 		return false;
-	ret = dynamic_read(name, &c->guard->mem.ns);
-	if (expect_ok(c, ret, "reading the new device's attributes", "")) {
-		ret = guard_unbind_dax(c->guard);
-		expect_done(c, ret, "unbinding the new device");
-	}
-	c->guard->mem = before;
-	return !ret;
+	ret = dynamic_read(name, &second.ns);
+	if (!expect_ok(c, ret, "reading the new device's attributes", ""))
+		return false;
+	guard_set_mem(c->guard, &second);
+	ret = guard_unbind_dax(c->guard);
+	guard_set_mem(c->guard, &before);
+	return expect_done(c, ret, "unbinding the new device");
 }
 
 static bool one_round(struct cell *c)

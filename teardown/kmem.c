@@ -59,9 +59,9 @@ static bool kmem_setup(struct cell *c, struct teardown *s)
 		     block >> 20);
 		return false;
 	}
-	c->guard->undo = c->action->undo;
+	guard_takes_away(c->guard, &c->v, c->action->undo);
 	/* the memory's next user overwrites the pattern */
-	c->guard->filled &= ~(1u << c->size);
+	guard_set_filled(c->guard, c->size, false, false);
 	return true;
 }
 
@@ -167,7 +167,7 @@ static void kmem_pinned(struct cell *c)
 	teardown_watch(&s);
 	if (teardown_judge_early(&s) == VERDICT_RETURNED_EARLY) {
 		kmem_check_reach(&s);
-		c->guard->dirty = true;
+		guard_needs_new_memmap(c->guard);
 		kmem_restore(&s);
 		teardown_release_late(&s);
 		goto out;
@@ -181,7 +181,7 @@ static void kmem_pinned(struct cell *c)
 	kmem_restore(&s);
 out:
 	teardown_cleanup(&s);
-	c->guard->filled &= ~(1u << c->size);
+	guard_set_filled(c->guard, c->size, false, false);
 }
 
 /* a page of @pool that lies in the memory block; NULL when there is none */

@@ -29,8 +29,7 @@ static bool owner_setup(struct cell *c, struct teardown *s)
 		skip(c, "%s", why);
 		return false;
 	}
-	c->guard->mem = c->v;
-	c->guard->undo = c->action->undo;
+	guard_takes_away(c->guard, &c->v, c->action->undo);
 	if (!teardown_setup(c, s))
 		return false;
 	s->usual_ns = OWNER_USUAL_NS;
@@ -164,7 +163,7 @@ static void owner_check_reach(struct teardown *s)
 	bool written = c->action->dax_again || write_next_owner(s);
 	int ret;
 
-	c->guard->dirty = true;
+	guard_needs_new_memmap(c->guard);
 	if (!written) {
 		teardown_release_late(s);
 		return;

@@ -185,8 +185,7 @@ static void set_undo(struct interleave *il, const struct race *race)
 		if (a && (!a->first || !il->undo))
 			il->undo = a->undo;
 	}
-	il->c->guard->mem = il->c->v;
-	il->c->guard->undo = il->undo;
+	guard_takes_away(il->c->guard, &il->c->v, il->undo);
 }
 
 static enum step_result race_run_threads(struct interleave *il, const struct race *race)

@@ -225,7 +225,7 @@ static enum step_result take_away_again(struct interleave *il, const struct acti
 
 	if (!a->first) {
 		il->undo = a->undo;
-		g->undo = a->undo;
+		guard_takes_away(g, &il->c->v, a->undo);
 	}
 	guard_bind_call(g, a->run);
 	return STEP_DONE;
@@ -241,9 +241,8 @@ enum step_result step_take_away(struct interleave *il, unsigned int who)
 		return STEP_LEFT_OUT;
 	if (il->device == DEVICE_AWAY)
 		return take_away_again(il, a);
-	g->mem = il->c->v;
-	g->undo = a->undo;
 	il->undo = a->undo;
+	guard_takes_away(g, &il->c->v, a->undo);
 	timeline_reset(&g->tl);
 	ret = op_start(&il->task, &g->tl, a->run, &il->c->v);
 	if (ret)
