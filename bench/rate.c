@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Threads that start together, and histograms of their operations. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -15,83 +16,83 @@ const double rate_percentiles[RATE_PERCENTILES] = { 50, 90, 99, 99.9, 99.99 };
 
 #include <hdr/hdr_histogram.h>
 
-/* an operation of more than this counts as one of this; to three digits */
+/* the histogram: longer operations count as this long; significant digits */
 #define LONGEST_NS	((int64_t)(100 * NSEC_PER_SEC))
 #define DIGITS		3
 
 /**
- * struct gate - where all threads wait until each is ready
- * @lock: of the others
- * @moved: one is ready, or it is open
- * @ready: so many are
- * @open: they may go
- * @called_off: and are not to begin
+ * struct gate - all threads wait here until each is ready
+ * @lock: of the other members
+ * @changed: a thread became ready, or the gate was opened
+ * @ready: number of threads that are ready
+ * @open: the threads may go on
+ * @cancelled: but shall not start, because one of them failed
  */
 struct gate {
 	pthread_mutex_t lock;
-	pthread_cond_t moved;
+	pthread_cond_t changed;
 	unsigned int ready;
 	bool open;
-	bool called_off;
+	bool cancelled;
 };
 
 /**
  * struct worker - one thread
- * @tally: first, for add() to find the rest
- * @job: its own
- * @lap: time for it, nanoseconds
- * @gate: all of them
+ * @tally: first member: worker_add() gets a pointer to it
+ * @job: its job
+ * @ns: duration, nanoseconds
+ * @gate: shared by all
  * @h: its histogram
  * @ret: 0 or -errno
- * @began: moment
- * @ended: moment
+ * @start: time of its start, CLOCK_MONOTONIC
+ * @end: time of its end
  * @thread: handle
  */
 struct worker {
 	struct job_tally tally;
 	struct bench_job job;
-	uint64_t lap;
+	uint64_t ns;
 	struct gate *gate;
 	struct hdr_histogram *h;
 	int ret;
-	uint64_t began;
-	uint64_t ended;
+	uint64_t start;
+	uint64_t end;
 	pthread_t thread;
 };
 
-static void add(struct job_tally *t, uint64_t ns)
+static void worker_add(struct job_tally *t, uint64_t ns)
 {
 	struct worker *w = (struct worker *)t;
 
 	hdr_record_value(w->h, (int64_t)ns < LONGEST_NS ? (int64_t)ns : LONGEST_NS);
 }
 
-/* true when it may begin */
-static bool pass_gate(struct gate *g, bool good)
+/* returns true when the thread may start */
+static bool gate_wait(struct gate *g, bool good)
 {
 	pthread_mutex_lock(&g->lock);
 	g->ready++;
-	g->called_off = g->called_off || !good;
-	pthread_cond_broadcast(&g->moved);
+	g->cancelled = g->cancelled || !good;
+	pthread_cond_broadcast(&g->changed);
 	while (!g->open)
-		pthread_cond_wait(&g->moved, &g->lock);
-	good = !g->called_off;
+		pthread_cond_wait(&g->changed, &g->lock);
+	good = !g->cancelled;
 	pthread_mutex_unlock(&g->lock);
 	return good;
 }
 
-static void open_gate(struct gate *g, unsigned int threads, bool call_off)
+static void gate_open(struct gate *g, unsigned int threads, bool cancel)
 {
 	pthread_mutex_lock(&g->lock);
 	while (g->ready < threads)
-		pthread_cond_wait(&g->moved, &g->lock);
-	g->called_off = g->called_off || call_off;
+		pthread_cond_wait(&g->changed, &g->lock);
+	g->cancelled = g->cancelled || cancel;
 	g->open = true;
-	pthread_cond_broadcast(&g->moved);
+	pthread_cond_broadcast(&g->changed);
 	pthread_mutex_unlock(&g->lock);
 }
 
-static void *work(void *arg)
+static void *worker_run(void *arg)
 {
 	struct worker *w = arg;
 	bool opened;
@@ -100,11 +101,11 @@ static void *work(void *arg)
 	opened = !w->ret;
 	if (opened && w->job.method->flags & (JOB_MAPS | JOB_DRAM))
 		w->ret = job_pass(&w->job);
-	if (pass_gate(w->gate, !w->ret)) {
-		w->began = timeline_now();
-		w->tally.until_ns = w->began + w->lap;
+	if (gate_wait(w->gate, !w->ret)) {
+		w->start = timeline_now();
+		w->tally.until_ns = w->start + w->ns;
 		w->ret = job_run(&w->job, &w->tally);
-		w->ended = timeline_now();
+		w->end = timeline_now();
 	}
 	if (opened)
 		job_close(&w->job);
@@ -114,7 +115,7 @@ static void *work(void *arg)
 static int collect(struct worker *w, unsigned int threads, size_t block, struct rate *r,
 		   char *why, size_t len)
 {
-	uint64_t began = UINT64_MAX, ended = 0;
+	uint64_t start = UINT64_MAX, end = 0;
 	struct hdr_histogram *all = w[0].h;
 
 	for (unsigned int i = 0; i < threads; i++) {
@@ -125,16 +126,16 @@ static int collect(struct worker *w, unsigned int threads, size_t block, struct 
 		}
 		if (i)
 			hdr_add(all, w[i].h);
-		began = w[i].began < began ? w[i].began : began;
-		ended = w[i].ended > ended ? w[i].ended : ended;
+		start = w[i].start < start ? w[i].start : start;
+		end = w[i].end > end ? w[i].end : end;
 		r->ops += w[i].tally.ops;
 	}
 	if (!r->ops) {
-		snprintf(why, len, "the time was up before one operation had begun");
+		snprintf(why, len, "the time was up before the first operation");
 		return -ETIME;
 	}
 	r->bytes = r->ops * block;
-	r->ns = ended - began;
+	r->ns = end - start;
 	r->min_ns = hdr_min(all);
 	r->max_ns = hdr_max(all);
 	r->mean_ns = hdr_mean(all);
@@ -143,16 +144,16 @@ static int collect(struct worker *w, unsigned int threads, size_t block, struct 
 	return 0;
 }
 
-static int run_all(struct worker *w, unsigned int threads, struct gate *gate)
+static int run_workers(struct worker *w, unsigned int threads, struct gate *gate)
 {
 	unsigned int started = 0;
 	int ret = 0;
 
 	while (!ret && started < threads) {
-		ret = pthread_create(&w[started].thread, NULL, work, &w[started]);
+		ret = pthread_create(&w[started].thread, NULL, worker_run, &w[started]);
 		started += !ret;
 	}
-	open_gate(gate, started, ret);
+	gate_open(gate, started, ret);
 	for (unsigned int i = 0; i < started; i++)
 		pthread_join(w[i].thread, NULL);
 	return -ret;
@@ -163,14 +164,14 @@ int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, st
 {
 	size_t part = threads ? like->bytes / threads / like->block * like->block : 0;
 	struct gate gate = {
-		.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER,
+		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER,
 	};
 	struct worker *w;
 	int ret = 0;
 
 	memset(r, 0, sizeof(*r));
 	if (!part || threads > RATE_THREADS) {
-		snprintf(why, len, "%zu bytes are no block of %zu for each of %u threads",
+		snprintf(why, len, "%zu bytes are less than one block of %zu for each of %u threads",
 			 like->bytes, like->block, threads);
 		return -EINVAL;
 	}
@@ -178,16 +179,16 @@ int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, st
 	if (!w)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < threads; i++) {
-		w[i].tally.add = add;
+		w[i].tally.add = worker_add;
 		w[i].job = *like;
 		w[i].job.start = like->start + i * part;
 		w[i].job.bytes = part;
-		w[i].lap = ns;
+		w[i].ns = ns;
 		w[i].gate = &gate;
 		if (hdr_init(1, LONGEST_NS, DIGITS, &w[i].h))
 			ret = -ENOMEM;
 	}
-	ret = ret ?: run_all(w, threads, &gate);
+	ret = ret ?: run_workers(w, threads, &gate);
 	if (ret)
 		snprintf(why, len, "starting %u threads: %s", threads, strerror(-ret));
 	ret = ret ?: collect(w, threads, like->block, r, why, len);
@@ -197,9 +198,9 @@ int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, st
 	return ret;
 }
 
-int rate_built(void)
+bool rate_built(void)
 {
-	return 1;
+	return true;
 }
 
 #else
@@ -207,17 +208,13 @@ int rate_built(void)
 int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, struct rate *r,
 	     char *why, size_t len)
 {
-	(void)like;
-	(void)threads;
-	(void)ns;
-	(void)r;
 	snprintf(why, len, "built without libhdrhistogram");
 	return -EOPNOTSUPP;
 }
 
-int rate_built(void)
+bool rate_built(void)
 {
-	return 0;
+	return false;
 }
 
 #endif

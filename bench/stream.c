@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Non-temporal stores on x86-64. */
 #include <stdint.h>
 #include <string.h>
 
-#include "lib/io/flush.h"
 #include "bench/stream.h"
+#include "lib/io/flush.h"
 
 #ifdef __x86_64__
 #include <immintrin.h>
 
-/* four stores a round: loads of the next ones run ahead of them */
+/* unrolled by four, so that the loads run ahead of the stores */
 #define STREAM(name, feature, type, load, store)				\
 static __attribute__((target(feature)))						\
 void name(char *to, const char *from, size_t len)				\

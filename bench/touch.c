@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Rounds of mmap(), first stores, more stores, munmap(). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include "lib/timeline.h"
 #include "bench/touch.h"
+#include "lib/timeline.h"
 
-/* a median of fewer is none; more tell nothing new */
+/* 3 to 101 rounds */
 #define ROUNDS_LEAST	3
 #define ROUNDS_MOST	101
 
@@ -31,7 +32,7 @@ static unsigned long faults(void)
 	return getrusage(RUSAGE_SELF, &ru) ? 0 : ru.ru_minflt + ru.ru_majflt;
 }
 
-static int round_of(struct daxmap *m, struct rounds *r, unsigned long *taken)
+static int run_round(struct daxmap *m, struct rounds *r, unsigned long *taken)
 {
 	size_t entry = daxmap_bytes(m->size);
 	uint64_t at[STEPS + 1];
@@ -86,7 +87,7 @@ int touch_cost(const char *node, enum daxmap_size size, size_t bytes, uint64_t n
 		ret = daxmap_unmap(&m);
 		while (!ret && r->nr < ROUNDS_MOST &&
 		       (r->nr < ROUNDS_LEAST || timeline_now() < end))
-			ret = round_of(&m, r, &t->faults);
+			ret = run_round(&m, r, &t->faults);
 		daxmap_close(&m);
 	}
 	if (!ret) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What it costs to have memory mapped: the first touch, and every one after it.
+ * Cost of mapping memory: mmap(), the first store, which faults, and later ones.
  */
-#ifndef DAX_LIB_TOUCH_H
-#define DAX_LIB_TOUCH_H
+#ifndef DAX_BENCH_TOUCH_H
+#define DAX_BENCH_TOUCH_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,13 +12,13 @@
 
 /**
  * struct touch - medians of several rounds
- * @rounds: how many
- * @entries: of the page table, that map the range at the level asked for
- * @faults: that the first touch of all took in the last round
- * @map_ns: mmap(2)
- * @first_ns: one store into each entry of a fresh mapping, all of them
- * @steady_ns: the same once more
- * @unmap_ns: munmap(2)
+ * @rounds: number of rounds
+ * @entries: number of page table entries that map the range
+ * @faults: number of faults that the first stores took in the last round
+ * @map_ns: duration of mmap(2), nanoseconds
+ * @first_ns: of one store into each entry of a fresh mapping, all of them together
+ * @steady_ns: of one more store into each entry
+ * @unmap_ns: of munmap(2)
  */
 struct touch {
 	unsigned int rounds;
@@ -31,14 +31,14 @@ struct touch {
 };
 
 /**
- * touch_cost() - measure it
+ * touch_cost() - measure the cost of a mapping
  * @node: device-dax device or file
- * @size: level it is mapped by
- * @bytes: of the range, a multiple of the level's
- * @ns: goes on for so long, and for three rounds at least
+ * @size: page table level of the mapping
+ * @bytes: its length, a multiple of the level's
+ * @ns: duration, nanoseconds; at least three rounds
  * @t: filled
  *
- * The stores add zero: what is there stays.
+ * The stores add zero: the bytes do not change.
  *
  * Return: 0 or -errno.
  */

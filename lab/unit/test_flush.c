@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lib/flush.c: an instruction that this CPU has, and bytes that stay as they are. */
+/* lib/io/flush.c: an instruction of this CPU, and bytes that do not change. */
 #include <string.h>
 
 #include "kselftest_harness.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lib/record.c: whole records are found, torn and missing ones told apart. */
+/* lib/io/record.c: whole, torn and missing records are recognised. */
 #include <errno.h>
 #include <string.h>
 
@@ -39,7 +39,7 @@ TEST_F(record, nothing)
 	EXPECT_EQ(-ENODATA, record_check(self->slot, &self->seq));
 }
 
-/* a cut in the middle leaves a part of what was there before; behind the body is nothing */
+/* a power cut leaves the rest of an older record; after the body there is nothing */
 TEST_F(record, torn_at_each_cache_line)
 {
 	unsigned char torn[RECORD_SLOT];

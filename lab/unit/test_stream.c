@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lib/stream.c: all of the bytes, and none beside them, at every alignment. */
+/* bench/stream.c: all of the bytes and no others, at every alignment. */
 #include <string.h>
 
 #include "kselftest_harness.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lib/touch.c: entries and faults of a mapping, and bytes that stay as they are. */
+/* bench/touch.c: entries and faults of a mapping, and bytes that do not change. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ TEST(entries_and_faults)
 	close(fd);
 }
 
-TEST(a_file_that_is_not_there)
+TEST(file_does_not_exist)
 {
 	struct touch t;
 
