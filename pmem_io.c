@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * I/O through persistent memory: what one way wrote, every other way reads.
+ * I/O through persistent memory: data written through one interface is read back
+ * through all the others.  The scenarios are in io/.
  */
 #include <string.h>
 
-#include "io/io.h"
 #include "bench/bench.h"
+#include "io/io.h"
 #include "suite/harness.h"
 
 static const struct suite suite = {
 	.name = "pmem_io",
-	.what = "I/O through persistent memory: what one way wrote, another reads",
+	.what = "data written through one interface is read back through all the others",
 	.targets = true,
+	.usage = io_usage,
 };
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && (!strcmp(argv[1], "append") || !strcmp(argv[1], "verify")))
-		return io_log(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "-b"))
 		return io_bench(argc, argv);
 	return suite_main(&suite, argc, argv);

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "io/io.h"
+#include "lib/guard.h"
+#include "lib/ns/offered.h"
 #include "lib/mem/memory.h"
 #include "lib/timeline.h"
 
@@ -508,7 +509,7 @@ static int on_device(struct bench *b, const char *path, bool block)
 	char why[WHY_LEN] = "";
 	unsigned int found;
 	struct test_ns v;
-	int ret = node_offered(path, &v, why, sizeof(why));
+	int ret = ns_offered(path, &v, why, sizeof(why));
 
 	if (ret)
 		return say(SKIPPED, "%s", why);
@@ -661,7 +662,7 @@ int io_bench(int argc, char **argv)
 	if (!b.list && !rate_built())
 		return say(SKIPPED, "built without libhdrhistogram: no percentiles");
 	/* buffers are written to as well */
-	if (b.lender && !b.list && node_offered(b.lender, &lender, why, sizeof(why)))
+	if (b.lender && !b.list && ns_offered(b.lender, &lender, why, sizeof(why)))
 		return say(SKIPPED, "%s", why);
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where a file has no bytes yet: holes, unwritten extents, behind the end, and what
- * was there before the file was cut and grew again.  All of it reads as zeroes, by
- * every way and at once; entry 33 of the history is a mapping that went on showing
- * the zero page after a write.
+ * Ranges of a file without data: holes, unwritten extents, beyond EOF, and after the
+ * file was truncated and extended again.  All of them read as zeroes by every method,
+ * and a write is seen at once, also through a mapping that had the zero page.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,12 +14,11 @@
 
 #include "io/io.h"
 
-/* of the file, in pages */
-#define PAGES		8
-#define WRITTEN		3	/* this one is written, those around it are not */
+#define PAGES		8	/* of the file */
+#define WRITTEN		3	/* this page is written, those around it are not */
 
 struct gaps {
-	struct ways w;
+	struct io_paths w;
 	struct io_path *p;
 	int fd;
 	size_t page;
@@ -35,7 +33,6 @@ static bool read_by(struct gaps *g, struct io_path *by, size_t off, size_t len)
 		      off, by->method->name, strerror(-ret));
 }
 
-/* whole pages that nobody has written since */
 static bool all_zero(struct gaps *g, size_t off, size_t len, const char *what)
 {
 	for (unsigned int i = 0; i < g->w.nr; i++) {
@@ -75,12 +72,12 @@ static bool resize(struct gaps *g, off_t len)
 	return expect_ok(g->w.c, ftruncate(g->fd, len) ? -errno : 0, "ftruncate()", "");
 }
 
-static bool range(struct gaps *g, int mode, size_t off, size_t len, const char *what)
+static bool change_range(struct gaps *g, int mode, size_t off, size_t len, const char *what)
 {
 	return expect_ok(g->w.c, fallocate(g->fd, mode, off, len) ? -errno : 0, what, "");
 }
 
-/* one page in the middle is written where every mapping has seen that there is none */
+/* writes a page in the middle, after every method has read zeroes there */
 static bool write_middle(struct gaps *g, const char *what)
 {
 	size_t at = WRITTEN * g->page;
@@ -103,7 +100,7 @@ static bool holes(struct gaps *g)
 
 static bool unwritten(struct gaps *g)
 {
-	return resize(g, 0) && range(g, 0, 0, PAGES * g->page, "fallocate()") &&
+	return resize(g, 0) && change_range(g, 0, 0, PAGES * g->page, "fallocate()") &&
 	       write_middle(g, "in an unwritten extent");
 }
 
@@ -111,7 +108,7 @@ static bool punched(struct gaps *g)
 {
 	size_t at = WRITTEN * g->page;
 
-	return range(g, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, g->page, "punching") &&
+	return change_range(g, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, g->page, "punching") &&
 	       all_zero(g, 0, PAGES * g->page, "after a punch") &&
 	       write_middle(g, "in a hole that was punched");
 }
@@ -120,13 +117,13 @@ static bool zeroed(struct gaps *g)
 {
 	size_t at = WRITTEN * g->page;
 
-	return range(g, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, at, g->page, "zeroing") &&
+	return change_range(g, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, at, g->page, "zeroing") &&
 	       all_zero(g, 0, PAGES * g->page, "after a zeroed range") &&
 	       write_middle(g, "in a zeroed range");
 }
 
-/* cut in the middle of a page, and grown again: the rest of that page is gone */
-static bool cut(struct gaps *g)
+/* truncated in the middle of a page and extended: the rest of that page is zeroes */
+static bool truncated(struct gaps *g)
 {
 	size_t at = WRITTEN * g->page, half = at + g->page / 2;
 
@@ -140,33 +137,33 @@ static bool cut(struct gaps *g)
 			return false;
 		if (!expect(g->w.c, VERDICT_WRONG_DATA,
 			    io_wrong(g->buf, at, g->page / 2, WRITTEN) < 0,
-			    "what is before a cut is not what %s reads", name))
+			    "before the new end, %s does not read the bytes written", name))
 			return false;
 		while (bad < g->page && !g->buf[bad])
 			bad++;
 		if (!expect(g->w.c, VERDICT_WRONG_DATA, bad == g->page,
-			    "cut at %#zx and grown again: %s reads %#x at %#zx; expected zeroes",
+			    "truncated at %#zx and extended: %s reads %#x at %#zx; expected zeroes",
 			    half, name, bad < g->page ? g->buf[bad] : 0, at + bad))
 			return false;
 	}
-	return all_zero(g, at + g->page, (PAGES - 1 - WRITTEN) * g->page, "behind a cut");
+	return all_zero(g, at + g->page, (PAGES - 1 - WRITTEN) * g->page, "beyond a truncated end");
 }
 
-/* a write behind the end, which is moved: what lies between reads as zeroes */
-static bool grown(struct gaps *g)
+/* a write beyond EOF extends the file: the range between reads as zeroes */
+static bool extended(struct gaps *g)
 {
 	size_t at = (PAGES - 1) * g->page;
 	struct cell *c = g->w.c;
 	struct stat st;
 	int ret;
 
-	if (g->p->method->flags & IO_PATH_MAPS)
+	if (g->p->method->flags & IO_MAPS)
 		return true;
 	if (!resize(g, 0) || !resize(g, 2 * g->page))
 		return false;
 	io_fill(g->buf, at, g->page, WRITTEN);
 	ret = io_path_write(g->p, at, g->buf, g->page);
-	if (!expect(c, VERDICT_FAILED, !ret, "writing behind the end by %s: %s",
+	if (!expect(c, VERDICT_FAILED, !ret, "writing beyond EOF by %s: %s",
 		    g->p->method->name, strerror(-ret)))
 		return false;
 	ret = fstat(g->fd, &st) ? -errno : 0;
@@ -174,8 +171,8 @@ static bool grown(struct gaps *g)
 	       expect(c, VERDICT_WRONG_DATA, st.st_size == (off_t)(PAGES * g->page),
 		      "a write of %zu bytes at %#zx by %s left a file of %lld bytes", g->page, at,
 		      g->p->method->name, (long long)st.st_size) &&
-	       all_written(g, at, g->page, "behind the end") &&
-	       all_zero(g, 0, at, "before a write behind the end");
+	       all_written(g, at, g->page, "beyond EOF") &&
+	       all_zero(g, 0, at, "between the old EOF and a write beyond it");
 }
 
 static void gaps(struct cell *c)
@@ -185,12 +182,14 @@ static void gaps(struct cell *c)
 	g.buf = io_buffer(c, PAGES * g.page);
 	g.fd = open(c->v.node, O_RDWR | O_CLOEXEC);
 	if (g.buf && expect_ok(c, g.fd < 0 ? -errno : 0, "opening the file", "") &&
-	    resize(&g, 0) && resize(&g, PAGES * g.page) && ways_open(&g.w, c, PAGES * g.page)) {
-		g.p = ways_find(&g.w, c->word);
-		if (g.p && holes(&g) && unwritten(&g) && punched(&g) && zeroed(&g) && cut(&g))
-			grown(&g);
+	    resize(&g, 0) && resize(&g, PAGES * g.page) &&
+	    io_paths_open(&g.w, c, PAGES * g.page)) {
+		g.p = io_paths_find(&g.w, c->word);
+		if (g.p && holes(&g) && unwritten(&g) && punched(&g) && zeroed(&g) &&
+		    truncated(&g))
+			extended(&g);
 	}
-	ways_close(&g.w);
+	io_paths_close(&g.w);
 	if (g.fd >= 0)
 		close(g.fd);
 	free(g.buf);
@@ -208,10 +207,7 @@ static const struct scenario_group gaps_group = {
 		{
 			.name = "gaps",
 			.what = "holes, unwritten extents, EOF: zeroes, or the bytes written last",
-			.words = LIST("mmap", "mmap_sync", "lent", "lent_direct", "lent_block",
-				      "buffered", "vectored", "direct", "uring", "uring_deep",
-				      "uring_fixed", "uring_direct", "splice", "sendfile",
-				      "copy_file_range"),
+			.next_word = io_next_word,
 			.run = gaps,
 		},
 		{ }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The largest transfers there are: by each way in turn, read back by the next, from an
- * odd place where the way allows it.
+ * The largest transfers: written by each method in turn and read back by the next one,
+ * at an unaligned offset where both allow it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,10 +11,13 @@
 
 #include "io/io.h"
 
-/* so much behind a page's start */
+/* size of the file or device: a largest transfer, which begins a little behind its start */
+#define LARGE_BYTES	(IO_PATH_MAX + (2u << 20))
+
+/* bytes from a page's start to an unaligned offset */
 #define ODD	65u
 
-/* every eight bytes are others, and others in each round; fast under emulation */
+/* every eight bytes are different, also in each round; fast under emulation */
 static void fill_words(unsigned char *buf, size_t len, uint64_t round)
 {
 	uint64_t *word = (uint64_t *)buf, value = (round + 1) * 0x9e3779b97f4a7c15ull;
@@ -23,36 +26,36 @@ static void fill_words(unsigned char *buf, size_t len, uint64_t round)
 		word[i] = value;
 }
 
-static size_t place_of(const struct io_path *a, const struct io_path *b)
+static size_t offset_for(const struct io_path *a, const struct io_path *b)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	return a->unit > 1 || b->unit > 1 ? page : page + ODD;
 }
 
-/* the ways that put their bytes into a second file want as much room once more */
-static bool no_room(const struct io_path *p, int ret)
+/* the file system may be too small for a second file of that size */
+static bool no_space(const struct io_path *p, int ret)
 {
-	return ret == -ENOSPC && p->method->flags & IO_PATH_FILES;
+	return ret == -ENOSPC && p->method->flags & IO_COPIES;
 }
 
-static bool pass_on(struct cell *c, struct io_path *from, struct io_path *by, unsigned char *want,
-		    unsigned char *seen, unsigned int round)
+static bool write_and_read(struct cell *c, struct io_path *from, struct io_path *by,
+			   unsigned char *want, unsigned char *seen, unsigned int round)
 {
-	size_t off = place_of(from, by), at = 0;
+	size_t off = offset_for(from, by), at = 0;
 	int ret;
 
 	fill_words(want, IO_PATH_MAX, round);
 	ret = io_path_write(from, off, want, IO_PATH_MAX);
-	if (no_room(from, ret)) {
-		note(c, "%s: no room for as much once more", from->method->name);
+	if (no_space(from, ret)) {
+		note(c, "%s: no space for a second file of that size", from->method->name);
 		return true;
 	}
 	if (!expect(c, VERDICT_FAILED, !ret, "writing 64 MiB at %#zx by %s: %s", off,
 		    from->method->name, strerror(-ret)))
 		return false;
 	ret = io_path_read(by, off, seen, IO_PATH_MAX);
-	if (no_room(by, ret))
+	if (no_space(by, ret))
 		return true;
 	if (!expect(c, VERDICT_FAILED, !ret, "reading 64 MiB at %#zx by %s: %s", off,
 		    by->method->name, strerror(-ret)))
@@ -63,7 +66,7 @@ static bool pass_on(struct cell *c, struct io_path *from, struct io_path *by, un
 	else
 		at = IO_PATH_MAX;
 	return expect(c, VERDICT_WRONG_DATA, at == IO_PATH_MAX,
-		      "64 MiB at %#zx written by %s are not what %s reads: byte %#zx is %#x, expected %#x",
+		      "64 MiB at %#zx written by %s, read by %s: byte %#zx is %#x, expected %#x",
 		      off, from->method->name, by->method->name, off + at,
 		      at < IO_PATH_MAX ? seen[at] : 0, at < IO_PATH_MAX ? want[at] : 0);
 }
@@ -72,12 +75,12 @@ static void large(struct cell *c)
 {
 	size_t entry = daxmap_bytes(c->size), bytes = (LARGE_BYTES + entry - 1) / entry * entry;
 	unsigned char *want = io_buffer(c, IO_PATH_MAX), *seen = io_buffer(c, IO_PATH_MAX);
-	struct ways w = { .nr = 0 };
+	struct io_paths w = { .nr = 0 };
 
-	if (want && seen && ways_open(&w, c, bytes))
+	if (want && seen && io_paths_open(&w, c, bytes))
 		for (unsigned int i = 0; i < w.nr && !cell_over(c); i++)
-			pass_on(c, &w.path[i], &w.path[(i + 1) % w.nr], want, seen, i);
-	ways_close(&w);
+			write_and_read(c, &w.path[i], &w.path[(i + 1) % w.nr], want, seen, i);
+	io_paths_close(&w);
 	free(want);
 	free(seen);
 	if (c->memory->caps & MEM_MOUNTED)
@@ -88,7 +91,7 @@ static const struct scenario_group large_group = {
 	.name = "large",
 	.order = 50,
 	.common = {
-		.what = "64 MiB at once by each way, read by another",
+		.what = "64 MiB in one call by each method, read by another",
 		.bytes = LARGE_BYTES,
 		.run = large,
 	},

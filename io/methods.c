@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All the ways to one file or device, and the bytes that are sent along them.
+ * Every I/O method on one file or device, and the bytes that are moved by them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -15,11 +14,12 @@
 #include <unistd.h>
 
 #include "io/io.h"
+#include "lib/io/durability.h"
 
-/* A page is read in no time; a loaded machine gets so many milliseconds. */
+/* Time limit for reading a page, milliseconds: microseconds, but on a loaded machine. */
 #define SHARED_MS	5000
 
-/* of guard.filled: asked whether pages that files share can be pinned; they cannot */
+/* of guard.filled: it is known whether shared pages can be pinned; and they cannot */
 #define SHARED_ASKED	0x40000000u
 #define SHARED_SPINS	0x80000000u
 
@@ -50,53 +50,82 @@ unsigned char *io_buffer(struct cell *c, size_t bytes)
 	return expect(c, VERDICT_FAILED, p, "no memory for %zu bytes", bytes) ? p : NULL;
 }
 
-/* which of the table's ways this kind of memory has */
-static bool is_there(const struct cell *c, const struct io_method *m)
+const char *io_next_word(const struct memory *m, enum daxmap_size size, const char *word)
 {
-	if (c->memory->caps & MEM_CHARDEV)
-		return m->flags & IO_PATH_DEVDAX;
-	/* a mapping of a block device shows the page cache, which O_DIRECT goes past */
-	if (c->memory->caps & MEM_BLOCK)
-		return !(m->flags & (IO_PATH_FILES | IO_PATH_MAPS));
-	return true;
+	const struct io_method *next = word ? io_method_find(word) : NULL;
+
+	while ((next = io_method_next(next)))
+		if (memory_selected(&next->on, m) &&
+		    (size == DAXMAP_PTE || next->flags & IO_MAPS))
+			return next->name;
+	return NULL;
 }
 
-/* two pages in two files, which share them where the file system can */
-static int share_pages(const char *one, const char *other, size_t bytes)
+void io_usage(FILE *f)
 {
-	int from = open(one, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int to = open(other, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	char *buf = calloc(1, bytes);
-	loff_t at = 0;
-	int ret = 0;
+	const struct durability *d;
+	const struct io_method *m;
 
-	if (from < 0 || to < 0 || !buf || write(from, buf, bytes) != (ssize_t)bytes ||
-	    fsync(from) || copy_file_range(from, &at, to, NULL, bytes, 0) != (ssize_t)bytes)
-		ret = -errno ?: -EIO;
-	if (from >= 0)
-		close(from);
+	fprintf(f, "\nI/O methods:\n");
+	for_each_io_method(m)
+		fprintf(f, "  %-26s %s\n", m->name, m->what);
+	fprintf(f, "\ndurability methods:\n");
+	for_each_durability(d)
+		fprintf(f, "  %-26s %s\n", d->name, d->what);
+}
+
+static int share_blocks(int from, int to, size_t bytes)
+{
+	char *zeroes = calloc(1, bytes);
+	loff_t at = 0;
+	ssize_t n;
+	int ret;
+
+	if (!zeroes)
+		return -ENOMEM;
+	n = write(from, zeroes, bytes);
+	ret = n < 0 ? -errno : n == (ssize_t)bytes ? 0 : -ENOSPC;
+	free(zeroes);
+	if (!ret && fsync(from))
+		ret = -errno;
+	if (ret)
+		return ret;
+	n = copy_file_range(from, &at, to, NULL, bytes, 0);
+	return n < 0 ? -errno : n == (ssize_t)bytes ? 0 : -EIO;
+}
+
+/* makes two files with the same contents, which share blocks where the file system can */
+static int make_shared_files(const char *one, const char *other, size_t bytes)
+{
+	int from, to, ret;
+
+	from = open(one, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (from < 0)
+		return -errno;
+	to = open(other, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ret = to < 0 ? -errno : share_blocks(from, to, bytes);
+	close(from);
 	if (to >= 0)
 		close(to);
-	free(buf);
 	return ret;
 }
 
-static void __attribute__((noreturn)) read_and_end(struct io_path *by, size_t bytes)
+static void __attribute__((noreturn)) read_and_exit(struct io_path *p, size_t bytes)
 {
 	void *buf = aligned_alloc(bytes, bytes);
 
-	_exit(buf && !io_path_read(by, 0, buf, bytes) ? 0 : 1);
+	_exit(buf && !io_path_read(p, 0, buf, bytes) ? 0 : 1);
 }
 
-/* in a process that may be lost: does it end? */
-static bool read_returns(struct io_path *by, size_t bytes)
+/* reads in a child, which may spin until it is killed */
+static bool read_returns(struct io_path *p, size_t bytes)
 {
 	struct pollfd pfd = { .events = POLLIN };
 	pid_t pid = fork();
 	bool returned;
 
 	if (!pid)
-		read_and_end(by, bytes);
+		read_and_exit(p, bytes);
 	if (pid < 0)
 		return true;
 	pfd.fd = syscall(SYS_pidfd_open, pid, 0);
@@ -110,33 +139,35 @@ static bool read_returns(struct io_path *by, size_t bytes)
 }
 
 /*
- * Some kernels spin for ever where a page is pinned that files share, until the task is
- * killed: PAGE_MAPPING_DAX_SHARED makes it look anonymous to GUP, which asks for it to be
+ * On some kernels, pinning a page that two files share spins until the task is killed:
+ * PAGE_MAPPING_DAX_SHARED makes the page look anonymous to GUP, which asks for it to be
  * unshared again and again (gone with "fs/dax: remove PAGE_MAPPING_DAX_SHARED mapping
- * flag", 6.15).  The ways that share blocks leave such pages to all that come after them,
- * so it is asked once, and not in the midst.
+ * flag", 6.15).  copy_file_range() leaves such pages to all methods after it, so a run
+ * tests this once, in files of its own.
  */
 static bool shared_pages_spin(struct cell *c, const struct io_method *m,
-			      const struct io_scratch *beside)
+			      const struct io_scratch *scratch)
 {
 	char one[NODE_LEN + 8], other[NODE_LEN + 8];
 	size_t bytes = 2 * sysconf(_SC_PAGESIZE);
-	struct io_path p;
+	struct io_path p = { .fd = -1 };
 	int ret;
 
 	if (atomic_fetch_or(&c->guard->filled, SHARED_ASKED) & SHARED_ASKED)
 		return c->guard->filled & SHARED_SPINS;
 	snprintf(one, sizeof(one), "%s.one", c->v.node);
 	snprintf(other, sizeof(other), "%s.other", c->v.node);
-	ret = share_pages(one, other, bytes);
-	ret = ret ?: io_path_open(&p, m, one, beside, bytes, DAXMAP_PTE);
-	if (ret) {
-		note(c, "whether a page that files share can be pinned was not found out: %s",
-		     strerror(-ret));
-	} else {
+	ret = make_shared_files(one, other, bytes);
+	if (ret)
+		note(c, "cannot make two files that share pages: %s", strerror(-ret));
+	else
+		ret = io_path_open(&p, m, one, scratch, bytes, DAXMAP_PTE);
+	if (ret && p.why[0])
+		note(c, "cannot pin a page that two files share: %s", p.why);
+	if (!ret) {
 		if (!read_returns(&p, bytes)) {
 			atomic_fetch_or(&c->guard->filled, SHARED_SPINS);
-			/* what it left on the pages is nobody else's business */
+			/* the killed task leaves references on the pages */
 			c->guard->fs_spoiled = true;
 		}
 		io_path_close(&p);
@@ -146,44 +177,50 @@ static bool shared_pages_spin(struct cell *c, const struct io_method *m,
 	return c->guard->filled & SHARED_SPINS;
 }
 
-/* a way that cannot be gone is told, and is what its own cells fail of; false for those */
-static bool may_open(struct cell *c, const struct io_method *m,
-		     const struct io_scratch *beside, bool *leave_out)
+/*
+ * A method that would spin is left out with a note, and fails in its own cells; false
+ * for those.
+ */
+static bool check_spins(struct cell *c, const struct io_method *m,
+			const struct io_scratch *scratch, bool *leave_out)
 {
-	*leave_out = c->memory->caps & MEM_SHARES && beside->device &&
-		     !strcmp(m->name, "lent_block") && shared_pages_spin(c, m, beside);
+	*leave_out = c->memory->caps & MEM_SHARES && m->flags & IO_PINS && scratch->device &&
+		     shared_pages_spin(c, m, scratch);
 	if (!*leave_out)
 		return true;
-	note(c, "%s: left out, for pinning a page that files share never returns", m->name);
+	note(c, "%s: left out: pinning a page that two files share never returns", m->name);
 	return strcmp(c->word, m->name) ||
 	       expect(c, VERDICT_NEVER_RETURNED, false,
 		      "O_DIRECT from a page that two files share did not return within %d s",
 		      SHARED_MS / 1000);
 }
 
-bool ways_open(struct ways *w, struct cell *c, size_t bytes)
+bool io_paths_open(struct io_paths *w, struct cell *c, size_t bytes)
 {
-	static const char name[] = ".passed";
-	struct io_scratch beside = { .file = w->beside };
+	static const char name[] = ".scratch";
+	struct io_scratch scratch = { .file = w->scratch };
+	const struct io_method *m;
 	bool leave_out;
 	int ret;
 
 	memset(w, 0, sizeof(*w));
 	w->c = c;
-	snprintf(w->beside, sizeof(w->beside), "%.*s%s",
-		 (int)(sizeof(w->beside) - sizeof(name)), c->v.node, name);
+	snprintf(w->scratch, sizeof(w->scratch), "%.*s%s",
+		 (int)(sizeof(w->scratch) - sizeof(name)), c->v.node, name);
 	if (c->guard->targets.fast[0])
-		beside.device = c->guard->targets.fast;
-	for (const struct io_method *m = io_methods; m->name; m++) {
+		scratch.device = c->guard->targets.fast;
+	for_each_io_method(m) {
 		struct io_path *p = &w->path[w->nr];
 
-		if (!is_there(c, m) || w->nr == IO_PATHS)
+		if (!memory_selected(&m->on, c->memory))
 			continue;
-		if (!may_open(c, m, &beside, &leave_out))
+		if (!expect(c, VERDICT_FAILED, w->nr < IO_PATHS_MAX,
+			    "more than %d I/O methods", IO_PATHS_MAX) ||
+		    !check_spins(c, m, &scratch, &leave_out))
 			return false;
 		if (leave_out)
 			continue;
-		ret = io_path_open(p, m, c->v.node, &beside, bytes, c->size);
+		ret = io_path_open(p, m, c->v.node, &scratch, bytes, c->size);
 		if (!ret)
 			w->nr++;
 		else if (ret == -EOPNOTSUPP)
@@ -191,22 +228,22 @@ bool ways_open(struct ways *w, struct cell *c, size_t bytes)
 		else if (!expect_ok(c, ret, m->name, p->why))
 			return false;
 	}
-	return expect(c, VERDICT_FAILED, w->nr, "there is no way to %s", c->v.node);
+	return expect(c, VERDICT_FAILED, w->nr, "no I/O method works on %s", c->v.node);
 }
 
-void ways_close(struct ways *w)
+void io_paths_close(struct io_paths *w)
 {
 	while (w->nr)
 		io_path_close(&w->path[--w->nr]);
 	if (w->c && w->c->memory->caps & MEM_MOUNTED)
-		unlink(w->beside);
+		unlink(w->scratch);
 }
 
-struct io_path *ways_find(struct ways *w, const char *name)
+struct io_path *io_paths_find(struct io_paths *w, const char *name)
 {
 	for (unsigned int i = 0; i < w->nr; i++)
 		if (!strcmp(w->path[i].method->name, name))
 			return &w->path[i];
-	skip(w->c, "there is no %s here", name);
+	skip(w->c, "the I/O method %s does not work here", name);
 	return NULL;
 }

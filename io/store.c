@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Stores into a mapping of device-dax, of all lengths at all alignments: what another
- * mapping shows, and another process.
+ * Stores into a mapping of device-dax, of all lengths at all alignments, are seen
+ * through another mapping and by another process.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,10 +14,10 @@
 
 #include "io/io.h"
 
-/* Largest store: some pages, so that each alignment crosses page boundaries. */
+/* largest store, bytes: more than a page, so that each alignment crosses a boundary */
 #define LARGEST		(64u << 10)
 
-/* Bytes on both sides of a store that must stay as they were. */
+/* bytes on both sides of a store that must not change */
 #define MARGIN		64u
 
 static const size_t lengths[] = {
@@ -35,25 +35,25 @@ static void store(unsigned char *map, size_t off, size_t len, unsigned int round
 }
 
 /**
- * struct path - a way on which bytes are read back
- * @name: for sentences
- * @map: what is read
+ * struct store_reader - a second view of the bytes
+ * @name: in messages
  * @read: copies @len bytes at @off of the device into @to; 0 or -errno
+ * @map: the mapping that is read
  */
-struct path {
+struct store_reader {
 	const char *name;
-	int (*read)(const struct path *p, size_t off, size_t len, unsigned char *to);
+	int (*read)(const struct store_reader *r, size_t off, size_t len, unsigned char *to);
 	const struct daxmap *map;
 };
 
-static int read_other_mapping(const struct path *p, size_t off, size_t len, unsigned char *to)
+static int read_other_mapping(const struct store_reader *r, size_t off, size_t len, unsigned char *to)
 {
-	memcpy(to, (char *)p->map->addr + off, len);
+	memcpy(to, (char *)r->map->addr + off, len);
 	return 0;
 }
 
-/* another process with a mapping of its own, made after the store */
-static int read_other_process(const struct path *p, size_t off, size_t len, unsigned char *to)
+/* a child forked after the store, which writes from the mapping into a pipe */
+static int read_other_process(const struct store_reader *r, size_t off, size_t len, unsigned char *to)
 {
 	int fds[2], status;
 	size_t got = 0;
@@ -67,7 +67,7 @@ static int read_other_process(const struct path *p, size_t off, size_t len, unsi
 	if (!pid) {
 		close(fds[0]);
 		for (size_t put = 0; put < len;) {
-			ssize_t n = write(fds[1], (char *)p->map->addr + off + put, len - put);
+			ssize_t n = write(fds[1], (char *)r->map->addr + off + put, len - put);
 
 			if (n <= 0)
 				_exit(1);
@@ -88,29 +88,29 @@ static int read_other_process(const struct path *p, size_t off, size_t len, unsi
 	return got == len && WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
 }
 
-static bool check_store(struct cell *c, const struct path *p, size_t off, size_t len,
+static bool check_store(struct cell *c, const struct store_reader *r, size_t off, size_t len,
 			unsigned int round, unsigned char *scratch)
 {
-	int ret = p->read(p, off - MARGIN, len + 2 * MARGIN, scratch);
+	int ret = r->read(r, off - MARGIN, len + 2 * MARGIN, scratch);
 	ssize_t bad;
 
-	if (!expect(c, VERDICT_FAILED, !ret, "reading by %s: %s", p->name, strerror(-ret)))
+	if (!expect(c, VERDICT_FAILED, !ret, "reading by %s: %s", r->name, strerror(-ret)))
 		return false;
 	bad = io_wrong(scratch + MARGIN, off, len, round);
 	if (!expect(c, VERDICT_WRONG_DATA, bad < 0,
-		    "a store of %zu bytes at %#zx is not what %s reads: byte %#zx is %#x, expected %#x",
-		    len, off, p->name, bad, scratch[bad < 0 ? 0 : bad - off + MARGIN],
+		    "a store of %zu bytes at %#zx, read by %s: byte %#zx is %#x, expected %#x",
+		    len, off, r->name, bad, scratch[bad < 0 ? 0 : bad - off + MARGIN],
 		    io_byte(bad, round)))
 		return false;
 	bad = io_wrong(scratch, off - MARGIN, MARGIN, 0);
 	if (bad < 0)
 		bad = io_wrong(scratch + MARGIN + len, off + len, MARGIN, 0);
 	return expect(c, VERDICT_WRONG_DATA, bad < 0,
-		      "a store of %zu bytes at %#zx changed byte %#zx beside it", len, off, bad);
+		      "a store of %zu bytes at %#zx changed byte %#zx outside it", len, off, bad);
 }
 
-/* each length at each distance from page and from page table entry */
-static void every_store(struct cell *c, struct daxmap *m, const struct path *p)
+/* each length at each distance from a page table entry's boundary */
+static void store_all(struct cell *c, struct daxmap *m, const struct store_reader *r)
 {
 	size_t boundary = daxmap_bytes(DAXMAP_PMD);
 	unsigned char *scratch = malloc(LARGEST + 2 * MARGIN);
@@ -125,7 +125,7 @@ static void every_store(struct cell *c, struct daxmap *m, const struct path *p)
 			round = round % 250 + 1;
 			store(m->addr, off - MARGIN, lengths[i] + 2 * MARGIN, 0, scratch);
 			store(m->addr, off, lengths[i], round, scratch);
-			if (!check_store(c, p, off, lengths[i], round, scratch))
+			if (!check_store(c, r, off, lengths[i], round, scratch))
 				goto out;
 		}
 	}
@@ -146,20 +146,20 @@ static bool open_two(struct cell *c, struct daxmap *writer, struct daxmap *reade
 	if (!expect(c, VERDICT_FAILED, !ret, "mapping %s: %s", c->v.node, strerror(-ret)))
 		return false;
 	ret = daxmap_prove(writer, true, &faults);
-	if (!expect(c, VERDICT_FAILED, !ret, "touching took %lu faults; expected one for each %s",
+	if (!expect(c, VERDICT_FAILED, !ret, "touching took %lu faults; expected one for each %s entry",
 		    faults, daxmap_name(c->size)))
 		return false;
 	ret = daxmap_open(reader, c->v.node, c->size, 0, len, PROT_READ);
 	return expect(c, VERDICT_FAILED, !ret, "mapping %s again: %s", c->v.node, strerror(-ret));
 }
 
-static void coherent(struct cell *c, struct path *p)
+static void check_coherent(struct cell *c, struct store_reader *r)
 {
 	struct daxmap writer, reader;
 
 	if (open_two(c, &writer, &reader)) {
-		p->map = &reader;
-		every_store(c, &writer, p);
+		r->map = &reader;
+		store_all(c, &writer, r);
 	}
 	daxmap_close(&reader);
 	daxmap_close(&writer);
@@ -167,16 +167,16 @@ static void coherent(struct cell *c, struct path *p)
 
 static void store_load(struct cell *c)
 {
-	struct path p = { .name = "the other mapping", .read = read_other_mapping };
+	struct store_reader r = { .name = "the other mapping", .read = read_other_mapping };
 
-	coherent(c, &p);
+	check_coherent(c, &r);
 }
 
 static void store_write(struct cell *c)
 {
-	struct path p = { .name = "another process", .read = read_other_process };
+	struct store_reader r = { .name = "another process", .read = read_other_process };
 
-	coherent(c, &p);
+	check_coherent(c, &r);
 }
 
 static const struct scenario_group store_group = {

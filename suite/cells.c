@@ -86,8 +86,14 @@ static int add_actions(const struct scenario *sc, const struct memory *mem,
 static int add_pins(const struct scenario *sc, const struct memory *mem, enum daxmap_size size)
 {
 	const struct pin_method *m;
+	const char *word = NULL;
 	int ret = 0;
 
+	if (sc->next_word) {
+		while (!ret && (word = sc->next_word(mem, size, word)))
+			ret = add_actions(sc, mem, size, NULL, word);
+		return ret;
+	}
 	if (!sc->pins) {
 		for (const char *const *w = sc->words ?: no_word; *w && !ret; w++)
 			ret = add_actions(sc, mem, size, NULL, *w);
@@ -160,6 +166,7 @@ static struct scenario complete(const struct scenario *sc, const struct scenario
 	s.actions = s.actions ?: common->actions;
 	s.acts = s.acts ?: common->acts;
 	s.words = s.words ?: common->words;
+	s.next_word = s.next_word ?: common->next_word;
 	s.map_dev = s.map_dev || common->map_dev;
 	s.destructive = s.destructive || common->destructive;
 	s.refusal = s.refusal || common->refusal;

@@ -74,6 +74,8 @@ static void usage(FILE *f)
 	fprintf(f, "\npins:\n");
 	for_each_pin_method(p)
 		fprintf(f, "  %-26s %s\n", p->name, p->what);
+	if (suite->usage)
+		suite->usage(f);
 }
 
 static size_t mark_glob(bool *picked, const char *glob)

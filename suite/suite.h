@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lib/action/action.h"
 #include "lib/task.h"
@@ -76,6 +77,8 @@ enum scenario_actions {
  *	is NULL
  * @words: one cell for each: the pin's word in the name of cells without a method of
  *	their own; the last is NULL.  NULL for "none"
+ * @next_word: instead of @words, where they are names of registered entries: the word
+ *	after @word (NULL for the first) for this memory and page size, or NULL
  * @map_dev: on a namespace whose memory map lies on the device
  * @destructive: a kernel that fails is unusable until reboot: run only where
  *	DAX_TEST_DESTRUCTIVE says that the machine is there for that
@@ -96,6 +99,8 @@ struct scenario {
 	enum scenario_actions actions;
 	const char *const *acts;
 	const char *const *words;
+	const char *(*next_word)(const struct memory *m, enum daxmap_size size,
+				 const char *word);
 	bool map_dev;
 	bool destructive;
 	bool refusal;
@@ -143,6 +148,7 @@ REGISTRY(scenario_groups, struct scenario_group);
  *	an unbind
  * @entries: wanted number of entries of a device at each page size; a device of one
  *	serves, too, and a small memory map is quickly made
+ * @usage: prints more of -h; NULL for nothing
  */
 struct suite {
 	const char *name;
@@ -151,6 +157,7 @@ struct suite {
 	bool clock;
 	uint64_t hold_ns;
 	unsigned int entries;
+	void (*usage)(FILE *f);
 };
 
 /**

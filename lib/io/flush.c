@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Cache line write-back on x86-64. */
 #include <stdint.h>
 
 #include "lib/io/flush.h"
@@ -10,7 +11,7 @@ enum { CLFLUSH, CLFLUSHOPT, CLWB };
 
 static const char *const names[] = { "clflush", "clflushopt", "clwb" };
 
-static int best(void)
+static int flush_best(void)
 {
 	static int chosen = -1;
 	unsigned int a, b = 0, c, d;
@@ -23,8 +24,8 @@ static int best(void)
 	return chosen;
 }
 
-/* bytes of a line, in units of 8 in CPUID leaf 1 */
-static uintptr_t line(void)
+/* size of a cache line, bytes; CPUID leaf 1 has it in units of 8 */
+static uintptr_t cache_line(void)
 {
 	static uintptr_t bytes;
 	unsigned int a, b = 0, c, d;
@@ -36,13 +37,13 @@ static uintptr_t line(void)
 
 const char *flush_name(void)
 {
-	return names[best()];
+	return names[flush_best()];
 }
 
 void flush_range(const void *addr, size_t len)
 {
-	uintptr_t size = line(), end = (uintptr_t)addr + len;
-	int how = best();
+	uintptr_t size = cache_line(), end = (uintptr_t)addr + len;
+	int how = flush_best();
 
 	for (uintptr_t p = (uintptr_t)addr / size * size; p < end; p += size) {
 		volatile char *at = (volatile char *)p;
@@ -64,8 +65,6 @@ const char *flush_name(void)
 
 void flush_range(const void *addr, size_t len)
 {
-	(void)addr;
-	(void)len;
 	__sync_synchronize();
 }
 #endif

@@ -8,10 +8,11 @@
 #include <stddef.h>
 
 /**
- * flush_name() - the instruction that flush_range() uses: the best the CPU has
+ * flush_name() - the instruction that flush_range() uses: the best one of this CPU
  *
- * "clwb", "clflushopt" or "clflush" (Intel SDM, CPUID leaves 7 and 1), chosen once;
- * "none" on other machines than x86-64.
+ * Chosen once (Intel SDM, CPUID leaves 7 and 1).
+ *
+ * Return: "clwb", "clflushopt" or "clflush"; "none" on other machines than x86-64.
  */
 const char *flush_name(void);
 
@@ -20,7 +21,8 @@ const char *flush_name(void);
  * @addr: start
  * @len: bytes
  *
- * What was stored there is in the memory's power-fail domain when it returns.
+ * On return, what was stored there has reached the power-fail domain of the memory.  On
+ * other machines than x86-64 it is a fence only.
  */
 void flush_range(const void *addr, size_t len);
 

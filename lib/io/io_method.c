@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The table of ways in which bytes get into a file and out of it, and what is the
- * same for all of them.
- */
+/* I/O methods: finding one, and the steps that are the same for all of them. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -13,112 +10,16 @@
 
 #include "lib/io/internal.h"
 
-#define FAMILY(family)			\
-	.open = family##_open,		\
-	.read = family##_read,		\
-	.write = family##_write,	\
-	.close = family##_close
-
-#define BOTH	(IO_PATH_READS | IO_PATH_WRITES)
-
-const struct io_method io_methods[] = {
-	{
-		.name = "mmap",
-		.what = "loads and stores, mapped MAP_SHARED",
-		.flags = BOTH | IO_PATH_MAPS | IO_PATH_DEVDAX,
-		.variant = IO_PATH_MAP_SHARED,
-		FAMILY(io_path_map),
-	}, {
-		.name = "mmap_sync",
-		.what = "loads and stores, mapped MAP_SYNC",
-		.flags = BOTH | IO_PATH_MAPS | IO_PATH_DEVDAX,
-		.variant = IO_PATH_MAP_SYNC,
-		FAMILY(io_path_map),
-	}, {
-		.name = "lent",
-		.what = "the mapping is the buffer of buffered I/O to another file",
-		.flags = BOTH | IO_PATH_MAPS | IO_PATH_DEVDAX,
-		.variant = IO_PATH_MAP_LENT,
-		FAMILY(io_path_map),
-	}, {
-		.name = "lent_direct",
-		.what = "the mapping is the buffer of O_DIRECT to a file of the same file system",
-		.flags = BOTH | IO_PATH_MAPS | IO_PATH_ALIGNED | IO_PATH_FILES,
-		.variant = IO_PATH_MAP_LENT_DIRECT,
-		FAMILY(io_path_map),
-	}, {
-		.name = "lent_block",
-		.what = "the mapping is the buffer of O_DIRECT to a block device",
-		.flags = BOTH | IO_PATH_MAPS | IO_PATH_ALIGNED | IO_PATH_DEVDAX,
-		.variant = IO_PATH_MAP_LENT_BLOCK,
-		FAMILY(io_path_map),
-	}, {
-		.name = "buffered",
-		.what = "pread() and pwrite()",
-		.flags = BOTH,
-		.variant = IO_PATH_CALL_BUFFERED,
-		FAMILY(io_path_call),
-	}, {
-		.name = "vectored",
-		.what = "preadv2() and pwritev2(RWF_DSYNC) with three vectors",
-		.flags = BOTH,
-		.variant = IO_PATH_CALL_VECTORED,
-		FAMILY(io_path_call),
-	}, {
-		.name = "direct",
-		.what = "pread() and pwrite(), O_DIRECT",
-		.flags = BOTH | IO_PATH_ALIGNED,
-		.variant = IO_PATH_CALL_DIRECT,
-		FAMILY(io_path_call),
-	}, {
-		.name = "uring",
-		.what = "io_uring, one request at a time",
-		.flags = BOTH,
-		.variant = IO_PATH_URING_PLAIN,
-		FAMILY(io_path_uring),
-	}, {
-		.name = "uring_deep",
-		.what = "io_uring, up to 128 requests in flight",
-		.flags = BOTH,
-		.variant = IO_PATH_URING_DEEP,
-		FAMILY(io_path_uring),
-	}, {
-		.name = "uring_fixed",
-		.what = "io_uring, a registered buffer and a registered file",
-		.flags = BOTH,
-		.variant = IO_PATH_URING_FIXED,
-		FAMILY(io_path_uring),
-	}, {
-		.name = "uring_direct",
-		.what = "io_uring, O_DIRECT, up to 128 requests in flight",
-		.flags = BOTH | IO_PATH_ALIGNED,
-		.variant = IO_PATH_URING_DIRECT,
-		FAMILY(io_path_uring),
-	}, {
-		.name = "splice",
-		.what = "splice() by way of a pipe",
-		.flags = BOTH,
-		.variant = IO_PATH_PASS_SPLICE,
-		FAMILY(io_path_pass),
-	}, {
-		.name = "sendfile",
-		.what = "sendfile() from or to a file in memory",
-		.flags = BOTH,
-		.variant = IO_PATH_PASS_SENDFILE,
-		FAMILY(io_path_pass),
-	}, {
-		.name = "copy_file_range",
-		.what = "copy_file_range() from or to a file of the same file system",
-		.flags = BOTH | IO_PATH_FILES,
-		.variant = IO_PATH_PASS_COPY,
-		FAMILY(io_path_pass),
-	},
-	{ 0 }
-};
+const struct io_method *io_method_next(const struct io_method *m)
+{
+	return REGISTRY_NEXT(io_methods, m);
+}
 
 const struct io_method *io_method_find(const char *name)
 {
-	for (const struct io_method *m = io_methods; m->name; m++)
+	const struct io_method *m;
+
+	for_each_io_method(m)
 		if (!strcmp(m->name, name))
 			return m;
 	return NULL;
@@ -132,6 +33,28 @@ int io_path_fail(struct io_path *p, int err, const char *fmt, ...)
 	vsnprintf(p->why, sizeof(p->why), fmt, args);
 	va_end(args);
 	return err;
+}
+
+int io_path_open_node(struct io_path *p, int flags)
+{
+	p->fd = open(p->node, O_RDWR | O_CLOEXEC | flags);
+	if (p->fd >= 0)
+		return 0;
+	if (errno == EINVAL && flags & O_DIRECT)
+		return io_path_fail(p, -EOPNOTSUPP, "O_DIRECT is refused");
+	return io_path_fail(p, -errno, "opening %s", p->node);
+}
+
+int io_path_open_scratch_file(struct io_path *p, int flags)
+{
+	if (!p->scratch.file)
+		return io_path_fail(p, -EOPNOTSUPP, "no second file on the file system");
+	p->scratch_fd = open(p->scratch.file, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600);
+	if (p->scratch_fd >= 0)
+		return 0;
+	if (errno == EINVAL && flags & O_DIRECT)
+		return io_path_fail(p, -EOPNOTSUPP, "O_DIRECT is refused");
+	return io_path_fail(p, -errno, "opening %s", p->scratch.file);
 }
 
 int io_path_pread(int fd, off_t off, void *buf, size_t len)
@@ -163,20 +86,22 @@ int io_path_pwrite(int fd, off_t off, const void *buf, size_t len)
 }
 
 int io_path_open(struct io_path *p, const struct io_method *m, const char *node,
-		 const struct io_scratch *beside, size_t bytes, enum daxmap_size size)
+		 const struct io_scratch *scratch, size_t bytes, enum daxmap_size size)
 {
 	int ret;
 
 	memset(p, 0, sizeof(*p));
 	p->method = m;
 	p->node = node;
-	if (beside)
-		p->beside = *beside;
+	if (scratch)
+		p->scratch = *scratch;
 	p->bytes = bytes;
 	p->size = size;
-	p->unit = m->flags & IO_PATH_ALIGNED ? (size_t)sysconf(_SC_PAGESIZE) : 1;
+	p->unit = m->flags & IO_ALIGNED ? (size_t)sysconf(_SC_PAGESIZE) : 1;
 	p->fd = -1;
-	p->other = -1;
+	p->scratch_fd = -1;
+	if (m->lacks)
+		return io_path_fail(p, -EOPNOTSUPP, "%s", m->lacks);
 	ret = m->open(p);
 	if (ret)
 		io_path_close(p);
@@ -204,8 +129,8 @@ void io_path_close(struct io_path *p)
 	p->method = NULL;
 	if (p->fd >= 0)
 		close(p->fd);
-	if (p->other >= 0)
-		close(p->other);
+	if (p->scratch_fd >= 0)
+		close(p->scratch_fd);
 	p->fd = -1;
-	p->other = -1;
+	p->scratch_fd = -1;
 }

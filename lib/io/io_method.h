@@ -1,44 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Ways in which bytes get into a file or device, and out of it.  One table
- * (io_methods), one entry and its functions each.
+ * Ways in which user space moves bytes into a file or device, and out of it.
+ *
+ * Each family of methods is a file in this folder that registers its entries; a file
+ * that is left out of the build takes its methods and their cells along.  io_method.c
+ * has the functions that tests call.  durability.h: when is a write durable; record.h,
+ * flush.h: the records and the CPU's cache lines that it needs.
  */
-#ifndef DAX_LIB_IO_H
-#define DAX_LIB_IO_H
+#ifndef DAX_LIB_IO_METHOD_H
+#define DAX_LIB_IO_METHOD_H
 
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "lib/daxmap.h"
+#include "lib/mem/select.h"
+#include "lib/mem/test_mem.h"
 
-/* what a way can do, and what it wants */
-#define IO_PATH_READS	0x01u
-#define IO_PATH_WRITES	0x02u
-#define IO_PATH_ALIGNED	0x04u	/* offset and length in units of iopath.unit */
-#define IO_PATH_MAPS	0x08u	/* goes through a mapping: nothing behind the end */
-#define IO_PATH_DEVDAX	0x10u	/* is there for a device-dax device */
-#define IO_PATH_FILES	0x20u	/* is there for regular files only */
+/* properties of a method */
+#define IO_ALIGNED	0x01u	/* offset and length are multiples of @unit of struct io_path */
+#define IO_MAPS		0x02u	/* goes through a mapping: ends where the file ends */
+#define IO_COPIES	0x04u	/* needs as much space again on the file system */
+#define IO_PINS		0x08u	/* the kernel pins pages of the mapping */
+#define IO_SELF		0x10u	/* tried with a mapping of the same file as buffer */
 
-/* No transfer is longer, bytes. */
+/* Largest transfer, bytes. */
 #define IO_PATH_MAX	(64UL << 20)
 
 struct io_path;
 
 /**
- * struct io_method - one way
+ * struct io_method - one way to read and write
  * @name: the word in the cell's name, stable
  * @what: one sentence for -h
- * @flags: IO_PATH_*
- * @variant: the family's own
- * @open: 0, or -EOPNOTSUPP with a sentence in iopath.why when kernel or file system
- *	lacks it, or another -errno
- * @read: all of the bytes, or -errno; NULL where it cannot
- * @write: likewise
- * @close: frees; NULL for nothing to free; also after a failed @open
+ * @lacks: why this build cannot carry it out; NULL when it can.  With @lacks none of
+ *	the functions need be set
+ * @on: memory that it can be used on
+ * @flags: IO_*
+ * @variant: for the family's own use: which of its members this is
+ * @open: allocates and opens; returns 0, or -EOPNOTSUPP when kernel or file system
+ *	lacks it, or another -errno, with a sentence in @why of struct io_path
+ * @read: reads the whole range; 0 or -errno
+ * @write: writes the whole range; 0 or -errno
+ * @close: frees; NULL if there is nothing to free; also called after a failed @open
  */
 struct io_method {
 	const char *name;
 	const char *what;
+	const char *lacks;
+	struct mem_select on;
 	unsigned int flags;
 	unsigned int variant;
 	int (*open)(struct io_path *p);
@@ -47,17 +57,32 @@ struct io_method {
 	void (*close)(struct io_path *p);
 };
 
-/* all of them, in the order of the cells; ends with an entry without a name */
-extern const struct io_method io_methods[];
+/**
+ * io_method_next() - visit all methods that are linked
+ * @m: a method; NULL for the first
+ *
+ * The order is that in which the families are linked.
+ *
+ * Return: the method after @m, NULL when it was the last.
+ */
+const struct io_method *io_method_next(const struct io_method *m);
 
-/** io_method_find() - by name; NULL if there is none */
+#define for_each_io_method(m) for (m = io_method_next(NULL); m; m = io_method_next(m))
+
+/**
+ * io_method_find() - look a method up
+ * @name: its name
+ *
+ * Return: the method, or NULL if there is none of that name.
+ */
 const struct io_method *io_method_find(const char *name);
 
 /**
- * struct io_scratch - where bytes may pass through
- * @file: path of a file on the same file system; NULL where there is none, not owned
- * @device: a block device of at least IO_PATH_MAX bytes that keeps what is written;
- *	likewise
+ * struct io_scratch - places that a method may move bytes through
+ * @file: path of a file on the same file system; created if it is not there; NULL for
+ *	none; not owned
+ * @device: a block device of at least IO_PATH_MAX bytes, which loses its contents;
+ *	NULL for none; not owned
  */
 struct io_scratch {
 	const char *file;
@@ -65,69 +90,73 @@ struct io_scratch {
 };
 
 /**
- * struct io_path - one way to one file or device
- * @method: how
+ * struct io_path - a method, opened on one file or device
+ * @method: the method
  * @node: the file or device; not owned
- * @beside: for bytes on their way
- * @bytes: what is mapped where a way goes through a mapping
- * @size: level of that mapping
- * @unit: what offsets and lengths are multiples of; 1 where any will do
+ * @scratch: places to move bytes through
+ * @bytes: length of the mapping, for methods that go through one
+ * @size: page table level of that mapping
+ * @unit: offsets and lengths are multiples of it, bytes; 1 for methods that take any
  * @fd: descriptor of @node, owned; -1 for none
- * @other: descriptor of whatever the bytes pass through, owned; -1 for none
- * @why: a sentence when it failed, else empty
+ * @scratch_fd: descriptor of the place that bytes move through, owned; -1 for none
+ * @why: a sentence when something failed, else empty
  * @priv: the method's own
  */
 struct io_path {
 	const struct io_method *method;
 	const char *node;
-	struct io_scratch beside;
+	struct io_scratch scratch;
 	size_t bytes;
 	enum daxmap_size size;
 	size_t unit;
 	int fd;
-	int other;
+	int scratch_fd;
 	char why[160];
 	void *priv;
 };
 
 /**
- * io_path_open() - make ready
- * @p: filled; the caller owns it until io_path_close()
- * @m: one of io_methods
+ * io_path_open() - open a file or device for one method
+ * @p: filled; the caller owns it until io_path_close(), which is not due after a failure
+ * @m: the method
  * @node: file or device; has to stay as long as @p
- * @beside: what there is; NULL for nothing
- * @bytes: see struct io_path
- * @size: see struct io_path
+ * @scratch: places to move bytes through; NULL for none
+ * @bytes: length of the mapping, a multiple of @size's; ignored by methods without one
+ * @size: page table level of the mapping; likewise
  *
- * Return: 0; -EOPNOTSUPP when it cannot be had here, with the reason in @p->why;
- * else another -errno.
+ * Return: 0; -EOPNOTSUPP when this build, kernel or memory cannot; else another
+ * -errno.  @p->why says so each time.
  */
 int io_path_open(struct io_path *p, const struct io_method *m, const char *node,
-		 const struct io_scratch *beside, size_t bytes, enum daxmap_size size);
+		 const struct io_scratch *scratch, size_t bytes, enum daxmap_size size);
 
 /**
- * io_path_read() - all of a range
- * @p: open, of a method that reads
+ * io_path_read() - read a whole range
+ * @p: opened
  * @off: bytes, a multiple of @p->unit
- * @buf: aligned to a page
+ * @buf: @len bytes, aligned to a page
  * @len: bytes, a multiple of @p->unit, at most IO_PATH_MAX
  *
- * Return: 0, -ENODATA when the file ends before, or -errno.
+ * Return: 0; -ENODATA when the file ends before the range does; -EINVAL for numbers
+ * that are not as above; or -errno.
  */
 int io_path_read(struct io_path *p, off_t off, void *buf, size_t len);
 
 /**
- * io_path_write() - all of a range
- * @p: open, of a method that writes
+ * io_path_write() - write a whole range
+ * @p: opened
  * @off: bytes, a multiple of @p->unit
- * @buf: aligned to a page
+ * @buf: @len bytes, aligned to a page
  * @len: bytes, a multiple of @p->unit, at most IO_PATH_MAX
  *
- * Return: 0 or -errno.
+ * Return: 0; -EINVAL for numbers that are not as above; or -errno.
  */
 int io_path_write(struct io_path *p, off_t off, const void *buf, size_t len);
 
-/** io_path_close() - give everything back; safe to call twice */
+/**
+ * io_path_close() - close and free everything
+ * @p: opened, or failed to open; may be closed twice
+ */
 void io_path_close(struct io_path *p);
 
 #endif

@@ -1,103 +1,141 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * By a mapping: loads and stores, or the mapping as the buffer of other I/O.
- */
+/* Through a mapping: loads and stores, or the mapping as the buffer of other I/O. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "lib/io/internal.h"
 
-static int how(const struct io_path *p)
-{
-	return p->method->variant == IO_PATH_MAP_SYNC ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
-}
+enum { MAP_COPY, MAP_COPY_SYNC, USER_BUF, USER_BUF_DIRECT, USER_BUF_BLOCK };
 
-/* what the bytes come from and go to where the mapping is only their buffer */
-static int open_other(struct io_path *p)
+/* the other end of the I/O whose buffer the mapping is */
+static int map_open_scratch(struct io_path *p)
 {
 	switch (p->method->variant) {
-	case IO_PATH_MAP_LENT:
-		p->other = memfd_create("lent", MFD_CLOEXEC);
-		break;
-	case IO_PATH_MAP_LENT_DIRECT:
-		p->other = open(p->beside.file, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
-		break;
-	case IO_PATH_MAP_LENT_BLOCK:
-		if (!p->beside.device)
-			return io_path_fail(p, -EOPNOTSUPP, "no block device to lend it to");
-		p->other = open(p->beside.device, O_RDWR | O_DIRECT | O_CLOEXEC);
-		break;
+	case USER_BUF:
+		p->scratch_fd = memfd_create("scratch", MFD_CLOEXEC);
+		return p->scratch_fd < 0 ? io_path_fail(p, -errno, "memfd_create()") : 0;
+	case USER_BUF_DIRECT:
+		return io_path_open_scratch_file(p, O_DIRECT);
+	case USER_BUF_BLOCK:
+		if (!p->scratch.device)
+			return io_path_fail(p, -EOPNOTSUPP, "no block device for the other end");
+		p->scratch_fd = open(p->scratch.device, O_RDWR | O_DIRECT | O_CLOEXEC);
+		return p->scratch_fd < 0 ?
+		       io_path_fail(p, -errno, "opening %s", p->scratch.device) : 0;
 	default:
 		return 0;
 	}
-	return p->other < 0 ? -errno : 0;
 }
 
-int io_path_map_open(struct io_path *p)
+static int map_open(struct io_path *p)
 {
+	int sync = p->method->variant == MAP_COPY_SYNC, ret;
 	struct daxmap *m = calloc(1, sizeof(*m));
-	int ret;
 
 	if (!m)
 		return -ENOMEM;
 	m->fd = -1;
 	p->priv = m;
-	ret = daxmap_open_as(m, p->node, p->size, 0, p->bytes, PROT_READ | PROT_WRITE, how(p));
+	ret = daxmap_open_as(m, p->node, p->size, 0, p->bytes, PROT_READ | PROT_WRITE,
+			     sync ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED);
 	if (ret == -EOPNOTSUPP)
 		return io_path_fail(p, ret, "MAP_SYNC is refused");
-	return ret ?: open_other(p);
+	if (ret)
+		return io_path_fail(p, ret, "mapping %s", p->node);
+	return map_open_scratch(p);
 }
 
-/* both are page aligned, and so is a copy of the bytes there */
-static int lend(struct io_path *p, char *at, void *buf, size_t len)
+static int map_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
-	int ret = io_path_pwrite(p->other, 0, at, len);
-
-	return ret ?: io_path_pread(p->other, 0, buf, len);
-}
-
-static int borrow(struct io_path *p, char *at, const void *buf, size_t len)
-{
-	int ret = io_path_pwrite(p->other, 0, buf, len);
-
-	return ret ?: io_path_pread(p->other, 0, at, len);
-}
-
-int io_path_map_read(struct io_path *p, off_t off, void *buf, size_t len)
-{
-	struct daxmap *m = p->priv;
+	const struct daxmap *m = p->priv;
 	char *at = (char *)m->addr + off;
+	int ret;
 
 	if ((size_t)off + len > m->len)
 		return -ENODATA;
-	if (p->other >= 0)
-		return lend(p, at, buf, len);
-	memcpy(buf, at, len);
-	return 0;
+	if (p->scratch_fd < 0) {
+		memcpy(buf, at, len);
+		return 0;
+	}
+	ret = io_path_pwrite(p->scratch_fd, 0, at, len);
+	return ret ?: io_path_pread(p->scratch_fd, 0, buf, len);
 }
 
-int io_path_map_write(struct io_path *p, off_t off, const void *buf, size_t len)
+static int map_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
-	struct daxmap *m = p->priv;
+	const struct daxmap *m = p->priv;
 	char *at = (char *)m->addr + off;
+	int ret;
 
 	if ((size_t)off + len > m->len)
 		return -ENOSPC;
-	if (p->other >= 0)
-		return borrow(p, at, buf, len);
-	memcpy(at, buf, len);
-	return 0;
+	if (p->scratch_fd < 0) {
+		memcpy(at, buf, len);
+		return 0;
+	}
+	ret = io_path_pwrite(p->scratch_fd, 0, buf, len);
+	return ret ?: io_path_pread(p->scratch_fd, 0, at, len);
 }
 
-void io_path_map_close(struct io_path *p)
+static void map_close(struct io_path *p)
 {
 	if (p->priv)
 		daxmap_close(p->priv);
 	free(p->priv);
 	p->priv = NULL;
 }
+
+#define MAP_FUNCTIONS		\
+	.open = map_open,	\
+	.read = map_read,	\
+	.write = map_write,	\
+	.close = map_close
+
+/* a mapping of a block device shows the page cache, which O_DIRECT bypasses */
+#define ON_MAPPED	{ .none = MEM_BLOCK }
+
+static const struct io_method map_methods[] = {
+	{
+		.name = "mmap",
+		.what = "loads and stores, mapped MAP_SHARED",
+		.on = ON_MAPPED,
+		.flags = IO_MAPS,
+		.variant = MAP_COPY,
+		MAP_FUNCTIONS,
+	}, {
+		.name = "mmap_sync",
+		.what = "loads and stores, mapped MAP_SYNC",
+		.on = ON_MAPPED,
+		.flags = IO_MAPS,
+		.variant = MAP_COPY_SYNC,
+		MAP_FUNCTIONS,
+	}, {
+		.name = "lent",
+		.what = "the mapping is the buffer of buffered I/O to another file",
+		.on = ON_MAPPED,
+		.flags = IO_MAPS,
+		.variant = USER_BUF,
+		MAP_FUNCTIONS,
+	}, {
+		.name = "lent_direct",
+		.what = "the mapping is the buffer of O_DIRECT to a file of the same file system",
+		.on = { .all = MEM_MOUNTED },
+		.flags = IO_MAPS | IO_ALIGNED | IO_COPIES,
+		.variant = USER_BUF_DIRECT,
+		MAP_FUNCTIONS,
+	}, {
+		.name = "lent_block",
+		.what = "the mapping is the buffer of O_DIRECT to a block device",
+		.on = ON_MAPPED,
+		.flags = IO_MAPS | IO_ALIGNED | IO_PINS,
+		.variant = USER_BUF_BLOCK,
+		MAP_FUNCTIONS,
+	},
+	{ }
+};
+
+REGISTER(io_methods, map_methods);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * By io_uring: one request at a time, many in flight, a registered buffer and file.
- */
+/* io_uring: one request at a time, many in flight, a registered buffer and file. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +11,16 @@
 
 #include "lib/io/internal.h"
 
+enum { URING_PLAIN, URING_DEEP, URING_FIXED, URING_DIRECT };
+
 #ifdef HAVE_LIBURING
 
 #include <liburing.h>
 
-/* at most so many requests in flight */
+/* most requests in flight */
 #define DEPTH		128
 
-/* a range is cut into so many bytes for each request in flight */
-#define PART		4096
-
-/* the registered buffer; longer ranges go through it in turns */
+/* size of the registered buffer, bytes; longer ranges go through it part by part */
 #define FIXED_BYTES	(1UL << 20)
 
 struct uring {
@@ -33,12 +30,12 @@ struct uring {
 	bool files;
 };
 
-static bool is(const struct io_path *p, unsigned int variant)
+static bool uring_is(const struct io_path *p, unsigned int variant)
 {
 	return p->method->variant == variant;
 }
 
-static int register_all(struct io_path *p, struct uring *u)
+static int uring_register(struct io_path *p, struct uring *u)
 {
 	struct iovec iov;
 	int ret;
@@ -48,12 +45,16 @@ static int register_all(struct io_path *p, struct uring *u)
 		return -ENOMEM;
 	iov = (struct iovec){ u->fixed, FIXED_BYTES };
 	ret = io_uring_register_buffers(&u->ring, &iov, 1);
-	ret = ret ?: io_uring_register_files(&u->ring, &p->fd, 1);
-	u->files = !ret;
-	return ret;
+	if (ret)
+		return io_path_fail(p, ret, "registering a buffer");
+	ret = io_uring_register_files(&u->ring, &p->fd, 1);
+	if (ret)
+		return io_path_fail(p, ret, "registering a file");
+	u->files = true;
+	return 0;
 }
 
-int io_path_uring_open(struct io_path *p)
+static int uring_open(struct io_path *p)
 {
 	struct uring *u = calloc(1, sizeof(*u));
 	int ret;
@@ -61,20 +62,21 @@ int io_path_uring_open(struct io_path *p)
 	if (!u)
 		return -ENOMEM;
 	p->priv = u;
-	p->fd = open(p->node, O_RDWR | O_CLOEXEC | (is(p, IO_PATH_URING_DIRECT) ? O_DIRECT : 0));
-	if (p->fd < 0)
-		return -errno;
+	ret = io_path_open_node(p, uring_is(p, URING_DIRECT) ? O_DIRECT : 0);
+	if (ret)
+		return ret;
 	ret = io_uring_queue_init(DEPTH, &u->ring, 0);
 	if (ret)
-		return io_path_fail(p, -EOPNOTSUPP, "this kernel has no io_uring to offer");
+		return io_path_fail(p, -EOPNOTSUPP, "io_uring_queue_init(): %s",
+				    strerror(-ret));
 	u->ready = true;
-	return is(p, IO_PATH_URING_FIXED) ? register_all(p, u) : 0;
+	return uring_is(p, URING_FIXED) ? uring_register(p, u) : 0;
 }
 
-static void prepare(struct io_path *p, struct io_uring_sqe *sqe, off_t off, char *buf, size_t len,
-		    bool write)
+static void uring_prepare(struct io_path *p, struct io_uring_sqe *sqe, off_t off, char *buf,
+			  size_t len, bool write)
 {
-	if (is(p, IO_PATH_URING_FIXED)) {
+	if (uring_is(p, URING_FIXED)) {
 		if (write)
 			io_uring_prep_write_fixed(sqe, 0, buf, len, off, 0);
 		else
@@ -87,8 +89,8 @@ static void prepare(struct io_path *p, struct io_uring_sqe *sqe, off_t off, char
 	}
 }
 
-/* waits for one; 0, -EAGAIN when it came short, -ENODATA, -errno */
-static int reap(struct uring *u, bool write)
+/* waits for one; 0, -EAGAIN after a short transfer, -ENODATA at EOF, or -errno */
+static int uring_reap(struct uring *u, bool write)
 {
 	struct io_uring_cqe *cqe;
 	size_t want;
@@ -109,85 +111,85 @@ static int reap(struct uring *u, bool write)
 	return (size_t)ret == want ? 0 : -EAGAIN;
 }
 
-/* parts of a range, as many in flight as there is room for */
-static int transfer(struct io_path *p, off_t off, char *buf, size_t len, bool write)
+/* a deep method divides the range into pages, as many in flight as the ring has room for */
+static int uring_transfer(struct io_path *p, off_t off, char *buf, size_t len, bool write)
 {
 	struct uring *u = p->priv;
-	bool deep = is(p, IO_PATH_URING_DEEP) || is(p, IO_PATH_URING_DIRECT);
-	size_t part = deep ? PART : len, done = 0;
-	unsigned int flying = 0, depth = deep ? DEPTH : 1;
+	bool deep = uring_is(p, URING_DEEP) || uring_is(p, URING_DIRECT);
+	size_t part = deep ? (size_t)sysconf(_SC_PAGESIZE) : len, done = 0;
+	unsigned int in_flight = 0, depth = deep ? DEPTH : 1;
 	int first = 0, ret;
 
-	while (done < len || flying) {
+	while (done < len || in_flight) {
 		struct io_uring_sqe *sqe;
 		size_t now = len - done < part ? len - done : part;
 
-		if (now && flying < depth && !first) {
+		if (now && in_flight < depth && !first) {
 			sqe = io_uring_get_sqe(&u->ring);
-			prepare(p, sqe, off + done, buf + done, now, write);
+			uring_prepare(p, sqe, off + done, buf + done, now, write);
 			io_uring_sqe_set_data(sqe, (void *)(uintptr_t)now);
 			done += now;
-			flying++;
-			if (done < len && flying < depth)
+			in_flight++;
+			if (done < len && in_flight < depth)
 				continue;
 			ret = io_uring_submit(&u->ring);
 			if (ret < 0)
 				return ret;
 		}
-		ret = reap(u, write);
+		ret = uring_reap(u, write);
 		first = first ?: ret;
-		flying--;
-		if (first && !flying)
+		in_flight--;
+		if (first && !in_flight)
 			break;
 	}
 	return first;
 }
 
-/* what came short is done again by plain calls: the bytes are what matters here */
-static int whole(struct io_path *p, off_t off, char *buf, size_t len, bool write)
+/* a short transfer is repeated by plain system calls: only the bytes are under test */
+static int uring_move(struct io_path *p, off_t off, char *buf, size_t len, bool write)
 {
-	int ret = transfer(p, off, buf, len, write);
+	int ret = uring_transfer(p, off, buf, len, write);
 
 	if (ret != -EAGAIN)
 		return ret;
 	return write ? io_path_pwrite(p->fd, off, buf, len) : io_path_pread(p->fd, off, buf, len);
 }
 
-int io_path_uring_read(struct io_path *p, off_t off, void *buf, size_t len)
+static int uring_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
 	struct uring *u = p->priv;
 	int ret = 0;
 
 	if (!u->fixed)
-		return whole(p, off, buf, len, false);
+		return uring_move(p, off, buf, len, false);
 	for (size_t done = 0, now; !ret && done < len; done += now) {
 		now = len - done < FIXED_BYTES ? len - done : FIXED_BYTES;
-		ret = whole(p, off + done, u->fixed, now, false);
+		ret = uring_move(p, off + done, u->fixed, now, false);
 		memcpy((char *)buf + done, u->fixed, now);
 	}
 	return ret;
 }
 
-int io_path_uring_write(struct io_path *p, off_t off, const void *buf, size_t len)
+static int uring_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
 	struct uring *u = p->priv;
 	int ret = 0;
 
 	if (!u->fixed)
-		return whole(p, off, (char *)buf, len, true);
+		return uring_move(p, off, (char *)buf, len, true);
 	for (size_t done = 0, now; !ret && done < len; done += now) {
 		now = len - done < FIXED_BYTES ? len - done : FIXED_BYTES;
 		memcpy(u->fixed, (const char *)buf + done, now);
-		ret = whole(p, off + done, u->fixed, now, true);
+		ret = uring_move(p, off + done, u->fixed, now, true);
 	}
 	return ret;
 }
 
-void io_path_uring_close(struct io_path *p)
+static void uring_close(struct io_path *p)
 {
 	struct uring *u = p->priv;
 
-	/* a ring that still has the file gives it back some time after its end */
+	/* a ring drops its registered files some time after it was closed */
 	if (u && u->files)
 		io_uring_unregister_files(&u->ring);
 	if (u && u->ready)
@@ -198,34 +200,45 @@ void io_path_uring_close(struct io_path *p)
 	p->priv = NULL;
 }
 
+#define URING_FUNCTIONS		\
+	.open = uring_open,	\
+	.read = uring_read,	\
+	.write = uring_write,	\
+	.close = uring_close
 #else
-
-int io_path_uring_open(struct io_path *p)
-{
-	return io_path_fail(p, -EOPNOTSUPP, "built without liburing");
-}
-
-int io_path_uring_read(struct io_path *p, off_t off, void *buf, size_t len)
-{
-	(void)p;
-	(void)off;
-	(void)buf;
-	(void)len;
-	return -EOPNOTSUPP;
-}
-
-int io_path_uring_write(struct io_path *p, off_t off, const void *buf, size_t len)
-{
-	(void)p;
-	(void)off;
-	(void)buf;
-	(void)len;
-	return -EOPNOTSUPP;
-}
-
-void io_path_uring_close(struct io_path *p)
-{
-	(void)p;
-}
-
+#define URING_FUNCTIONS	.lacks = "built without liburing"
 #endif
+
+static const struct io_method uring_methods[] = {
+	{
+		.name = "uring",
+		.what = "io_uring, one request at a time",
+		.on = ON_PMEM,
+		.flags = IO_SELF,
+		.variant = URING_PLAIN,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_deep",
+		.what = "io_uring, up to 128 requests in flight",
+		.on = ON_PMEM,
+		.flags = IO_SELF,
+		.variant = URING_DEEP,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_fixed",
+		.what = "io_uring, a registered buffer and a registered file",
+		.on = ON_PMEM,
+		.variant = URING_FIXED,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_direct",
+		.what = "io_uring, O_DIRECT, up to 128 requests in flight",
+		.on = ON_PMEM,
+		.flags = IO_ALIGNED | IO_SELF,
+		.variant = URING_DIRECT,
+		URING_FUNCTIONS,
+	},
+	{ }
+};
+
+REGISTER(io_methods, uring_methods);

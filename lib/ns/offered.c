@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Devices that somebody names on a command line.
- */
+/* Devices named on a command line. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "io/io.h"
+#include "lib/ns/offered.h"
 
-bool node_is_device(const char *path)
-{
-	struct stat st;
-
-	return !stat(path, &st) && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
-}
-
-int node_offered(const char *path, struct test_ns *ns, char *why, size_t len)
+int ns_offered(const char *path, struct test_ns *ns, char *why, size_t len)
 {
 	char *real = realpath(path, NULL);
 	const char *name = strrchr(real ?: path, '/');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lib/iopath*.c on a file of whatever file system the temporary directory is on. */
+/* lib/io/: each I/O method, on a file in the temporary directory. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,26 +11,26 @@
 
 #define BYTES	(256u << 10)
 
-FIXTURE(iopath) {
+FIXTURE(io_path) {
 	char path[128];
-	char beside[128];
+	char scratch[128];
 	unsigned char *buf;
 	unsigned char *seen;
 	size_t page;
 };
 
-FIXTURE_SETUP(iopath)
+FIXTURE_SETUP(io_path)
 {
 	const char *tmp = getenv("TMPDIR");
 	int fd;
 
 	self->page = sysconf(_SC_PAGESIZE);
-	snprintf(self->path, sizeof(self->path), "%s/iopath-XXXXXX", tmp ? tmp : "/tmp");
+	snprintf(self->path, sizeof(self->path), "%s/io_path-XXXXXX", tmp ? tmp : "/tmp");
 	fd = mkstemp(self->path);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, ftruncate(fd, BYTES));
 	close(fd);
-	snprintf(self->beside, sizeof(self->beside), "%.100s.beside", self->path);
+	snprintf(self->scratch, sizeof(self->scratch), "%.100s.scratch", self->path);
 	self->buf = aligned_alloc(self->page, BYTES);
 	self->seen = aligned_alloc(self->page, BYTES);
 	ASSERT_NE(NULL, self->buf);
@@ -39,32 +39,34 @@ FIXTURE_SETUP(iopath)
 		self->buf[i] = i * 7 + (i >> 8);
 }
 
-FIXTURE_TEARDOWN(iopath)
+FIXTURE_TEARDOWN(io_path)
 {
 	unlink(self->path);
-	unlink(self->beside);
+	unlink(self->scratch);
 	free(self->buf);
 	free(self->seen);
 }
 
-/* 1 when it is open, 0 when this machine has it not */
-static int open_way(struct io_path *p, const struct io_method *m, const char *path,
-		    const char *beside)
+/* 1 when it is open, 0 when this machine does not have it */
+static int open_path(struct io_path *p, const struct io_method *m, const char *path,
+		    const char *scratch)
 {
-	struct io_scratch there = { .file = beside };
-	int ret = io_path_open(p, m, path, &there, BYTES, DAXMAP_PTE);
+	struct io_scratch places = { .file = scratch };
+	int ret = io_path_open(p, m, path, &places, BYTES, DAXMAP_PTE);
 
 	return ret == -EOPNOTSUPP || ret == -EINVAL ? 0 : ret ? ret : 1;
 }
 
-TEST_F(iopath, what_one_way_wrote_every_other_reads)
+TEST_F(io_path, bytes_written_by_each_are_read_by_all)
 {
 	const size_t page = self->page;
 
-	for (const struct io_method *m = io_methods; m->name; m++) {
+	const struct io_method *m, *r;
+
+	for_each_io_method(m) {
 		struct io_path from, by;
 		size_t off, len;
-		int there = open_way(&from, m, self->path, self->beside);
+		int there = open_path(&from, m, self->path, self->scratch);
 
 		ASSERT_LE(0, there) TH_LOG("%s: %s", m->name, strerror(-there));
 		if (!there)
@@ -74,8 +76,8 @@ TEST_F(iopath, what_one_way_wrote_every_other_reads)
 		self->buf[off]++;
 		EXPECT_EQ(0, io_path_write(&from, off, self->buf + (from.unit == 1 ? 0 : page), len))
 			TH_LOG("%s", m->name);
-		for (const struct io_method *r = io_methods; r->name; r++) {
-			if (open_way(&by, r, self->path, self->beside) != 1)
+		for_each_io_method(r) {
+			if (open_path(&by, r, self->path, self->scratch) != 1)
 				continue;
 			memset(self->seen, 0, BYTES);
 			EXPECT_EQ(0, io_path_read(&by, 0, self->seen, 8 * page))
@@ -90,12 +92,14 @@ TEST_F(iopath, what_one_way_wrote_every_other_reads)
 	}
 }
 
-TEST_F(iopath, the_end_of_the_file_is_said)
+TEST_F(io_path, end_of_file)
 {
-	for (const struct io_method *m = io_methods; m->name; m++) {
+	const struct io_method *m;
+
+	for_each_io_method(m) {
 		struct io_path p;
 
-		if (open_way(&p, m, self->path, self->beside) != 1)
+		if (open_path(&p, m, self->path, self->scratch) != 1)
 			continue;
 		EXPECT_EQ(-ENODATA, io_path_read(&p, BYTES - self->page, self->seen,
 						 2 * self->page)) TH_LOG("%s", m->name);
@@ -103,13 +107,13 @@ TEST_F(iopath, the_end_of_the_file_is_said)
 	}
 }
 
-TEST_F(iopath, what_is_not_aligned_is_refused)
+TEST_F(io_path, unaligned_is_refused)
 {
 	const struct io_method *m = io_method_find("direct");
 	struct io_path p;
 
 	ASSERT_NE(NULL, m);
-	if (open_way(&p, m, self->path, self->beside) != 1)
+	if (open_path(&p, m, self->path, self->scratch) != 1)
 		SKIP(return, "no O_DIRECT here");
 	EXPECT_EQ(-EINVAL, io_path_read(&p, 1, self->seen, self->page));
 	EXPECT_EQ(-EINVAL, io_path_write(&p, 0, self->seen, self->page - 1));
@@ -118,12 +122,14 @@ TEST_F(iopath, what_is_not_aligned_is_refused)
 	io_path_close(&p);
 }
 
-TEST_F(iopath, no_file_no_way)
+TEST_F(io_path, file_does_not_exist)
 {
-	for (const struct io_method *m = io_methods; m->name; m++) {
-		struct io_scratch beside = { .file = self->beside };
+	const struct io_method *m;
+
+	for_each_io_method(m) {
+		struct io_scratch scratch = { .file = self->scratch };
 		struct io_path p;
-		int ret = io_path_open(&p, m, "/nowhere/at/all", &beside, BYTES, DAXMAP_PTE);
+		int ret = io_path_open(&p, m, "/nowhere/at/all", &scratch, BYTES, DAXMAP_PTE);
 
 		EXPECT_TRUE(ret == -ENOENT || ret == -EOPNOTSUPP) TH_LOG("%s: %d", m->name, ret);
 	}
@@ -131,7 +137,9 @@ TEST_F(iopath, no_file_no_way)
 
 TEST(names_are_unique)
 {
-	for (const struct io_method *m = io_methods; m->name; m++)
+	const struct io_method *m;
+
+	for_each_io_method(m)
 		EXPECT_EQ(m, io_method_find(m->name));
 	EXPECT_EQ(NULL, io_method_find("telepathy"));
 }
