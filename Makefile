@@ -5,7 +5,7 @@ CFLAGS += -O2 -g -std=gnu11 -Wall -D_FILE_OFFSET_BITS=64 -I.
 
 TEST_GEN_PROGS := gup_devdax dax_teardown pmem_io
 # built and installed, but not run
-TEST_GEN_PROGS_EXTENDED := pmem_log
+TEST_GEN_PROGS_EXTENDED := pmem_bench pmem_log
 # upstream's own test of this directory stays
 TEST_PROGS := $(wildcard dax-kmem-hotplug.sh)
 
@@ -31,7 +31,7 @@ LIBRARIES := LIBURING:liburing.h:-luring \
 	     LIBDEVMAPPER:libdevmapper.h:-ldevmapper \
 	     XFS:xfs/xfs.h: \
 	     ZLIB:zlib.h:-lz \
-	     HDR_HISTOGRAM:hdr/hdr_histogram.h:-lhdr_histogram+-lm:pmem_io
+	     HDR_HISTOGRAM:hdr/hdr_histogram.h:-lhdr_histogram+-lm:pmem_bench
 
 hash := \#
 part = $(subst +, ,$(word $(2),$(subst :, ,$(1))))
@@ -50,8 +50,8 @@ LIB := $(sort $(wildcard lib/*.c lib/*/*.c))
 SUITE := $(sort $(wildcard suite/*.c)) $(LIB)
 gup_devdax_SRCS := gup_devdax.c $(sort $(wildcard gup/*.c)) $(SUITE)
 dax_teardown_SRCS := dax_teardown.c $(sort $(wildcard teardown/*.c)) $(SUITE)
-BENCH := $(sort $(filter-out bench/pmem_log.c,$(wildcard bench/*.c)))
-pmem_io_SRCS := pmem_io.c $(sort $(wildcard io/*.c)) $(BENCH) $(SUITE)
+pmem_io_SRCS := pmem_io.c $(sort $(wildcard io/*.c)) $(SUITE)
+pmem_bench_SRCS := $(sort $(filter-out bench/pmem_log.c,$(wildcard bench/*.c))) $(LIB)
 pmem_log_SRCS := bench/pmem_log.c $(LIB)
 
 PROGRAMS := $(notdir $(TEST_GEN_PROGS) $(TEST_GEN_PROGS_EXTENDED))

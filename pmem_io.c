@@ -3,9 +3,6 @@
  * I/O through persistent memory: data written through one interface is read back
  * through all the others.  The scenarios are in io/.
  */
-#include <string.h>
-
-#include "bench/bench.h"
 #include "io/io.h"
 #include "suite/harness.h"
 
@@ -18,7 +15,5 @@ static const struct suite suite = {
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && !strcmp(argv[1], "-b"))
-		return io_bench(argc, argv);
 	return suite_main(&suite, argc, argv);
 }

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Many requests in flight by io_uring, with registered buffers or without.
- */
+/* io_uring with many requests in flight, with registered buffers or without. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -13,35 +10,38 @@
 #include "bench/job_internal.h"
 #include "lib/timeline.h"
 
+enum { URING_PLAIN, URING_FIXED };
+
 #ifdef HAVE_LIBURING
 
 #include <liburing.h>
 
-/* flags of a ring whose requests are carried out by io_uring's workers */
+/* flags of a ring that are allowed with io_uring's worker threads */
 #ifdef IORING_SETUP_COOP_TASKRUN
-#define FOR_WORKERS	IORING_SETUP_COOP_TASKRUN
+#define WORKER_FLAGS	IORING_SETUP_COOP_TASKRUN
 #else
-#define FOR_WORKERS	0u
+#define WORKER_FLAGS	0u
 #endif
 
-struct slot {
+/* a request in flight */
+struct uring_slot {
 	char *buf;
-	uint64_t began;
+	uint64_t start;
 };
 
-struct deep {
+struct uring {
 	struct io_uring ring;
 	bool ready;
-	size_t at;
-	struct slot slot[];
+	size_t at;			/* offset of the next request */
+	struct uring_slot slot[];
 };
 
 /*
- * The leanest ring that this kernel has: completions are run by the one thread that
- * waits for them (6.1, 6.0), at least without interrupting it (5.19).  Workers post
- * theirs by themselves, unless the former keeps them from it.
+ * Makes the fastest ring that this kernel has: completions run in the one thread that
+ * waits for them (6.1, 6.0), or at least without interrupting it (5.19).  The former
+ * would delay the completions of worker threads.
  */
-static int make_ring(struct io_uring *ring, unsigned int depth, bool by_workers)
+static int uring_create(struct io_uring *ring, unsigned int depth, bool by_workers)
 {
 	static const unsigned int flags[] = {
 #ifdef IORING_SETUP_DEFER_TASKRUN
@@ -56,7 +56,7 @@ static int make_ring(struct io_uring *ring, unsigned int depth, bool by_workers)
 	for (const unsigned int *f = flags;; f++) {
 		int ret;
 
-		if (by_workers && *f & ~FOR_WORKERS)
+		if (by_workers && *f & ~WORKER_FLAGS)
 			continue;
 		ret = io_uring_queue_init(depth, ring, *f);
 		if (ret != -EINVAL || !*f)
@@ -64,21 +64,21 @@ static int make_ring(struct io_uring *ring, unsigned int depth, bool by_workers)
 	}
 }
 
-static int register_all(struct bench_job *j, struct deep *d)
+static int uring_register(struct bench_job *j, struct uring *u)
 {
 	struct iovec iov = { j->buf, j->block * j->depth };
-	int ret = io_uring_register_buffers(&d->ring, &iov, 1);
+	int ret = io_uring_register_buffers(&u->ring, &iov, 1);
 
 	if (ret == -ENOMEM)
 		return job_fail(j, ret, "registering %zu bytes: raise ulimit -l", iov.iov_len);
 	if (ret)
 		return job_fail(j, ret, "registering its buffers: %s", strerror(-ret));
-	ret = io_uring_register_files(&d->ring, &j->fd, 1);
+	ret = io_uring_register_files(&u->ring, &j->fd, 1);
 	return ret ? job_fail(j, ret, "registering its file: %s", strerror(-ret)) : 0;
 }
 
-/* does this file never answer at once?  Then each request ends up with a worker */
-static bool wants_workers(struct bench_job *j)
+/* without RWF_NOWAIT every request of this file goes to a worker thread */
+static bool uring_needs_workers(struct bench_job *j)
 {
 	struct iovec iov = { .iov_len = j->block };
 	ssize_t ret;
@@ -91,127 +91,160 @@ static bool wants_workers(struct bench_job *j)
 	return ret == -EOPNOTSUPP;
 }
 
-int job_uring_open(struct bench_job *j)
+static int uring_open(struct bench_job *j)
 {
-	struct deep *d = calloc(1, sizeof(*d) + j->depth * sizeof(d->slot[0]));
-	int how = j->method->flags & JOB_WRITES ? O_RDWR : O_RDONLY;
+	struct uring *u = calloc(1, sizeof(*u) + j->depth * sizeof(u->slot[0]));
+	int ret;
 
-	if (!d)
+	if (!u)
 		return -ENOMEM;
-	j->priv = d;
-	d->at = j->start;
+	j->priv = u;
+	u->at = j->start;
 	for (unsigned int i = 0; i < j->depth; i++)
-		d->slot[i].buf = j->buf + i * j->block;
-	j->fd = open(j->node, how | O_DIRECT | O_CLOEXEC);
-	if (j->fd < 0)
-		return errno == EINVAL ? job_fail(j, -EOPNOTSUPP, "O_DIRECT is refused") : -errno;
-	if (make_ring(&d->ring, j->depth, wants_workers(j)))
-		return job_fail(j, -EOPNOTSUPP, "this kernel has no io_uring to offer");
-	d->ready = true;
-	return j->method->variant == JOB_URING_FIXED ? register_all(j, d) : 0;
+		u->slot[i].buf = j->buf + i * j->block;
+	ret = job_open_node(j);
+	if (ret)
+		return ret;
+	ret = uring_create(&u->ring, j->depth, uring_needs_workers(j));
+	if (ret)
+		return job_fail(j, -EOPNOTSUPP, "io_uring_queue_init(): %s", strerror(-ret));
+	u->ready = true;
+	return j->method->variant == URING_FIXED ? uring_register(j, u) : 0;
 }
 
-static void prepare(struct bench_job *j, struct deep *d, struct slot *s)
+static void uring_prepare(struct bench_job *j, struct uring *u, struct uring_slot *s)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&d->ring);
-	bool fixed = j->method->variant == JOB_URING_FIXED;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	bool fixed = j->method->variant == URING_FIXED;
 
-	/* the registered file is number 0 */
+	/* a registered file has the number 0 */
 	if (j->method->flags & JOB_WRITES) {
 		if (fixed)
-			io_uring_prep_write_fixed(sqe, 0, s->buf, j->block, d->at, 0);
+			io_uring_prep_write_fixed(sqe, 0, s->buf, j->block, u->at, 0);
 		else
-			io_uring_prep_write(sqe, j->fd, s->buf, j->block, d->at);
+			io_uring_prep_write(sqe, j->fd, s->buf, j->block, u->at);
 	} else if (fixed) {
-		io_uring_prep_read_fixed(sqe, 0, s->buf, j->block, d->at, 0);
+		io_uring_prep_read_fixed(sqe, 0, s->buf, j->block, u->at, 0);
 	} else {
-		io_uring_prep_read(sqe, j->fd, s->buf, j->block, d->at);
+		io_uring_prep_read(sqe, j->fd, s->buf, j->block, u->at);
 	}
 	if (fixed)
 		sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data(sqe, s);
-	d->at += j->block;
-	if (d->at + j->block > j->start + j->bytes)
-		d->at = j->start;
+	u->at += j->block;
+	if (u->at + j->block > j->start + j->bytes)
+		u->at = j->start;
 }
 
-static int judge(const struct bench_job *j, const struct io_uring_cqe *cqe)
+static int uring_result(const struct bench_job *j, const struct io_uring_cqe *cqe)
 {
 	if (cqe->res < 0)
 		return cqe->res;
 	return (size_t)cqe->res == j->block ? 0 : -ENODATA;
 }
 
-int job_uring_run(struct bench_job *j, struct job_tally *t)
+static int uring_run(struct bench_job *j, struct job_tally *t)
 {
-	struct deep *d = j->priv;
-	unsigned int flying = 0;
+	struct uring *u = j->priv;
+	unsigned int in_flight = 0;
 	uint64_t now = timeline_now();
 	int first = 0, ret;
 
-	for (; flying < j->depth && now < t->until_ns; flying++) {
-		d->slot[flying].began = now;
-		prepare(j, d, &d->slot[flying]);
+	for (; in_flight < j->depth && now < t->until_ns; in_flight++) {
+		u->slot[in_flight].start = now;
+		uring_prepare(j, u, &u->slot[in_flight]);
 	}
-	while (flying) {
+	while (in_flight) {
 		struct io_uring_cqe *cqe;
 		unsigned int head, seen = 0, more = 0;
 
-		ret = io_uring_submit_and_wait(&d->ring, 1);
+		ret = io_uring_submit_and_wait(&u->ring, 1);
 		if (ret == -EINTR)
 			continue;
 		if (ret < 0)
 			return ret;
 		now = timeline_now();
-		io_uring_for_each_cqe(&d->ring, head, cqe) {
-			struct slot *s = io_uring_cqe_get_data(cqe);
+		io_uring_for_each_cqe(&u->ring, head, cqe) {
+			struct uring_slot *s = io_uring_cqe_get_data(cqe);
 
 			seen++;
-			first = first ?: judge(j, cqe);
+			first = first ?: uring_result(j, cqe);
 			if (first)
 				continue;
-			t->add(t, now - s->began);
+			t->add(t, now - s->start);
 			t->ops++;
 			if (now >= t->until_ns)
 				continue;
-			s->began = now;
-			prepare(j, d, s);
+			s->start = now;
+			uring_prepare(j, u, s);
 			more++;
 		}
-		io_uring_cq_advance(&d->ring, seen);
-		flying += more - seen;
+		io_uring_cq_advance(&u->ring, seen);
+		in_flight += more - seen;
 	}
 	return first;
 }
 
-void job_uring_close(struct bench_job *j)
+static void uring_close(struct bench_job *j)
 {
-	struct deep *d = j->priv;
+	struct uring *u = j->priv;
 
-	/* before the buffers go */
-	if (d && d->ready)
-		io_uring_queue_exit(&d->ring);
-	free(d);
+	/* before the caller frees the buffers */
+	if (u && u->ready)
+		io_uring_queue_exit(&u->ring);
+	free(u);
 	j->priv = NULL;
 }
 
+#define URING_FUNCTIONS		\
+	.open = uring_open,	\
+	.run = uring_run,	\
+	.close = uring_close
 #else
-
-int job_uring_open(struct bench_job *j)
-{
-	return job_fail(j, -EOPNOTSUPP, "built without liburing");
-}
-
-int job_uring_run(struct bench_job *j, struct job_tally *t)
-{
-	(void)j;
-	(void)t;
-	return -EOPNOTSUPP;
-}
-
-void job_uring_close(struct bench_job *j)
-{
-	(void)j;
-}
-
+#define URING_FUNCTIONS	.lacks = "built without liburing"
 #endif
+
+#define URING_FLAGS	(JOB_DEEP | JOB_DIRECT)
+
+static const struct job_method uring_jobs[] = {
+	{
+		.name = "uring_read",
+		.what = "io_uring, O_DIRECT",
+		.flags = URING_FLAGS,
+		.variant = URING_PLAIN,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_write",
+		.what = "io_uring, O_DIRECT",
+		.flags = URING_FLAGS | JOB_WRITES,
+		.variant = URING_PLAIN,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_fixed_read",
+		.what = "the same into registered buffers, the file registered, too",
+		.flags = URING_FLAGS,
+		.variant = URING_FIXED,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_fixed_write",
+		.what = "the same from registered buffers",
+		.flags = URING_FLAGS | JOB_WRITES,
+		.variant = URING_FIXED,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_lent_read",
+		.what = "the same into registered buffers in device-dax memory",
+		.flags = URING_FLAGS | JOB_USER_BUF,
+		.variant = URING_FIXED,
+		URING_FUNCTIONS,
+	}, {
+		.name = "uring_lent_write",
+		.what = "the same from registered buffers in device-dax memory",
+		.flags = URING_FLAGS | JOB_USER_BUF | JOB_WRITES,
+		.variant = URING_FIXED,
+		URING_FUNCTIONS,
+	},
+	{ }
+};
+
+REGISTER(job_methods, uring_jobs);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * pmem_io -b: how fast persistent memory is, by every way to it.
- *
- * On all that is offered, or on one directory, file or device.
+ * pmem_bench: throughput and latency of persistent memory, by every interface to it; on
+ * all that is offered, or on one directory, file or device.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,17 +15,14 @@
 
 #include "bench/bench.h"
 #include "lib/guard.h"
-#include "lib/ns/offered.h"
 #include "lib/mem/memory.h"
+#include "lib/ns/offered.h"
 #include "lib/timeline.h"
 
-/* exit status, as of the suite's programs */
-enum { GOOD = 0, BAD = 1, USAGE = 2, SKIPPED = 4 };
-
-/* Of a file or device, where nobody says how many, bytes. */
+/* size of a file or range of a device, without -z, bytes */
 #define BYTES_DEFAULT	(32UL << 20)
 
-/* Touched are so many bytes, four times as many, and so on, to all there are. */
+/* the range that is touched: this many bytes, four times as many, up to all of it */
 #define TOUCH_LEAST	(1UL << 20)
 #define TOUCH_FACTOR	4
 
@@ -35,175 +30,7 @@ static volatile sig_atomic_t stopped;
 
 static void stop(int signal)
 {
-	(void)signal;
 	stopped = 1;
-}
-
-/* a sentence, for whoever reads it at 3 a.m. */
-static int __attribute__((format(printf, 2, 3))) say(int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	fflush(stdout);
-	fprintf(stderr, "pmem_io -b: ");
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return status;
-}
-
-static void usage(FILE *f)
-{
-	fprintf(f,
-		"pmem_io -b: how fast persistent memory is, by every way to it\n\n"
-		"usage: pmem_io -b [OPTION]... [DIRECTORY|FILE|DEVICE]\n"
-		"  DIRECTORY    a file in it that nobody else sees, and that is gone afterwards\n"
-		"  FILE         one that exists, with -o: its bytes are lost\n"
-		"  DEVICE       of a namespace that is offered, see pmem_io -h\n"
-		"  none         all namespaces that are offered: as device-dax, with file systems,\n"
-		"               as block devices\n\n"
-		"  -t GLOB      jobs, MEMORY.PAGE.JOB or MEMORY.JOB; may be repeated\n"
-		"  -s BYTES,... of an operation (4k)\n"
-		"  -q N,...     requests in flight (1,16)\n"
-		"  -n N,...     threads (1 and the number of CPUs)\n"
-		"  -T SECONDS   of each measurement (1)\n"
-		"  -z BYTES     of the range (32m; all of a file)\n"
-		"  -B DEVICE    device-dax device that lends its memory as registered buffers\n"
-		"  -o           FILE exists and may be overwritten\n"
-		"  -j FILE      the numbers as JSON\n"
-		"  -l           list the jobs\n\n"
-		"exit status: 0 all was measured that can be here, 1 something failed, 4 nothing\n"
-		"could be measured, 2 bad usage\n\n"
-		"jobs:\n");
-	for (const struct job_method *m = job_methods; m->name; m++)
-		fprintf(f, "  %-18s %s\n", m->name, m->what);
-	fprintf(f, "  %-18s %s\n", "touch", "the first store into each entry of a page table, and the second");
-}
-
-/* "64", "4k", "2m", "1g"; 0 for what is none */
-static size_t number(const char *text, char **end)
-{
-	static const char units[] = "kmg";
-	const char *unit;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(text, end, 10);
-	if (*end == text || text[0] == '-' || errno)
-		return 0;
-	unit = **end ? strchr(units, **end | 0x20) : NULL;
-	if (!unit)
-		return n;
-	(*end)++;
-	for (int i = 0; i <= unit - units; i++) {
-		if (n > SIZE_MAX >> 10)
-			return 0;
-		n <<= 10;
-	}
-	return n;
-}
-
-static int parse_axis(struct bench_axis *a, char option, const char *text, size_t most)
-{
-	const char *at = text;
-	char *end;
-
-	a->nr = 0;
-	do {
-		size_t n = number(at, &end);
-
-		if (!n || n > most || a->nr == BENCH_VALUES || (*end && *end != ','))
-			return say(USAGE, "-%c %s makes no sense: give up to %d numbers from 1 to %zu, with commas between them",
-				   option, text, BENCH_VALUES, most);
-		a->value[a->nr++] = n;
-		at = end + 1;
-	} while (*end);
-	return -1;
-}
-
-static int parse_one(size_t *n, char option, const char *text)
-{
-	char *end;
-
-	*n = number(text, &end);
-	if (!*n || *end)
-		return say(USAGE, "-%c %s makes no sense: give a number such as 64m", option, text);
-	return -1;
-}
-
-static int parse_seconds(struct bench *b, const char *text)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (*end || !(seconds >= 0.01 && seconds <= 86400))
-		return say(USAGE, "-T %s makes no sense: give seconds, 0.01 to 86400", text);
-	b->ns = seconds * NSEC_PER_SEC;
-	return -1;
-}
-
-static int open_json(struct bench *b, const char *path)
-{
-	b->json = fopen(path, "we");
-	return b->json ? -1 : say(USAGE, "cannot write %s: %s", path, strerror(errno));
-}
-
-/* -1 to go on, else an exit status */
-static int parse_option(struct bench *b, int opt)
-{
-	switch (opt) {
-	case 'b':
-		return -1;
-	case 't':
-		if (b->nr_globs == BENCH_VALUES)
-			return say(USAGE, "more than %d globs", BENCH_VALUES);
-		b->globs[b->nr_globs++] = optarg;
-		return -1;
-	case 's':
-		return parse_axis(&b->blocks, opt, optarg, JOB_BLOCK_MAX);
-	case 'q':
-		return parse_axis(&b->depths, opt, optarg, JOB_DEPTH_MAX);
-	case 'n':
-		return parse_axis(&b->threads, opt, optarg, RATE_THREADS);
-	case 'T':
-		return parse_seconds(b, optarg);
-	case 'z':
-		return parse_one(&b->bytes, opt, optarg);
-	case 'B':
-		b->lender = optarg;
-		return -1;
-	case 'o':
-		b->overwrite = true;
-		return -1;
-	case 'j':
-		return open_json(b, optarg);
-	case 'l':
-		b->list = true;
-		return -1;
-	case 'h':
-		usage(stdout);
-		return GOOD;
-	}
-	return USAGE;
-}
-
-static int parse(struct bench *b, int argc, char **argv)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	int opt, ret = -1;
-
-	b->ns = NSEC_PER_SEC;
-	b->blocks = (struct bench_axis){ 1, { 4096 } };
-	b->depths = (struct bench_axis){ 2, { 1, 16 } };
-	b->threads = (struct bench_axis){ cpus > 1 ? 2 : 1,
-					  { 1, cpus < (long)RATE_THREADS ? cpus : RATE_THREADS } };
-	while (ret < 0 && (opt = getopt(argc, argv, "bt:s:q:n:T:z:B:oj:lh")) != -1)
-		ret = parse_option(b, opt);
-	if (ret < 0 && optind + 1 < argc)
-		return say(USAGE, "what is '%s'? one directory, file or device at a time",
-			   argv[optind + 1]);
-	return ret;
 }
 
 static void job_name(char *name, size_t len, const struct bench_place *p, const char *job,
@@ -223,18 +50,19 @@ static bool picked(const struct bench *b, const char *name)
 	return !b->nr_globs;
 }
 
-/* does a glob mean any job, on memory called so? */
-static bool means(const char *glob, const char *memory)
+/* does a glob match a job on memory of this name? */
+static bool glob_matches(const char *glob, const char *memory)
 {
 	struct bench one = { .globs = { glob }, .nr_globs = 1 };
 	struct bench_place p = { .memory = memory };
+	const struct job_method *m;
 	char name[96];
 
 	for (p.size = DAXMAP_PTE; p.size < DAXMAP_NR; p.size++) {
 		job_name(name, sizeof(name), &p, "touch", true);
 		if (picked(&one, name))
 			return true;
-		for (const struct job_method *m = job_methods; m->name; m++) {
+		for_each_job_method(m) {
 			job_name(name, sizeof(name), &p, m->name, m->flags & JOB_MAPS);
 			if (picked(&one, name))
 				return true;
@@ -243,18 +71,18 @@ static bool means(const char *glob, const char *memory)
 	return false;
 }
 
-static bool means_something(const char *glob)
+static bool glob_is_known(const char *glob)
 {
 	const struct memory *m;
 
 	for_each_memory(m)
-		if (means(glob, m->name))
+		if (glob_matches(glob, m->name))
 			return true;
-	return means(glob, "dram") || means(glob, "file") || means(glob, "block");
+	return glob_matches(glob, "dram") || glob_matches(glob, "file") ||
+	       glob_matches(glob, "block");
 }
 
-/* is it for this place? */
-static bool fits(const struct bench_place *p, const struct job_method *m)
+static bool job_fits(const struct bench_place *p, const struct job_method *m)
 {
 	if (m->flags & JOB_DRAM)
 		return !p->node;
@@ -263,7 +91,7 @@ static bool fits(const struct bench_place *p, const struct job_method *m)
 	return m->flags & JOB_MAPS ? p->mapped : p->called;
 }
 
-/* false when no depth and no number of threads will make it work */
+/* false when it cannot work here, with any depth and number of threads */
 static bool measure(struct bench *b, const struct bench_place *p, const char *name,
 		    struct bench_job *j, unsigned int threads)
 {
@@ -290,7 +118,7 @@ static void run_method(struct bench *b, const struct bench_place *p,
 		for (unsigned int q = 0; q < depths->nr; q++)
 			for (unsigned int n = 0; n < b->threads.nr && !stopped; n++) {
 				struct bench_job j = {
-					.method = m, .node = p->node, .lender = b->lender,
+					.method = m, .node = p->node, .buf_dev = b->buf_dev,
 					.size = p->size, .bytes = p->bytes,
 					.block = b->blocks.value[s], .depth = depths->value[q],
 				};
@@ -323,15 +151,16 @@ static void run_touch(struct bench *b, const struct bench_place *p, const char *
 	}
 }
 
-/* one place; what is not mapped only if asked for; how many jobs fit it */
+/* all jobs that are picked and fit a place; returns how many */
 static unsigned int run_place(struct bench *b, const struct bench_place *p)
 {
+	const struct job_method *m;
 	unsigned int found = 0;
 	char name[96];
 
-	for (const struct job_method *m = job_methods; m->name && !stopped; m++) {
+	for_each_job_method(m) {
 		job_name(name, sizeof(name), p, m->name, m->flags & JOB_MAPS);
-		if (!fits(p, m) || !picked(b, name))
+		if (stopped || !job_fits(p, m) || !picked(b, name))
 			continue;
 		found++;
 		if (b->list)
@@ -363,8 +192,8 @@ static unsigned int run_dram(struct bench *b, size_t bytes)
 	return run_place(b, &dram);
 }
 
-/* blocks that were written once: a hole is another matter */
-static int fill(const char *node, size_t bytes)
+/* allocates all blocks: a hole is not comparable */
+static int fill_zeroes(const char *node, size_t bytes)
 {
 	size_t chunk = 1 << 20;
 	char *zeroes = calloc(1, chunk);
@@ -375,7 +204,9 @@ static int fill(const char *node, size_t bytes)
 	for (size_t at = 0; !ret && at < bytes;) {
 		ssize_t n = pwrite(fd, zeroes, bytes - at < chunk ? bytes - at : chunk, at);
 
-		if (n < 0 && errno != EINTR)
+		if (!n)
+			ret = -EIO;
+		else if (n < 0 && errno != EINTR)
 			ret = -errno;
 		at += n > 0 ? n : 0;
 	}
@@ -387,7 +218,7 @@ static int fill(const char *node, size_t bytes)
 	return ret;
 }
 
-/* at each level that it is mapped by; calls know no level */
+/* mappings at each page size; system calls once */
 static unsigned int run_levels(struct bench *b, struct bench_place *p, enum daxmap_size largest)
 {
 	unsigned int found = 0;
@@ -404,22 +235,22 @@ static unsigned int run_levels(struct bench *b, struct bench_place *p, enum daxm
 	return found;
 }
 
-static int over(struct bench *b, unsigned int found)
+static int bench_status(struct bench *b, unsigned int found)
 {
 	int ret;
 
 	if (b->list && found)
-		return GOOD;
+		return BENCH_GOOD;
 	if (!found)
-		return say(USAGE, "no job matches that is for this place; pmem_io -b -l lists all");
+		return bench_say(BENCH_USAGE, "no job that fits this place matches; pmem_bench -l lists all");
 	ret = report_end(b);
 	if (ret)
-		return say(BAD, "writing the JSON: %s", strerror(-ret));
+		return bench_say(BENCH_BAD, "cannot write the JSON: %s", strerror(-ret));
 	if (stopped)
-		return say(BAD, "interrupted");
+		return bench_say(BENCH_BAD, "interrupted");
 	if (!b->rows && !b->touches)
-		return say(b->failed ? BAD : SKIPPED, "nothing could be measured");
-	return b->failed ? BAD : GOOD;
+		return bench_say(b->failed ? BENCH_BAD : BENCH_SKIPPED, "nothing could be measured");
+	return b->failed ? BENCH_BAD : BENCH_GOOD;
 }
 
 static size_t largest_block(const struct bench *b)
@@ -435,7 +266,7 @@ static int too_small(const struct bench *b, const char *path, size_t bytes)
 {
 	if (bytes >= largest_block(b))
 		return -1;
-	return say(USAGE, "%s: its %zu bytes are less than one block of %zu", path, bytes,
+	return bench_say(BENCH_USAGE, "%s: %zu bytes are less than one block of %zu", path, bytes,
 		   largest_block(b));
 }
 
@@ -449,13 +280,13 @@ static int run_file(struct bench *b, const char *path, const char *node, size_t 
 
 	if (ret >= 0)
 		return ret;
-	ret = fill(node, bytes);
+	ret = fill_zeroes(node, bytes);
 	if (ret)
-		return say(SKIPPED, "%s: writing %zu bytes first: %s", path, bytes,
+		return bench_say(BENCH_SKIPPED, "%s: cannot write %zu bytes: %s", path, bytes,
 			   strerror(-ret));
 	report_begin(b);
 	found = run_dram(b, bytes);
-	return over(b, found + run_levels(b, &p, DAXMAP_PMD));
+	return bench_status(b, found + run_levels(b, &p, DAXMAP_PMD));
 }
 
 static int in_directory(struct bench *b, const char *path)
@@ -464,7 +295,7 @@ static int in_directory(struct bench *b, const char *path)
 	char node[32];
 
 	if (fd < 0)
-		return say(SKIPPED, "%s: no file can be made there: %s", path, strerror(errno));
+		return bench_say(BENCH_SKIPPED, "%s: cannot create a file there: %s", path, strerror(errno));
 	snprintf(node, sizeof(node), "/proc/self/fd/%d", fd);
 	ret = run_file(b, path, node, b->bytes ?: BYTES_DEFAULT);
 	close(fd);
@@ -474,12 +305,12 @@ static int in_directory(struct bench *b, const char *path)
 static int on_file(struct bench *b, const char *path, size_t bytes)
 {
 	if (!b->overwrite)
-		return say(USAGE, "%s exists: -o says that its bytes may be lost, or give a directory",
+		return bench_say(BENCH_USAGE, "%s exists: use -o if its data may be lost, or give a directory",
 			   path);
 	return run_file(b, path, path, b->bytes && b->bytes < bytes ? b->bytes : bytes);
 }
 
-static enum daxmap_size level_of(size_t align)
+static enum daxmap_size size_of_align(size_t align)
 {
 	enum daxmap_size size = DAXMAP_PTE;
 
@@ -508,24 +339,26 @@ static int on_device(struct bench *b, const char *path, bool block)
 	};
 	char why[WHY_LEN] = "";
 	unsigned int found;
-	struct test_ns v;
-	int ret = ns_offered(path, &v, why, sizeof(why));
+	struct test_ns ns;
+	int ret = ns_offered(path, &ns, why, sizeof(why));
 
 	if (ret)
-		return say(SKIPPED, "%s", why);
-	p.bytes = v.size;
-	if (block && block_bytes(path, &p.bytes))
-		return say(SKIPPED, "%s: %s", path, strerror(errno));
+		return bench_say(BENCH_SKIPPED, "%s", why);
+	p.bytes = ns.size;
+	if (block)
+		ret = block_bytes(path, &p.bytes);
+	if (ret)
+		return bench_say(BENCH_SKIPPED, "%s: %s", path, strerror(-ret));
 	if (b->bytes && b->bytes < p.bytes)
 		p.bytes = b->bytes;
 	ret = too_small(b, path, p.bytes);
 	if (ret >= 0)
 		return ret;
-	p.size = block ? DAXMAP_PTE : level_of(v.align);
+	p.size = block ? DAXMAP_PTE : size_of_align(ns.align);
 	report_begin(b);
 	found = run_dram(b, p.bytes);
 	found += run_place(b, &p);
-	return over(b, found + touch_place(b, &p));
+	return bench_status(b, found + touch_place(b, &p));
 }
 
 static int on_path(struct bench *b, const char *path)
@@ -533,14 +366,14 @@ static int on_path(struct bench *b, const char *path)
 	struct stat st;
 
 	if (stat(path, &st))
-		return say(USAGE, "%s: %s", path, strerror(errno));
+		return bench_say(BENCH_USAGE, "%s: %s", path, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return in_directory(b, path);
 	if (S_ISREG(st.st_mode))
 		return on_file(b, path, st.st_size);
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
 		return on_device(b, path, S_ISBLK(st.st_mode));
-	return say(USAGE, "%s is no directory, file or device", path);
+	return bench_say(BENCH_USAGE, "%s is not a directory, file or device", path);
 }
 
 static bool is_for_bench(const struct memory *m)
@@ -548,9 +381,9 @@ static bool is_for_bench(const struct memory *m)
 	return m->caps & MEM_WRITABLE && !(m->caps & MEM_DIVIDED);
 }
 
-/* a device of one page size, or a file or block device; how many jobs fit */
+/* a kind of memory at a page size; returns how many jobs fit */
 static unsigned int run_memory(struct bench *b, struct guard *g, const struct memory *m,
-			       enum daxmap_size size, const struct test_mem *lender)
+			       enum daxmap_size size, const struct test_mem *buf_mem)
 {
 	struct memory_want want = { .size = size, .bytes = b->bytes ?: BYTES_DEFAULT };
 	struct bench_place p = {
@@ -559,12 +392,13 @@ static unsigned int run_memory(struct bench *b, struct guard *g, const struct me
 		.node = m->name, .bytes = want.bytes,
 	};
 	char why[WHY_LEN] = "", name[48];
+	const struct job_method *j;
 	bool any = b->list;
 	int ret;
 
-	for (const struct job_method *j = job_methods; j->name && !any; j++) {
+	for_each_job_method(j) {
 		job_name(name, sizeof(name), &p, j->name, j->flags & JOB_MAPS);
-		any = fits(&p, j) && picked(b, name);
+		any = any || (job_fits(&p, j) && picked(b, name));
 	}
 	job_name(name, sizeof(name), &p, "touch", true);
 	if (!any && !(p.mapped && picked(b, name)))
@@ -575,14 +409,14 @@ static unsigned int run_memory(struct bench *b, struct guard *g, const struct me
 	snprintf(name, sizeof(name), "%s.%s", m->name, daxmap_name(size));
 	ret = memory_take(m, g, &want, &g->mem, why, sizeof(why));
 	if (!ret && m->caps & (MEM_MOUNTED | MEM_BLOCK))
-		ret = fill(g->mem.node, want.bytes);
+		ret = fill_zeroes(g->mem.node, want.bytes);
 	if (ret) {
 		report_note(name, why[0] ? why : strerror(-ret));
 		return 1;
 	}
 	p.node = g->mem.node;
-	b->lender = lender->ns.dax[0] && strcmp(lender->ns.ndns, g->mem.ns.ndns) &&
-		    !ns_same(&lender->ns, why, sizeof(why)) ? lender->node : NULL;
+	b->buf_dev = buf_mem->ns.dax[0] && strcmp(buf_mem->ns.ndns, g->mem.ns.ndns) &&
+		    !ns_same(&buf_mem->ns, why, sizeof(why)) ? buf_mem->node : NULL;
 	if (m->caps & MEM_MOUNTED)
 		return run_levels(b, &p, DAXMAP_PMD);
 	if (!p.mapped)
@@ -598,22 +432,22 @@ static unsigned int run_memories(struct bench *b, struct guard *g)
 {
 	struct memory_want want = { .size = DAXMAP_PMD, .bytes = BYTES_DEFAULT };
 	unsigned int found = run_dram(b, b->bytes ?: BYTES_DEFAULT);
-	struct test_mem lender = { 0 };
+	struct test_mem buf_mem = { 0 };
 	const struct memory *m;
 	char why[WHY_LEN];
 
-	/* the memory of one device-dax device serves as buffer for the others */
+	/* the memory of one device-dax device serves as buffers for jobs on the others */
 	for_each_memory(m)
 		if (is_for_bench(m) && m->caps & MEM_CHARDEV)
 			break;
-	if (!b->list && (!m || memory_take(m, g, &want, &lender, why, sizeof(why))))
-		lender.ns.dax[0] = '\0';
+	if (!b->list && (!m || memory_take(m, g, &want, &buf_mem, why, sizeof(why))))
+		buf_mem.ns.dax[0] = '\0';
 	for_each_memory(m) {
 		enum daxmap_size last = m->caps & MEM_CHARDEV ? DAXMAP_PUD : DAXMAP_PTE;
 
 		for (enum daxmap_size size = DAXMAP_PTE; size <= last && !stopped; size++)
 			if (is_for_bench(m))
-				found += run_memory(b, g, m, size, &lender);
+				found += run_memory(b, g, m, size, &buf_mem);
 	}
 	return found;
 }
@@ -626,44 +460,44 @@ static int on_offered(struct bench *b)
 	int ret;
 
 	if (b->list)
-		return over(b, run_memories(b, NULL));
+		return bench_status(b, run_memories(b, NULL));
 	if (geteuid())
-		return say(SKIPPED, "it reconfigures namespaces: run it as root, or give a directory");
+		return bench_say(BENCH_SKIPPED, "reconfiguring namespaces needs root; or give a directory");
 	ret = guard_create(&g);
 	if (ret)
-		return say(SKIPPED, "cannot start the guardian process: %s", strerror(-ret));
+		return bench_say(BENCH_SKIPPED, "cannot start the guardian process: %s", strerror(-ret));
 	ret = ns_set_find(&g->set, why, sizeof(why));
 	if (ret) {
 		guard_finish(g);
-		return say(SKIPPED, "%s", why);
+		return bench_say(BENCH_SKIPPED, "%s", why);
 	}
 	report_begin(b);
 	found = run_memories(b, g);
 	ret = guard_finish(g);
 	if (ret)
-		say(BAD, "not everything could be given back: %s", strerror(-ret));
-	return over(b, found) ?: ret ? BAD : GOOD;
+		bench_say(BENCH_BAD, "cannot restore everything: %s", strerror(-ret));
+	return bench_status(b, found) ?: ret ? BENCH_BAD : BENCH_GOOD;
 }
 
-int io_bench(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	struct sigaction act = { .sa_handler = stop, .sa_flags = SA_RESETHAND };
 	struct bench b = { 0 };
-	int ret = parse(&b, argc, argv);
-	char why[WHY_LEN];
-	struct test_ns lender;
+	int ret = bench_options(&b, argc, argv);
+	char why[WHY_LEN] = "";
+	struct test_ns ns;
 
 	if (ret >= 0)
 		return ret;
 	for (unsigned int i = 0; i < b.nr_globs; i++)
-		if (!means_something(b.globs[i]))
-			return say(USAGE, "no job matches '%s'; pmem_io -b -l lists them",
+		if (!glob_is_known(b.globs[i]))
+			return bench_say(BENCH_USAGE, "no job matches '%s'; pmem_bench -l lists them",
 				   b.globs[i]);
 	if (!b.list && !rate_built())
-		return say(SKIPPED, "built without libhdrhistogram: no percentiles");
-	/* buffers are written to as well */
-	if (b.lender && !b.list && ns_offered(b.lender, &lender, why, sizeof(why)))
-		return say(SKIPPED, "%s", why);
+		return bench_say(BENCH_SKIPPED, "built without libhdrhistogram: no percentiles");
+	/* buffers are written, too */
+	if (b.buf_dev && !b.list && ns_offered(b.buf_dev, &ns, why, sizeof(why)))
+		return bench_say(BENCH_SKIPPED, "%s", why);
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	return optind < argc && !b.list ? on_path(&b, argv[optind]) : on_offered(&b);

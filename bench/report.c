@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What pmem_io -b has measured: a table as it goes, and JSON.
- */
+/* Messages and results of pmem_bench: tables, and JSON. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,8 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "lib/io/flush.h"
 #include "bench/stream.h"
+#include "lib/io/flush.h"
 #include "lib/timeline.h"
 
 #define MIB	(1024.0 * 1024)
@@ -21,7 +20,20 @@ static const char *const percentile_names[RATE_PERCENTILES] = {
 	"p50", "p90", "p99", "p99.9", "p99.99"
 };
 
-/* as short as it can be said: 64, 4k, 2m */
+int bench_say(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr, "pmem_bench: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return status;
+}
+
+/* "64", "4k", "2m" */
 static const char *bytes_word(char word[24], size_t bytes)
 {
 	if (bytes && !(bytes % (1 << 20)))
@@ -69,12 +81,11 @@ void report_begin(const struct bench *b)
 		(double)b->ns / NSEC_PER_SEC);
 }
 
-/* at the head of the table, and after another one */
 static void heading(const struct bench *b)
 {
 	if (b->rows)
 		return;
-	printf("%-6s %-4s %-17s %5s %5s %3s %9s %9s | %8s %8s %8s %9s us\n", "memory", "page",
+	printf("%-6s %-4s %-20s %5s %5s %3s %9s %9s | %8s %8s %8s %9s us\n", "memory", "page",
 	       "job", "block", "depth", "thr", "MiB/s", "ops/s", "p50", "p99", "p99.9", "max");
 }
 
@@ -86,7 +97,7 @@ void report_rate(struct bench *b, const struct bench_place *p, const struct benc
 	char block[24];
 
 	heading(b);
-	printf("%-6s %-4s %-17s %5s %5u %3u %9.1f %9.0f | %8.2f %8.2f %8.2f %9.2f\n", p->memory,
+	printf("%-6s %-4s %-20s %5s %5u %3u %9.1f %9.0f | %8.2f %8.2f %8.2f %9.2f\n", p->memory,
 	       page, j->method->name, bytes_word(block, j->block), j->depth, threads,
 	       r->bytes / MIB / seconds, r->ops / seconds, us(r->percentile_ns[0]),
 	       us(r->percentile_ns[2]), us(r->percentile_ns[3]), us(r->max_ns));
@@ -110,7 +121,6 @@ void report_rate(struct bench *b, const struct bench_place *p, const struct benc
 	b->rows++;
 }
 
-/* told in the end, for it is a table of its own */
 void report_touch(struct bench *b, const struct bench_place *p, size_t bytes,
 		  const struct touch *t)
 {
@@ -150,7 +160,7 @@ static void touch_json(FILE *f, const struct bench_touch *t)
 		(unsigned long long)c->unmap_ns);
 }
 
-/* the same level of the same memory, from the least bytes to the most */
+/* for each memory and page size: the time for the most bytes, relative to the least */
 static void touch_growth(const struct bench *b)
 {
 	for (unsigned int i = 0, last; i < b->touches; i = last + 1) {
@@ -173,7 +183,7 @@ static void touch_table(const struct bench *b)
 {
 	if (!b->touches)
 		return;
-	printf("\nthe first store into each entry of a page table, and once more\n");
+	printf("\nthe first store into each page table entry, and the second one\n");
 	printf("%-6s %-4s %9s %9s %9s | %9s %9s | %9s %9s\n", "memory", "page", "bytes",
 	       "entries", "faults", "mmap us", "munmap us", "first ns", "again ns");
 	for (unsigned int i = 0; i < b->touches; i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lib/rate.c: several threads, their ranges, and numbers that fit each other. */
+/* bench/rate.c: several threads, their ranges, and numbers that fit each other. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 static struct bench_job dram(size_t bytes, size_t block)
 {
 	return (struct bench_job){
-		.method = job_find("dram_store"), .bytes = bytes, .block = block, .depth = 1,
+		.method = job_method_find("dram_store"), .bytes = bytes, .block = block, .depth = 1,
 	};
 }
 
@@ -34,7 +34,7 @@ TEST(numbers_fit)
 	for (int i = 1; i < RATE_PERCENTILES; i++)
 		EXPECT_LE(r.percentile_ns[i - 1], r.percentile_ns[i]);
 	EXPECT_LE(r.percentile_ns[RATE_PERCENTILES - 1], r.max_ns);
-	/* three threads were at it for the time, and no longer */
+	/* three threads ran for that time, and no longer */
 	EXPECT_GE(3.1 * r.ns, r.ops * r.mean_ns);
 }
 
@@ -52,7 +52,7 @@ TEST(a_range_that_is_too_small)
 	EXPECT_EQ(-EINVAL, rate_run(&j, RATE_THREADS + 1, 1, &r, why, sizeof(why)));
 }
 
-TEST(who_cannot_open_says_why)
+TEST(open_fails)
 {
 	struct bench_job j = dram(1 << 20, 4096);
 	char why[128] = "";
@@ -60,7 +60,7 @@ TEST(who_cannot_open_says_why)
 
 	if (!rate_built())
 		SKIP(return, "built without libhdrhistogram");
-	j.method = job_find("buffered_read");
+	j.method = job_method_find("buffered_read");
 	j.node = "/nonexistent";
 	EXPECT_EQ(-ENOENT, rate_run(&j, 2, NSEC_PER_MSEC, &r, why, sizeof(why)));
 	EXPECT_NE(NULL, strstr(why, "No such file"));

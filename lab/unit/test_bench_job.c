@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* lib/iojob.c: each job moves its blocks, all of them and no others. */
+/* bench/job*.c: each job moves the blocks of its range, and no others. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,25 +22,24 @@ struct counts {
 	uint64_t added;
 };
 
-/* enough to go round the range is enough, however long it takes */
+/* ends after two passes of the range */
 static void add(struct job_tally *t, uint64_t ns)
 {
-	(void)ns;
 	if (++((struct counts *)t)->added >= 2 * INSIDE)
 		t->until_ns = 0;
 }
 
-FIXTURE(iojob) {
+FIXTURE(bench_job) {
 	char path[64];
 	unsigned char bytes[BLOCK * BLOCKS];
 };
 
-FIXTURE_SETUP(iojob)
+FIXTURE_SETUP(bench_job)
 {
 	int fd;
 
 	/* not in memory: O_DIRECT is refused there */
-	snprintf(self->path, sizeof(self->path), "/var/tmp/iojob.XXXXXX");
+	snprintf(self->path, sizeof(self->path), "/var/tmp/bench_job.XXXXXX");
 	fd = mkstemp(self->path);
 	ASSERT_LE(0, fd);
 	memset(self->bytes, FILL, sizeof(self->bytes));
@@ -48,7 +47,7 @@ FIXTURE_SETUP(iojob)
 	close(fd);
 }
 
-FIXTURE_TEARDOWN(iojob)
+FIXTURE_TEARDOWN(bench_job)
 {
 	unlink(self->path);
 }
@@ -70,7 +69,7 @@ static void read_all(unsigned char *bytes, const char *path)
 	close(fd);
 }
 
-/* bytes that are not as they were, outside the range; and blocks that are, inside */
+/* counts changed bytes outside the range, and unchanged bytes inside */
 static void changes(const unsigned char *bytes, unsigned int *outside, unsigned int *untouched)
 {
 	*outside = 0;
@@ -84,9 +83,11 @@ static void changes(const unsigned char *bytes, unsigned int *outside, unsigned 
 	}
 }
 
-TEST_F(iojob, each_moves_all_of_its_range)
+TEST_F(bench_job, each_moves_all_of_its_range)
 {
-	for (const struct job_method *m = job_methods; m->name; m++) {
+	const struct job_method *m;
+
+	for_each_job_method(m) {
 		unsigned int outside, untouched, depth = m->flags & JOB_DEEP ? 5 : 1;
 		struct bench_job j = job_on(m, self->path, depth);
 		struct counts c = { { .add = add } };
@@ -115,19 +116,19 @@ TEST_F(iojob, each_moves_all_of_its_range)
 		read_all(self->bytes, self->path);
 		changes(self->bytes, &outside, &untouched);
 		EXPECT_EQ(0, outside) {
-			TH_LOG("%s writes beside its range", m->name);
+			TH_LOG("%s writes outside its range", m->name);
 		}
 		if (m->flags & JOB_WRITES && !(m->flags & JOB_DRAM)) {
 			EXPECT_EQ(0, untouched) {
-				TH_LOG("%s leaves blocks out", m->name);
+				TH_LOG("%s skips blocks", m->name);
 			}
 		}
 	}
 }
 
-TEST_F(iojob, no_operation_after_the_time)
+TEST_F(bench_job, no_operation_after_the_time)
 {
-	struct bench_job j = job_on(job_find("buffered_read"), self->path, 1);
+	struct bench_job j = job_on(job_method_find("buffered_read"), self->path, 1);
 	struct counts c = { { .add = add, .until_ns = 1 } };
 
 	ASSERT_EQ(0, job_open(&j));
@@ -136,9 +137,9 @@ TEST_F(iojob, no_operation_after_the_time)
 	job_close(&j);
 }
 
-TEST_F(iojob, reads_are_of_the_file)
+TEST_F(bench_job, reads_are_of_the_file)
 {
-	struct bench_job j = job_on(job_find("buffered_read"), self->path, 1);
+	struct bench_job j = job_on(job_method_find("buffered_read"), self->path, 1);
 
 	ASSERT_EQ(0, job_open(&j));
 	EXPECT_NE(FILL, j.buf[0]);
@@ -148,9 +149,9 @@ TEST_F(iojob, reads_are_of_the_file)
 	job_close(&j);
 }
 
-TEST_F(iojob, numbers_that_make_no_sense)
+TEST_F(bench_job, invalid_numbers)
 {
-	struct bench_job j = job_on(job_find("load"), self->path, 1);
+	struct bench_job j = job_on(job_method_find("load"), self->path, 1);
 
 	j.block = 0;
 	EXPECT_EQ(-EINVAL, job_open(&j));
@@ -167,9 +168,9 @@ TEST_F(iojob, numbers_that_make_no_sense)
 	EXPECT_EQ(-EINVAL, job_open(&j));
 }
 
-TEST_F(iojob, a_file_that_ends_is_told)
+TEST_F(bench_job, end_of_file)
 {
-	struct bench_job j = job_on(job_find("buffered_read"), self->path, 1);
+	struct bench_job j = job_on(job_method_find("buffered_read"), self->path, 1);
 
 	j.bytes = BLOCK * BLOCKS;
 	ASSERT_EQ(0, job_open(&j));
@@ -177,9 +178,9 @@ TEST_F(iojob, a_file_that_ends_is_told)
 	job_close(&j);
 }
 
-TEST_F(iojob, lent_buffers_want_a_lender)
+TEST_F(bench_job, buffers_need_a_device)
 {
-	struct bench_job j = job_on(job_find("uring_lent_read"), self->path, 1);
+	struct bench_job j = job_on(job_method_find("uring_lent_read"), self->path, 1);
 
 	EXPECT_EQ(-EOPNOTSUPP, job_open(&j));
 	EXPECT_NE('\0', j.why[0]);
