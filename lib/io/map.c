@@ -96,7 +96,7 @@ static void map_close(struct io_path *p)
 	.close = map_close
 
 /* a mapping of a block device shows the page cache, which O_DIRECT bypasses */
-#define ON_MAPPED	{ .none = MEM_BLOCK }
+#define ON_MAPPED	{ .all = MEM_WRITABLE, .none = MEM_BLOCK }
 
 static const struct io_method map_methods[] = {
 	{
@@ -123,7 +123,7 @@ static const struct io_method map_methods[] = {
 	}, {
 		.name = "lent_direct",
 		.what = "the mapping is the buffer of O_DIRECT to a file of the same file system",
-		.on = { .all = MEM_MOUNTED },
+		.on = ON_FILES,
 		.flags = IO_MAPS | IO_ALIGNED | IO_COPIES,
 		.variant = USER_BUF_DIRECT,
 		MAP_FUNCTIONS,

@@ -77,7 +77,7 @@ static const struct io_method call_methods[] = {
 	{
 		.name = "buffered",
 		.what = "pread() and pwrite()",
-		.on = ON_PMEM,
+		.on = ON_PMEM_WRITABLE,
 		.flags = IO_SELF,
 		.open = call_open,
 		.read = call_read,
@@ -85,7 +85,7 @@ static const struct io_method call_methods[] = {
 	}, {
 		.name = "vectored",
 		.what = "preadv2() and pwritev2(RWF_DSYNC) with three vectors",
-		.on = ON_PMEM,
+		.on = ON_PMEM_WRITABLE,
 		.flags = IO_SELF,
 		.open = call_open,
 		.read = vector_read,
@@ -93,7 +93,7 @@ static const struct io_method call_methods[] = {
 	}, {
 		.name = "direct",
 		.what = "pread() and pwrite(), O_DIRECT",
-		.on = ON_PMEM,
+		.on = ON_PMEM_WRITABLE,
 		.flags = IO_ALIGNED | IO_SELF,
 		.open = call_open_direct,
 		.read = call_read,

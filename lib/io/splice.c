@@ -171,7 +171,7 @@ static const struct io_method splice_methods[] = {
 	{
 		.name = "splice",
 		.what = "splice() by way of a pipe",
-		.on = ON_PMEM,
+		.on = ON_PMEM_WRITABLE,
 		.flags = IO_SELF,
 		.open = splice_open,
 		.read = splice_read,
@@ -180,14 +180,14 @@ static const struct io_method splice_methods[] = {
 	}, {
 		.name = "sendfile",
 		.what = "sendfile() from or to a file in memory",
-		.on = ON_PMEM,
+		.on = ON_PMEM_WRITABLE,
 		.open = sendfile_open,
 		.read = sendfile_read,
 		.write = sendfile_write,
 	}, {
 		.name = "copy_file_range",
 		.what = "copy_file_range() from or to a file of the same file system",
-		.on = { .all = MEM_MOUNTED },
+		.on = ON_FILES,
 		.flags = IO_COPIES,
 		.open = copy_range_open,
 		.read = copy_range_read,
