@@ -232,13 +232,13 @@ static const struct job_method uring_jobs[] = {
 		.variant = URING_FIXED,
 		URING_FUNCTIONS,
 	}, {
-		.name = "uring_lent_read",
+		.name = "uring_user_buf_read",
 		.what = "the same into registered buffers in device-dax memory",
 		.flags = URING_FLAGS | JOB_USER_BUF,
 		.variant = URING_FIXED,
 		URING_FUNCTIONS,
 	}, {
-		.name = "uring_lent_write",
+		.name = "uring_user_buf_write",
 		.what = "the same from registered buffers in device-dax memory",
 		.flags = URING_FLAGS | JOB_USER_BUF | JOB_WRITES,
 		.variant = URING_FIXED,

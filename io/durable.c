@@ -147,17 +147,17 @@ static const struct scenario_group durable_group = {
 	},
 	.scenarios = (const struct scenario[]){
 		{
-			.name = "kept",
+			.name = "durable",
 			.on = ON_DEVDAX,
 			.sizes = AT_PMD,
 			.acts = LIST("unbind_device_dax", "disable_region"),
 		}, {
-			.name = "kept",
+			.name = "durable",
 			.on = ON_FILES,
 			.sizes = AT_PTE,
 			.acts = LIST("unbind_nd_pmem"),
 		}, {
-			.name = "kept",
+			.name = "durable",
 			.on = ON_BLOCKS,
 			.sizes = AT_PTE,
 			.acts = LIST("unbind_nd_pmem"),

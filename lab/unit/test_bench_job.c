@@ -180,7 +180,7 @@ TEST_F(bench_job, end_of_file)
 
 TEST_F(bench_job, buffers_need_a_device)
 {
-	struct bench_job j = job_on(job_method_find("uring_lent_read"), self->path, 1);
+	struct bench_job j = job_on(job_method_find("uring_user_buf_read"), self->path, 1);
 
 	EXPECT_EQ(-EOPNOTSUPP, job_open(&j));
 	EXPECT_NE('\0', j.why[0]);
