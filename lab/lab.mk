@@ -92,7 +92,7 @@ check:
 .PHONY: check
 
 # make bench [BENCH='suite io'] [what 'make vm' takes]: what the suite costs, in a table
-# and in out/KERNEL/bench.json; and how fast pmem_io -b goes beside fio, ROUNDS times
+# and in out/KERNEL/bench.json; and how fast pmem_bench goes beside fio, ROUNDS times
 # SECONDS each, in out/KERNEL/iobench.json
 bench: export KERNEL := $(KERNEL)
 bench: export MODULES := $(MODULES)

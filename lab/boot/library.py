@@ -25,7 +25,7 @@ def hdr_home(cache):
             archive = debian.Archive(os.path.join(cache, "apt"))
             package = archive.newest_named(PACKAGE)
             if not package:
-                raise kernels.Refusal(f"the archive has no {PACKAGE}: pmem_io -b will "
+                raise kernels.Refusal(f"the archive has no {PACKAGE}: pmem_bench will "
                                       "be built without percentiles, and do nothing")
             kernels.say(f"fetching {package.name} ({package.version})")
             kernels.fetch_into(cache, home,

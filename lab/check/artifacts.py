@@ -9,6 +9,8 @@ from check.reporter import Failed, Skipped
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAB = os.path.join(TOP, "lab")
 PROGRAMS = ("gup_devdax", "dax_teardown", "pmem_io")
+# Built and installed, but not run by kselftest
+EXTENDED = ("pmem_bench", "pmem_log")
 
 # Exit status of kernels.py when the archive has no such series
 NO_SUCH_SERIES = 3
@@ -120,6 +122,6 @@ def make_programs(log, ksft, output, *variables):
     os.makedirs(output, exist_ok=True)
     log.run(["make", "-s", "-C", TOP, "-j2", "all", f"KSFT={ksft}",
              f"OUTPUT={output}", *variables])
-    for program in PROGRAMS:
+    for program in (*PROGRAMS, *EXTENDED):
         if not os.path.exists(os.path.join(output, program)):
             raise Failed(f"{program} was not built")

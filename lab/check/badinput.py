@@ -147,9 +147,9 @@ def program(reporter, artifacts, what, status, words, *arguments, environment=No
 
 
 def bench(reporter, artifacts, what, status, words, *arguments, wrap=()):
-    """pmem_io -b, whose sentence begins with its name."""
-    program(reporter, artifacts, f"pmem_io -b: {what}", status, ("pmem_io -b: ", *words), "-b",
-            *arguments, name="pmem_io", wrap=wrap)
+    """pmem_bench, whose sentence begins with its name."""
+    program(reporter, artifacts, f"pmem_bench: {what}", status, ("pmem_bench: ", *words),
+            *arguments, name="pmem_bench", wrap=wrap)
 
 
 def of_bench(reporter, artifacts):
@@ -164,7 +164,7 @@ def of_bench(reporter, artifacts):
     bad("a file too small for a block", 2, ("1000 bytes", "4096"), "-o", small)
     bad("a number that is none", 2, ("-s 4x",), "-s", "4x")
     bad("time that makes no sense", 2, ("-T -1",), "-T", "-1")
-    bad("two places", 2, ("what is 'y'?",), "x", "y")
+    bad("two places", 2, ("unexpected argument 'y'",), "x", "y")
     bad("no job of that name", 2, ("no job matches",), "-t", "nothing", artifacts.scratch)
     bad("numbers to a place that is not there", 2, ("cannot write",), "-j",
         "/nonexistent/j", artifacts.scratch)
@@ -172,7 +172,7 @@ def of_bench(reporter, artifacts):
     bad("a lender that was not offered", 4, ("namespace",), "-B", "/dev/dax0.0",
         artifacts.scratch)
     if os.geteuid():
-        skipped(reporter, "pmem_io -b: a full file system", "no file system may be mounted here")
+        skipped(reporter, "pmem_bench: a full file system", "no file system may be mounted here")
         return
     place = os.path.join(artifacts.scratch, "full")
     os.makedirs(place, exist_ok=True)
@@ -181,19 +181,19 @@ def of_bench(reporter, artifacts):
               'mount -t tmpfs -o size=8m full "$0" && exec "$@"', place))
     with open(small, "rb") as f:
         if f.read() != b"x" * 1000:
-            raise Failed("pmem_io -b has written to a file that was not offered")
+            raise Failed("pmem_bench has written to a file that was not offered")
 
 
 def of_append(reporter, artifacts):
     def bad(what, status, words, *arguments, wrap=()):
-        program(reporter, artifacts, f"pmem_io append: {what}", status, words, "append",
-                *arguments, name="pmem_io", wrap=wrap)
+        program(reporter, artifacts, f"pmem_log append: {what}", status, words, "append",
+                *arguments, name="pmem_log", wrap=wrap)
 
     bad("a device that was not offered", 4, ("/dev/null",), "buffered_fsync", "/dev/null")
     bad("a directory that is not there", 4, ("No such file",), "buffered_fsync",
         "/nonexistent/log")
     if os.geteuid():
-        skipped(reporter, "pmem_io append: a full file system",
+        skipped(reporter, "pmem_log append: a full file system",
                 "no file system may be mounted here")
         return
     place = os.path.join(artifacts.scratch, "full")
@@ -205,8 +205,8 @@ def of_append(reporter, artifacts):
 def full_while_written(reporter, artifacts, promise, place):
     """The last record that was declared is still there."""
     artifacts.programs.wait()
-    with reporter.check(f"bad input: pmem_io append: {promise}, a full file system") as log:
-        path = os.path.join(artifacts.programs.get(), "pmem_io")
+    with reporter.check(f"bad input: pmem_log append: {promise}, a full file system") as log:
+        path = os.path.join(artifacts.programs.get(), "pmem_log")
         script = ('mount -t tmpfs -o size=4m full "$0" || exit 77; '
                   '"$1" append "$2" "$0/log" > said; status=$?; '
                   'last=$(sed -n \'s/^durable .* //p\' said | tail -n 1); '

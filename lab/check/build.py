@@ -52,15 +52,16 @@ def library_missing(reporter, artifacts, names):
         hidden = without(os.path.join(artifacts.scratch, f"hide-{slug}"), names)
         output = os.path.join(artifacts.scratch, f"no-{slug}")
         make_programs(log, artifacts.ksft("newest"), output, f"USERCFLAGS=-I{hidden}")
-        linked = log.run(["ldd", os.path.join(output, PROGRAMS[1])])
+        linked = log.run(["ldd", *(os.path.join(output, program)
+                                   for program in (PROGRAMS[1], "pmem_bench"))])
         for name in names:
             if name.replace("lib", "lib", 1) + ".so" in linked:
                 raise Failed(f"it is linked with {name} all the same")
         answers(log, output)
         if "libhdrhistogram" in names:
-            said = log.run([os.path.join(output, "pmem_io"), "-b", artifacts.scratch], expect=4)
+            said = log.run([os.path.join(output, "pmem_bench"), artifacts.scratch], expect=4)
             if "libhdrhistogram" not in said:
-                raise Failed("pmem_io -b does not say what is missing")
+                raise Failed("pmem_bench does not say what is missing")
         shutil.rmtree(output)
 
 

@@ -207,8 +207,8 @@ def power_cuts(reporter, artifacts, series):
 
 
 def speed(reporter, artifacts, series):
-    """pmem_io -b measures all that the guest offers, however short."""
-    with reporter.check(f"{series}: pmem_io -b") as log:
+    """pmem_bench measures all that the guest offers, however short."""
+    with reporter.check(f"{series}: pmem_bench") as log:
         log.run(["python3", LAB, "iobench", "--kernel",
                  artifacts.kernel(series), "--programs", artifacts.programs.get(), "--cache",
                  artifacts.cache, "--out", os.path.join(artifacts.scratch, "iobench"),

@@ -9,7 +9,7 @@ import re
 import shutil
 import tarfile
 
-from check.artifacts import PROGRAMS
+from check.artifacts import EXTENDED, PROGRAMS
 from check.reporter import Failed, Skipped
 from check.tree import files, path as path_of
 
@@ -92,7 +92,7 @@ def check_installed(installed, wanted):
         listed = f.read().split()
     if sorted(listed) != sorted(f"dax:{program}" for program in wanted):
         raise Failed(f"kselftest-list.txt has {listed}")
-    for name in (*wanted, "config", "settings"):
+    for name in (*wanted, *EXTENDED, "config", "settings"):
         path = os.path.join(installed, "dax", name)
         if not os.path.exists(path):
             raise Failed(f"{name} is not installed")
@@ -171,7 +171,7 @@ def output_elsewhere(reporter, artifacts, series, kind):
             raise Failed("the source tree was written to: " + ", ".join(more))
         kselftest(log, tree, "clean", f"O={output}")
         left = [name for name in names_below(place)
-                if name.endswith(".o") or os.path.basename(name) in PROGRAMS]
+                if name.endswith(".o") or os.path.basename(name) in (*PROGRAMS, *EXTENDED)]
         if left:
             raise Failed(f"clean leaves {left[0]}")
 
@@ -195,7 +195,7 @@ def gen_tar(reporter, artifacts, series):
         with tarfile.open(path) as tar:
             names = {os.path.normpath(name) for name in tar.getnames()}
         wanted = wanted_programs(artifacts.ksft(series))
-        missing = [name for name in wanted if f"dax/{name}" not in names]
+        missing = [name for name in (*wanted, *EXTENDED) if f"dax/{name}" not in names]
         if missing:
             raise Failed(f"{missing[0]} is not in the archive")
         shutil.rmtree(place)

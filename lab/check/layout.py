@@ -12,7 +12,8 @@ TOP_LEVEL = ("Makefile", "README", "config", "settings", *PROGRAMS, *WINGS, "sui
              "lab", ".gitignore", ".ci")
 
 # A folder, and the others whose headers its files include
-USES = {"lib": (), "suite": ("lib",), **{wing: ("lib", "suite") for wing in WINGS}}
+USES = {"lib": (), "suite": ("lib",), **{wing: ("lib", "suite") for wing in WINGS},
+        "bench": ("lib",)}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 
@@ -72,8 +73,6 @@ TO_CONVERT = (
     "lib/guard.h",
     "lib/health/health.h",
     "lib/holder/holder.h",
-    "lib/io/flush.h",
-    "lib/io/io_method.h",
     "lib/ktrace.h",
     "lib/mem/fsdax.h",
     "lib/mem/memory.h",

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How fast pmem_io -b goes, beside fio and beside ordinary memory, in one guest.
+"""How fast pmem_bench goes, beside fio and beside ordinary memory, in one guest.
 
 Each job and fio's closest one take turns, several rounds, on the same file or device
 with the same block size, depth, time and threads; compared are medians.  After that,
-pmem_io -b on all that is offered.
+pmem_bench on all that is offered.
 
-Exit status: 0 measured, 1 pmem_io left something out that is offered, 2 it could not
+Exit status: 0 measured, 1 pmem_bench left something out that is offered, 2 it could not
 run; no goal makes it fail.
 """
 import fnmatch
@@ -86,10 +86,10 @@ def plan(jobs):
 # -- what they said ----------------------------------------------------------
 
 def of_ours(found, wanted):
-    """{job: bytes a second} of pmem_io's JSON; its own and that of ordinary memory."""
+    """{job: bytes a second} of pmem_bench's JSON; its own and that of ordinary memory."""
     rates = {each["job"]: each["bytes_per_second"] for each in found["jobs"]}
     if wanted.name not in rates:
-        raise ValueError(f"pmem_io said nothing of {wanted.name}")
+        raise ValueError(f"pmem_bench said nothing of {wanted.name}")
     return rates
 
 
@@ -187,7 +187,7 @@ class Listener:
 
 
 def left_out(whole):
-    """What pmem_io -b has no line of although the guest offers it; "" for nothing."""
+    """What pmem_bench has no line of although the guest offers it; "" for nothing."""
     if whole["failed"]:
         return f"{whole['failed']} jobs that should work, see above"
     seen = {each["memory"] for each in whole["jobs"]}
@@ -203,7 +203,7 @@ def summary(wanted, pair):
     """One job's medians and ratios, for the table and for the JSON."""
     found = {**wanted._asdict(), "options": " ".join(wanted.options),
              "rounds": min(len(pair.ours), len(pair.fio)),
-             "bytes_per_second": {"pmem_io": pair.ours, "fio": pair.fio, "dram": pair.dram}}
+             "bytes_per_second": {"pmem_bench": pair.ours, "fio": pair.fio, "dram": pair.dram}}
     if pair.said:
         found["said"] = pair.said
     if not pair.ours:
@@ -233,7 +233,7 @@ def table(found):
         rates = each["bytes_per_second"]
         rows.append([
             name, each["engine"], str(each["depth"]), str(each["threads"]),
-            str(each["rounds"]), f"{statistics.median(rates['pmem_io']) / MIB:.1f}",
+            str(each["rounds"]), f"{statistics.median(rates['pmem_bench']) / MIB:.1f}",
             f"{statistics.median(rates['fio']) / MIB:.1f}", goal(each["ratio_fio"], GOAL_FIO),
             "{:.2f} to {:.2f}".format(*each["ratio_fio_quartiles"]),
             goal(each["ratio_dram"], GOAL_DRAM) if "ratio_dram" in each else ""])
@@ -244,7 +244,7 @@ def table(found):
 
 def overlay(programs, args, jobs):
     cpio = image.Cpio()
-    image.add_program(cpio, "lab/iobench/pmem_io", os.path.join(programs, "pmem_io"))
+    image.add_program(cpio, "lab/iobench/pmem_bench", os.path.join(programs, "pmem_bench"))
     if int(args.rounds):
         image.add_program(cpio, "bin/fio", shutil.which("fio"))
     cpio.file("lab/iobench/plan", plan(jobs).encode())
@@ -292,7 +292,7 @@ def run(args):
         print(f"{console} {complaint}".strip(), flush=True)
     lacking = left_out(whole) if whole else ""
     if lacking:
-        print(f"pmem_io -b did not measure {lacking}")
+        print(f"pmem_bench did not measure {lacking}")
     return 1 if lacking else 0
 
 

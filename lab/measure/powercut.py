@@ -103,7 +103,7 @@ class Boot:
         elif words[:1] == ["record"]:
             label = text.split("/")[2].split(":")[0]
             self.tallies[label].said.append(text)
-        elif words[:1] == ["pmem_io:"]:
+        elif words[:1] == ["pmem_log:"]:
             raise Refusal(text)
         elif words[:3] == ["@@", "end", "powercut"]:
             self.ended = True
@@ -140,7 +140,7 @@ class Boot:
 
 def overlay(programs, tallies, last):
     cpio = image.Cpio()
-    image.add_program(cpio, "lab/powercut/pmem_io", os.path.join(programs, "pmem_io"))
+    image.add_program(cpio, "lab/powercut/pmem_log", os.path.join(programs, "pmem_log"))
     plan = "".join(f"{label_of(path)} {path.memory} {path.promise} {path.size} "
                    f"{'-' if tally.durable is None else tally.durable}\n"
                    for path, tally in zip(PATHS, tallies.values()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What iobench.py makes of what pmem_io and fio say."""
+"""What iobench.py makes of what pmem_bench and fio say."""
 import glob
 import json
 import os
@@ -46,13 +46,13 @@ class Pairs(unittest.TestCase):
         pair.ours, pair.fio = [1, 10, 100], [5, 5, 5]
         self.assertEqual(iobench.summary(iobench.JOBS[8], pair)["ratio_fio"], 2)
 
-    def test_every_job_is_one_of_pmem_io(self):
+    def test_every_job_is_one_of_pmem_bench(self):
         source = ""
         for path in glob.glob(os.path.join(iobench.vm.ROOT, "bench/job*.c")):
             with open(path, encoding="ascii") as f:
                 source += f.read()
         for job in iobench.JOBS:
-            self.assertIn(f'("{job.name}"', source)
+            self.assertIn(f'.name = "{job.name}",', source)
             if job.rw == "write":
                 self.assertRegex(job.name, "store|write")
 

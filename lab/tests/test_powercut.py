@@ -52,7 +52,7 @@ class Lines(unittest.TestCase):
 
     def test_what_ends_it(self):
         for line in ("@@ failed: no bus at 3.0", "powercut: cannot run: no mkfs",
-                     "pmem_io: /log/x: writing a record: No space left on device",
+                     "pmem_log: /log/x: writing a record: No space left on device",
                      f"powercut: verified {FIRST} 4", "@@ end powercut 4 at 3.0"):
             with self.assertRaises(Refusal):
                 boot(tallies(), line)
