@@ -12,27 +12,45 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
+#include "lib/sysfs.h"
 #include "lib/task.h"
 
-/* Between two looks at the task: short against OP_STILL_NS. */
+/* Between two samples of the task's state: short against OP_STILL_NS. */
 #define SAMPLE_NS	(4 * NSEC_PER_MSEC)
 
-static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t len)
+/*
+ * Kernel functions that are recognised by a part of their name in /proc/PID/stack and
+ * /proc/PID/wchan.  The users say what a kernel with other names costs.
+ */
+
+/* a wait for a grace period: such a sleep is not a wait for pins */
+static const char *const grace_period[] = {
+	"rcu",		/* all: synchronize_rcu(), wait_rcu_gp(), rcu_barrier(), *_srcu() */
+	NULL,
+};
+
+/* a task that died of an oops, and sleeps in its exit for what it held itself */
+static const char *const dead_task[] = {
+	"rewind_stack",	/* rewind_stack_do_exit(): before 5.17; rewind_stack_and_make_dead(): x86 */
+	"make_task_dead", /* 5.17 and later, and stable kernels since 2023 */
+	NULL,
+};
+
+static bool mentions(const char *text, const char *const *parts)
 {
-	char path[64];
-	ssize_t n;
-	int fd;
+	for (; *parts; parts++)
+		if (strstr(text, *parts))
+			return true;
+	return false;
+}
+
+static int read_proc(pid_t pid, const char *name, char *buf, size_t len)
+{
+	char path[128];
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, len - 1);
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-	return n;
+	return sysfs_read(path, buf, len);
 }
 
 void op_look(struct op_task *a)
@@ -45,14 +63,14 @@ void op_look(struct op_task *a)
 	read_proc(a->pid, "wchan", a->wchan, sizeof(a->wchan));
 }
 
-/* state letter, and the number of times the task has given up the CPU */
+/* state letter, '?' when there is no such task; @switches: its voluntary switches */
 static char task_state(pid_t pid, unsigned long *switches)
 {
 	char buf[4096], state = '?';
 	const char *p;
 
 	*switches = 0;
-	if (read_proc(pid, "status", buf, sizeof(buf)) <= 0)
+	if (read_proc(pid, "status", buf, sizeof(buf)))
 		return '?';
 	p = strstr(buf, "\nState:\t");
 	if (p)
@@ -97,16 +115,16 @@ bool op_given_up(pid_t pid)
 	char stacks[8192];
 
 	op_stacks(pid, stacks, sizeof(stacks));
-	return strstr(stacks, "make_task_dead") || strstr(stacks, "rewind_stack");
+	return mentions(stacks, dead_task);
 }
 
 /*
- * A grace period is not a wait for pins.  RCU's and SRCU's waits are named so
- * in every kernel (synchronize_rcu, __synchronize_srcu, wait_rcu_gp, rcu_barrier).
+ * Under another name a wait for a grace period is still told from one for pins, only
+ * later: outslept() also waits for two grace periods of its own.
  */
 static bool in_grace_period(const struct op_task *a)
 {
-	return strstr(a->stack, "rcu") || strstr(a->wchan, "rcu");
+	return mentions(a->stack, grace_period) || mentions(a->wchan, grace_period);
 }
 
 /* MEMBARRIER_CMD_GLOBAL returns after an RCU grace period, membarrier(2) */
@@ -118,10 +136,10 @@ static int wait_grace_periods(int nr)
 	return 0;
 }
 
-/* has the task, asleep since @since, outslept what a grace period explains? */
+/* has the task, asleep since @since, slept for longer than a grace period explains? */
 static bool outslept(const struct op_task *a, uint64_t since)
 {
-	uint64_t still = timeline_now() - since;
+	uint64_t still = clock_now_ns() - since;
 
 	if (still < OP_STILL_NS || still < OP_STILL_USUALS * a->usual_ns)
 		return false;
@@ -133,7 +151,7 @@ static bool outslept(const struct op_task *a, uint64_t since)
 }
 
 int op_start(struct op_task *a, struct timeline *tl,
-	     int (*run)(const struct test_mem *v), const struct test_mem *v)
+	     int (*run)(const struct test_mem *mem), const struct test_mem *mem)
 {
 	pid_t parent = getpid();
 	pid_t pid;
@@ -146,13 +164,13 @@ int op_start(struct op_task *a, struct timeline *tl,
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		/* out of reach of whoever kills the test's process group */
+		/* kill() of the test's process group must not end it */
 		setsid();
-		/* killed before this, our parent has left nobody to be found; we end, too */
+		/* a guardian of a parent killed by now looks for tl->task, or finds no action */
 		atomic_store(&tl->task, getpid());
 		if (getppid() != parent)
 			_exit(0);
-		ret = run(v);
+		ret = run(mem);
 		atomic_store(&tl->result, ret);
 		timeline_mark(tl, TL_RETURNED);
 		_exit(0);
@@ -165,20 +183,20 @@ enum op_state op_watch(struct op_task *a, int (*live)(void *arg), void *arg)
 {
 	unsigned long switches, last = 0;
 	uint64_t still_since = 0;
-	uint64_t end = timeline_now() + OP_WATCH_NS;
+	uint64_t end = clock_now_ns() + OP_WATCH_NS;
 	bool rested = false;
 
 	for (;;) {
 		uint32_t seq = atomic_load(&a->tl->seq);
 		bool returned = timeline_at(a->tl, TL_RETURNED);
 		/*
-		 * Unbind waits in state D, truncate in S on the kernels whose
-		 * file systems wait for a page with TASK_INTERRUPTIBLE.
+		 * Unbind waits in state D; truncate in S on kernels whose file
+		 * systems wait for a page with TASK_INTERRUPTIBLE.
 		 */
 		bool still = strchr("DS", task_state(a->pid, &switches));
 		bool asleep = still && still_since && switches == last;
 		/* a pin seen live is live at the moment before the question */
-		uint64_t now = timeline_now();
+		uint64_t now = clock_now_ns();
 		int is_live = live ? live(arg) : 1;
 
 		if (live && is_live == 1) {
@@ -198,7 +216,7 @@ enum op_state op_watch(struct op_task *a, int (*live)(void *arg), void *arg)
 			if (rested)
 				continue;
 		} else {
-			/* a stack that moves is no news, and some kernels warn of the look */
+			/* not of a running task: useless, and some kernels WARN */
 			if (still)
 				op_look(a);
 			last = switches;
@@ -212,12 +230,12 @@ enum op_state op_watch(struct op_task *a, int (*live)(void *arg), void *arg)
 	}
 }
 
-/* the process that is kept for op_call(), if there is one */
-static struct op_helper *kept;
+/* the helper process of op_call(), if there is one */
+static struct op_helper *helper;
 
 void op_helper_keep(struct op_helper *m)
 {
-	kept = m;
+	helper = m;
 }
 
 void op_helper_serve(struct op_helper *m, pid_t owner)
@@ -233,31 +251,31 @@ void op_helper_serve(struct op_helper *m, pid_t owner)
 			timeline_wait(&m->door, seq, NSEC_PER_SEC);
 			continue;
 		}
-		atomic_store(&tl->result, m->run(&m->v));
-		/* the mark is what callers wait for: the next may come at once */
+		atomic_store(&tl->result, m->run(&m->mem));
+		/* last: callers wait for the mark, and may ask again at once */
 		atomic_store(&m->busy, false);
 		timeline_mark(tl, TL_RETURNED);
 	}
 }
 
-/* stuck or dead it stays busy, and is not asked again */
-static bool ask_kept(struct op_task *a, struct timeline *tl,
-		     int (*run)(const struct test_mem *v), const struct test_mem *v)
+/* a helper that is stuck or dead stays busy, and is not asked again */
+static bool ask_helper(struct op_task *a, struct timeline *tl,
+		       int (*run)(const struct test_mem *mem), const struct test_mem *mem)
 {
-	if (!kept || tl != kept->tl || atomic_load(&kept->busy))
+	if (!helper || tl != helper->tl || atomic_load(&helper->busy))
 		return false;
 	memset(a, 0, sizeof(*a));
 	a->tl = tl;
-	a->pid = kept->pid;
-	kept->run = run;
-	kept->v = *v;
+	a->pid = helper->pid;
+	helper->run = run;
+	helper->mem = *mem;
 	timeline_mark(tl, TL_STARTED);
-	atomic_store(&kept->busy, true);
-	timeline_mark(&kept->door, TL_STARTED);
+	atomic_store(&helper->busy, true);
+	timeline_mark(&helper->door, TL_STARTED);
 	return true;
 }
 
-/* reaps a child; the process that is kept is another's child, or goes on */
+/* reaps a child; the helper is another process's child */
 static bool is_gone(pid_t pid)
 {
 	unsigned long switches;
@@ -265,17 +283,17 @@ static bool is_gone(pid_t pid)
 
 	if (waitpid(pid, &status, WNOHANG) == pid)
 		return true;
-	return kept && pid == kept->pid && strchr("?ZX", task_state(pid, &switches));
+	return helper && pid == helper->pid && strchr("?ZX", task_state(pid, &switches));
 }
 
 int op_wait(struct op_task *a, uint64_t ns)
 {
-	uint64_t end = timeline_now() + ns;
+	uint64_t end = clock_now_ns() + ns;
 	int status;
 
 	/*
-	 * The mark says that the action is over; the task itself is reaped
-	 * right after.  A task that died without a mark is noticed by polling.
+	 * The mark says that the action has returned; the task exits right
+	 * after.  A task that died without a mark is noticed by polling.
 	 */
 	while (timeline_wait_for(a->tl, TL_RETURNED, 100 * NSEC_PER_MSEC)) {
 		if (is_gone(a->pid)) {
@@ -284,12 +302,12 @@ int op_wait(struct op_task *a, uint64_t ns)
 				return atomic_load(&a->tl->result);
 			return -ECHILD;
 		}
-		if (timeline_now() >= end) {
+		if (clock_now_ns() >= end) {
 			op_look(a);
 			return -ETIMEDOUT;
 		}
 	}
-	if (a->pid > 0 && !(kept && a->pid == kept->pid))
+	if (a->pid > 0 && !(helper && a->pid == helper->pid))
 		waitpid(a->pid, &status, 0);
 	a->pid = 0;
 	return atomic_load(&a->tl->result);
@@ -297,12 +315,12 @@ int op_wait(struct op_task *a, uint64_t ns)
 
 int op_wait_awake(struct op_task *a, uint64_t ns)
 {
-	uint64_t end = timeline_now() + ns, since = timeline_now();
+	uint64_t end = clock_now_ns() + ns, since = clock_now_ns();
 	unsigned long switches, last;
 	char state = task_state(a->pid, &last);
 
 	while (timeline_wait_for(a->tl, TL_RETURNED, 100 * NSEC_PER_MSEC)) {
-		uint64_t now = timeline_now();
+		uint64_t now = clock_now_ns();
 
 		if (strchr("?ZX", state) || now >= end)
 			break;
@@ -313,18 +331,18 @@ int op_wait_awake(struct op_task *a, uint64_t ns)
 			break;
 		last = switches;
 	}
-	/* over, dead or stuck: at once in any case */
+	/* returned, dead or stuck: no more wait in any case */
 	return op_wait(a, 0);
 }
 
 int op_call(struct op_task *a, struct timeline *tl,
-	    int (*run)(const struct test_mem *v), const struct test_mem *v)
+	    int (*run)(const struct test_mem *mem), const struct test_mem *mem)
 {
 	int ret = 0;
 
 	timeline_reset(tl);
-	if (!ask_kept(a, tl, run, v))
-		ret = op_start(a, tl, run, v);
+	if (!ask_helper(a, tl, run, mem))
+		ret = op_start(a, tl, run, mem);
 	if (ret)
 		return ret;
 	return op_wait(a, OP_DEADLINE_NS);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lib/actor.c on actions that need no device.  The parent of a vfork(2) sleeps
- * in state D until its child is gone: a stuck teardown for everybody.
+ * lib/task.c on actions that need no device.  The parent of a vfork(2) sleeps in state D
+ * until its child ends, as a blocked unbind does.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,24 +21,24 @@ static struct shared {
 	atomic_int ppid, sid;
 } *shared;
 
-static int let_go[2];
+static int release_pipe[2];
 
-FIXTURE(actor) {
+FIXTURE(task) {
 	struct op_task a;
 };
 
-FIXTURE_SETUP(actor)
+FIXTURE_SETUP(task)
 {
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, shared);
-	ASSERT_EQ(0, pipe(let_go));
+	ASSERT_EQ(0, pipe(release_pipe));
 }
 
-FIXTURE_TEARDOWN(actor)
+FIXTURE_TEARDOWN(task)
 {
-	close(let_go[0]);
-	close(let_go[1]);
+	close(release_pipe[0]);
+	close(release_pipe[1]);
 	munmap(shared, sizeof(*shared));
 }
 
@@ -78,7 +78,7 @@ static int listen_for(const struct test_mem *v)
 	char c;
 
 	(void)v;
-	return read(let_go[0], &c, 1) == 1 ? 0 : -EIO;
+	return read(release_pipe[0], &c, 1) == 1 ? 0 : -EIO;
 }
 
 static int hang(const struct test_mem *v)
@@ -88,7 +88,7 @@ static int hang(const struct test_mem *v)
 
 	(void)v;
 	if (!pid) {
-		while (read(let_go[0], &c, 1) < 0)
+		while (read(release_pipe[0], &c, 1) < 0)
 			;
 		_exit(0);
 	}
@@ -97,7 +97,7 @@ static int hang(const struct test_mem *v)
 
 static void end_hang(void)
 {
-	if (write(let_go[1], "", 1) != 1)
+	if (write(release_pipe[1], "", 1) != 1)
 		abort();
 }
 
@@ -114,7 +114,7 @@ static int live_for_three_questions(void *arg)
 	return ++shared->questions <= 3;
 }
 
-TEST_F(actor, an_action_that_succeeds)
+TEST_F(task, an_action_that_succeeds)
 {
 	EXPECT_EQ(0, op_call(&self->a, &shared->tl, succeed, NULL));
 	EXPECT_EQ(0, self->a.pid);
@@ -125,20 +125,20 @@ TEST_F(actor, an_action_that_succeeds)
 }
 
 /* whoever kills the test's process group must not hit it */
-TEST_F(actor, it_runs_in_a_session_of_its_own)
+TEST_F(task, it_runs_in_a_session_of_its_own)
 {
 	EXPECT_EQ(0, op_call(&self->a, &shared->tl, succeed, NULL));
 	EXPECT_EQ(getpid(), shared->ppid);
 	EXPECT_NE(getsid(0), shared->sid);
 }
 
-TEST_F(actor, the_error_of_an_action_is_handed_on)
+TEST_F(task, the_error_of_an_action_is_handed_on)
 {
 	EXPECT_EQ(-EBUSY, op_call(&self->a, &shared->tl, fail, NULL));
 	EXPECT_EQ(-EBUSY, atomic_load(&shared->tl.result));
 }
 
-TEST_F(actor, a_task_that_dies_is_not_waited_for)
+TEST_F(task, a_task_that_dies_is_not_waited_for)
 {
 	uint64_t start = timeline_now();
 
@@ -147,7 +147,7 @@ TEST_F(actor, a_task_that_dies_is_not_waited_for)
 	EXPECT_EQ(0, timeline_at(&shared->tl, TL_RETURNED));
 }
 
-TEST_F(actor, one_that_returns_is_seen_to_return)
+TEST_F(task, one_that_returns_is_seen_to_return)
 {
 	ASSERT_EQ(0, op_start(&self->a, &shared->tl, amble, NULL));
 	EXPECT_EQ(OP_RETURNED, op_watch(&self->a, NULL, NULL));
@@ -156,7 +156,7 @@ TEST_F(actor, one_that_returns_is_seen_to_return)
 }
 
 /* the question after the return is what tells early from in time */
-TEST_F(actor, the_pin_is_asked_for_after_the_return)
+TEST_F(task, the_pin_is_asked_for_after_the_return)
 {
 	ASSERT_EQ(0, op_start(&self->a, &shared->tl, amble, NULL));
 	EXPECT_EQ(OP_RETURNED, op_watch(&self->a, live_always, NULL));
@@ -164,7 +164,7 @@ TEST_F(actor, the_pin_is_asked_for_after_the_return)
 	EXPECT_EQ(0, op_wait(&self->a, NSEC_PER_SEC));
 }
 
-TEST_F(actor, one_that_waits_is_seen_to_wait)
+TEST_F(task, one_that_waits_is_seen_to_wait)
 {
 	uint64_t started;
 
@@ -179,7 +179,7 @@ TEST_F(actor, one_that_waits_is_seen_to_wait)
 	EXPECT_EQ(0, self->a.pid);
 }
 
-TEST_F(actor, one_that_does_not_come_back_leaves_where_it_is)
+TEST_F(task, one_that_does_not_come_back_leaves_where_it_is)
 {
 	ASSERT_EQ(0, op_start(&self->a, &shared->tl, hang, NULL));
 	EXPECT_EQ(-ETIMEDOUT, op_wait(&self->a, 200 * NSEC_PER_MSEC));
@@ -191,7 +191,7 @@ TEST_F(actor, one_that_does_not_come_back_leaves_where_it_is)
 }
 
 /* file systems wait for a page in state S on some kernels */
-TEST_F(actor, an_interruptible_sleep_counts_as_waiting)
+TEST_F(task, an_interruptible_sleep_counts_as_waiting)
 {
 	ASSERT_EQ(0, op_start(&self->a, &shared->tl, listen_for, NULL));
 	EXPECT_EQ(OP_BLOCKED, op_watch(&self->a, live_always, NULL));
@@ -201,14 +201,14 @@ TEST_F(actor, an_interruptible_sleep_counts_as_waiting)
 }
 
 /* what goes to sleep again and again is getting on */
-TEST_F(actor, short_sleeps_do_not_count_as_waiting)
+TEST_F(task, short_sleeps_do_not_count_as_waiting)
 {
 	ASSERT_EQ(0, op_start(&self->a, &shared->tl, amble, NULL));
 	EXPECT_NE(OP_BLOCKED, op_watch(&self->a, live_always, NULL));
 	EXPECT_EQ(0, op_wait(&self->a, NSEC_PER_SEC));
 }
 
-TEST_F(actor, a_pin_that_ends_first_is_reported)
+TEST_F(task, a_pin_that_ends_first_is_reported)
 {
 	ASSERT_EQ(0, op_start(&self->a, &shared->tl, hang, NULL));
 	EXPECT_EQ(OP_UNPINNED, op_watch(&self->a, live_for_three_questions, NULL));
@@ -217,7 +217,7 @@ TEST_F(actor, a_pin_that_ends_first_is_reported)
 	EXPECT_EQ(0, op_wait(&self->a, 10 * NSEC_PER_SEC));
 }
 
-TEST_F(actor, who_sleeps_is_not_given_up)
+TEST_F(task, who_sleeps_is_not_given_up)
 {
 	ASSERT_EQ(0, op_start(&self->a, &shared->tl, hang, NULL));
 	EXPECT_FALSE(op_given_up(self->a.pid));
@@ -225,7 +225,7 @@ TEST_F(actor, who_sleeps_is_not_given_up)
 	EXPECT_EQ(0, op_wait(&self->a, 10 * NSEC_PER_SEC));
 }
 
-TEST_F(actor, looking_at_nobody_says_nothing)
+TEST_F(task, looking_at_nobody_says_nothing)
 {
 	memset(&self->a, 'x', sizeof(self->a));
 	self->a.pid = 0;
