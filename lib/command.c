@@ -11,12 +11,12 @@
 
 #include "lib/command.h"
 
-static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL };
+static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL };
 
-static int find(const char *name, char *path, size_t len)
+static int find_program(const char *name, char *path, size_t len)
 {
-	for (int i = 0; places[i]; i++) {
-		snprintf(path, len, "%s/%s", places[i], name);
+	for (int i = 0; directories[i]; i++) {
+		snprintf(path, len, "%s/%s", directories[i], name);
 		if (!access(path, X_OK))
 			return 0;
 	}
@@ -27,10 +27,10 @@ bool command_exists(const char *name)
 {
 	char path[128];
 
-	return !find(name, path, sizeof(path));
+	return !find_program(name, path, sizeof(path));
 }
 
-/* what it prints goes by; the last line that is not empty stays */
+/* reads all output and keeps the last line that is not empty */
 static void keep_last_line(int fd, char *why, size_t len)
 {
 	char c;
@@ -52,15 +52,15 @@ static void keep_last_line(int fd, char *why, size_t len)
 	}
 }
 
-/* with whoever asked for it: what is half done when that one is killed must not go on */
+/* killed with its parent: a mkfs must not go on after the cleanup of its parent's run */
 static void __attribute__((noreturn))
-become(const char *path, const char *const argv[], int out, pid_t asker)
+run_program(const char *path, const char *const argv[], int out, pid_t parent)
 {
 	static char *const env[] = { (char *)"LC_ALL=C", NULL };
 	int null = open("/dev/null", O_RDONLY);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == asker && null >= 0 && dup2(null, 0) >= 0 && dup2(out, 1) >= 0 &&
+	if (getppid() == parent && null >= 0 && dup2(null, 0) >= 0 && dup2(out, 1) >= 0 &&
 	    dup2(out, 2) >= 0)
 		execve(path, (char *const *)argv, env);
 	_exit(127);
@@ -68,11 +68,11 @@ become(const char *path, const char *const argv[], int out, pid_t asker)
 
 static int spawn(const char *path, const char *const argv[], int out, pid_t *pid)
 {
-	pid_t asker = getpid();
+	pid_t parent = getpid();
 
 	*pid = fork();
 	if (!*pid)
-		become(path, argv, out, asker);
+		run_program(path, argv, out, parent);
 	return *pid < 0 ? -errno : 0;
 }
 
@@ -84,7 +84,7 @@ int command_run(const char *const argv[], int *status, char *why, size_t len)
 
 	if (len)
 		why[0] = '\0';
-	ret = find(argv[0], path, sizeof(path));
+	ret = find_program(argv[0], path, sizeof(path));
 	if (ret) {
 		snprintf(why, len, "there is no program %s", argv[0]);
 		return ret;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Programs of the system, run without a shell: mkfs, fsck.
- */
+/* Programs such as mkfs and fsck, run without a shell. */
 #ifndef DAX_LIB_COMMAND_H
 #define DAX_LIB_COMMAND_H
 
@@ -10,20 +8,27 @@
 
 /**
  * command_run() - run a program to its end
- * @argv: its name and arguments, ends with NULL; looked for in the directories
- *	where system programs lie, whatever PATH says
- * @status: its exit status; may be NULL, and then anything but 0 is an error
- * @why: the last line it printed, or why it could not be run
+ * @argv: its name and arguments, the last is NULL; searched for in /usr/sbin, /usr/bin,
+ *	/sbin and /bin, PATH is not used
+ * @status: set to its exit status; may be NULL, and then a status other than 0 is an error
+ * @why: set to the name of the program and the last line that it printed, or to the
+ *	reason why it was not run
  * @len: bytes in @why
  *
- * Input is /dev/null, the environment only LC_ALL=C.
+ * Its input is /dev/null, its environment only LC_ALL=C.  It is killed when the caller
+ * dies.
  *
- * Return: 0, -ENOENT when there is no such program, -EIO when it died of a
- * signal or (without @status) failed, or another -errno.
+ * Return: 0, -ENOENT when there is no such program, -EIO when it was killed by a signal or
+ * (without @status) failed, or another -errno.
  */
 int command_run(const char *const argv[], int *status, char *why, size_t len);
 
-/** command_exists() - could command_run() find this program? */
+/**
+ * command_exists() - is a program installed?
+ * @name: its name
+ *
+ * Return: true if command_run() finds it.
+ */
 bool command_exists(const char *name);
 
 #endif

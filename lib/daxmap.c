@@ -2,9 +2,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/daxmap.h"
+#include "lib/sysfs.h"
 
 static size_t page_size(void)
 {
@@ -45,21 +46,15 @@ const char *daxmap_name(enum daxmap_size size)
 /* bytes of a device-dax character device, from sysfs: it has no st_size */
 static int chardev_bytes(dev_t rdev, size_t *bytes)
 {
-	char path[64];
-	uint64_t value;
-	FILE *f;
-	int n;
+	char path[64], text[32], *end;
+	int err;
 
 	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/size", major(rdev), minor(rdev));
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	n = fscanf(f, "%" SCNu64, &value);
-	fclose(f);
-	if (n != 1)
-		return -EINVAL;
-	*bytes = value;
-	return 0;
+	err = sysfs_read_line(path, text, sizeof(text));
+	if (err)
+		return err;
+	*bytes = strtoull(text, &end, 10);
+	return end == text ? -EINVAL : 0;
 }
 
 static int all_bytes(int fd, size_t *bytes)
@@ -75,13 +70,12 @@ static int all_bytes(int fd, size_t *bytes)
 }
 
 /*
- * Where a mapping goes inside a reservation that starts at @base.
+ * The address of a mapping inside a reservation that starts at @base.
  *
- * The middle of a small mapping lies on a PUD boundary: walkers that cross from
- * one page table to the next have their corner cases there.  Address and offset
- * are congruent at the wanted level, and deliberately not at the next one: a
- * file system maps by the largest entry that fits, so that "pte" would become
- * "pmd" wherever the blocks happen to lie well.
+ * The middle of a small mapping lies on a pud boundary: walkers that cross from one page
+ * table to the next have their corner cases there.  Address and offset are congruent at
+ * the wanted level, and deliberately not at the next one: a file system maps by the
+ * largest entry that fits, so that "pte" would become "pmd" wherever blocks are aligned.
  */
 static uintptr_t place(uintptr_t base, size_t len, off_t off, enum daxmap_size size)
 {
@@ -102,7 +96,7 @@ static uintptr_t place(uintptr_t base, size_t len, off_t off, enum daxmap_size s
 	return addr;
 }
 
-/* Reserve more than is needed, map over the part wanted, give back the rest. */
+/* Reserve more than is needed, map over the wanted part, unmap the rest. */
 static int map_placed(struct daxmap *m, int prot)
 {
 	size_t span = round_up_to(m->len, page_size());
@@ -116,7 +110,7 @@ static int map_placed(struct daxmap *m, int prot)
 		return -errno;
 	base = (uintptr_t)p;
 	addr = place(base, span, m->off, m->size);
-	/* a refused offset (mmap's own EINVAL) must reach mmap, not MAP_FIXED's */
+	/* for a misaligned offset: mmap() has to refuse the offset, not the address */
 	addr -= addr % page_size();
 
 	p = mmap((void *)addr, m->len, prot, m->flags | MAP_FIXED, m->fd, m->off);
@@ -184,7 +178,7 @@ int daxmap_move(struct daxmap *m)
 
 	if (!m->addr)
 		return -EINVAL;
-	/* room of the right alignment, which the move takes the place of */
+	/* reserve an aligned range; the move replaces it */
 	to.fd = -1;
 	to.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	err = map_placed(&to, PROT_NONE);
@@ -219,11 +213,10 @@ void daxmap_close(struct daxmap *m)
 }
 
 /*
- * A store is one atomic addition of zero: a load
- * and a store would take two faults where the load maps read-only, and the
- * addition keeps what a concurrent transfer puts there.  The empty asm hides
- * from the compiler that it is a zero (it would make a load of it) and that the
- * loaded value is not used.  No sanitizer: its shadow faults as well.
+ * A store is one atomic addition of zero: a load and a store would take two faults where
+ * the load maps read-only, and the addition keeps bytes that a concurrent transfer
+ * writes.  The empty asm hides from the compiler that it is zero (it would make a load of
+ * it) and that the loaded value is not used.  No sanitizer: its shadow memory faults too.
  */
 static __attribute__((no_sanitize_address))
 void touch(char *start, size_t len, size_t step, bool write)
@@ -261,8 +254,8 @@ static int touch_counted(char *start, size_t len, size_t step, bool write,
 	int err;
 
 	/*
-	 * The first round faults in our own code, stack and libc and is not
-	 * counted; the second tells what counting costs by itself.
+	 * The first round faults in code, stack and libc and is not counted;
+	 * the second measures the faults of counting itself.
 	 */
 	err = all_faults(&t0);
 	touch((char *)own, sizeof(own), sizeof(own), write);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Mappings of DAX memory at a wanted page size, and the proof of that size.
+ * Mappings of DAX memory with a wanted page size, and the proof of that size.
  */
 #ifndef DAX_LIB_DAXMAP_H
 #define DAX_LIB_DAXMAP_H
@@ -31,11 +31,18 @@ enum daxmap_size { DAXMAP_PTE, DAXMAP_PMD, DAXMAP_PUD, DAXMAP_NR };
  * daxmap_bytes() - bytes mapped by one entry of a level on this machine
  * @size: the level
  *
- * Follows the base page size: a page table page holds pagesize/8 entries.
+ * Computed from the base page size: a page table holds pagesize / 8 entries.
+ *
+ * Return: bytes.
  */
 size_t daxmap_bytes(enum daxmap_size size);
 
-/** daxmap_name() - "pte", "pmd" or "pud" */
+/**
+ * daxmap_name() - name of a level
+ * @size: the level
+ *
+ * Return: "pte", "pmd" or "pud"; "?" for another value.
+ */
 const char *daxmap_name(enum daxmap_size size);
 
 /**
@@ -44,7 +51,7 @@ const char *daxmap_name(enum daxmap_size size);
  * @addr: start; NULL once unmapped
  * @len: bytes
  * @off: offset in the device or file, bytes
- * @size: the level the mapping is meant to have
+ * @size: the level it is placed for
  * @prot: PROT_* bits of the last mmap(2)
  * @flags: MAP_SHARED, MAP_SHARED_VALIDATE | MAP_SYNC, or MAP_PRIVATE
  */
@@ -63,13 +70,13 @@ struct daxmap {
  * @m: filled; the caller owns it until daxmap_close()
  * @path: device node or file
  * @size: level wanted: address and offset are congruent at this alignment
- * @off: bytes, a multiple of the level's size
+ * @off: offset in @path, bytes, a multiple of the level's size
  * @len: bytes, a multiple of the level's size; 0 for all of the device
  * @prot: PROT_* bits
  *
- * The address is chosen so that a mapping smaller than 1 GiB (and larger than
- * one entry) crosses a 1 GiB boundary of the address space in its middle: the
- * page table walkers have their corner cases there.  Nothing is touched.
+ * The address is chosen so that a mapping smaller than a pud entry (and larger than one
+ * entry of its level) crosses a boundary of pud entries in its middle, where page table
+ * walkers have their corner cases.  Nothing is touched.
  *
  * Return: 0, or -errno of open(2) or mmap(2).
  */
@@ -77,48 +84,61 @@ int daxmap_open(struct daxmap *m, const char *path, enum daxmap_size size,
 		off_t off, size_t len, int prot);
 
 /**
- * daxmap_open_as() - likewise, but not MAP_SHARED
- * @m: filled
+ * daxmap_open_as() - daxmap_open() with other flags than MAP_SHARED
+ * @m: filled; the caller owns it until daxmap_close()
  * @path: device node or file
  * @size: level wanted
- * @off: bytes
+ * @off: offset in @path, bytes
  * @len: bytes
  * @prot: PROT_* bits
- * @flags: MAP_* bits of mmap(2), how it is shared
+ * @flags: MAP_PRIVATE, or MAP_SHARED_VALIDATE and MAP_SYNC
  *
- * Return: as daxmap_open(); -EOPNOTSUPP for MAP_SYNC where stores are not durable
- * without the file system's help.
+ * Return: as daxmap_open(); -EOPNOTSUPP for MAP_SYNC on memory that does not support it.
  */
 int daxmap_open_as(struct daxmap *m, const char *path, enum daxmap_size size,
 		   off_t off, size_t len, int prot, int flags);
 
-/** daxmap_unmap() - munmap(2) all of it, keep the descriptor; 0 or -errno */
+/**
+ * daxmap_unmap() - unmap, and keep the descriptor
+ * @m: mapped, or unmapped already
+ *
+ * Return: 0 or -errno of munmap(2).
+ */
 int daxmap_unmap(struct daxmap *m);
 
-/** daxmap_remap() - map again after daxmap_unmap(); 0 or -errno of mmap(2) */
+/**
+ * daxmap_remap() - map again after daxmap_unmap()
+ * @m: open and unmapped
+ * @prot: PROT_* bits
+ *
+ * Return: 0, -EINVAL when it is mapped or closed, or -errno of mmap(2).
+ */
 int daxmap_remap(struct daxmap *m, int prot);
 
 /**
- * daxmap_move() - mremap(2) all of it to another place of the same alignment
+ * daxmap_move() - mremap(2) to another address of the same alignment
  * @m: mapped
  *
- * Return: 0, or -errno of mmap(2) or mremap(2): then it is where it was.
+ * Return: 0; or -errno of mmap(2) or mremap(2), and then it has not moved.
  */
 int daxmap_move(struct daxmap *m);
 
-/** daxmap_close() - unmap what is mapped and close; safe to call twice */
+/**
+ * daxmap_close() - unmap and close
+ * @m: any state after daxmap_open(); a second call is harmless
+ */
 void daxmap_close(struct daxmap *m);
 
 /**
- * daxmap_touch() - read or write one word of every base page, count the faults
+ * daxmap_touch() - load or store one word of every base page, and count the faults
  * @m: mapping
  * @off: bytes from the start of the mapping
  * @len: bytes
- * @write: store the word that is there instead of loading it only
- * @faults: number of faults the touching took (of the thread, minor and major,
- *	the call's own overhead subtracted); may be NULL
+ * @write: store the word that is there, instead of only loading it
+ * @faults: set to the number of faults, minor and major, of this thread, without those
+ *	of counting itself; may be NULL
  *
- * Never returns if a touch raises a signal that nobody catches.
+ * An access may raise SIGBUS.
  *
  * Return: 0, or -errno of getrusage(2).
  */
@@ -129,14 +149,15 @@ int daxmap_touch(const struct daxmap *m, size_t off, size_t len, bool write,
  * daxmap_prove() - touch a fresh mapping and prove its page size
  * @m: mapping not yet touched
  * @write: touch by stores
- * @faults: the number of faults taken; may be NULL
+ * @faults: set to the number of faults; may be NULL
  *
- * A mapping at a level takes exactly one fault for each entry.  One word is
- * touched for each entry of the level below: a smaller mapping takes a fault
- * each time, and a PUD is proven by 512 words instead of 262144.  Does not look
- * at smaps or pagemap: looking splits a PUD (history of walk_pud_range()).
+ * A mapping takes exactly one fault for each entry of its level.  One word is touched for
+ * each entry of the level below: a smaller mapping takes a fault each time, and a pud
+ * entry is proven by 512 words instead of 262144.  smaps and pagemap are not read: that
+ * splits a pud entry on some kernels (history of walk_pud_range()).
  *
- * Return: 0 when the number of faults is len / entry, -ERANGE when it is not.
+ * Return: 0 when the number of faults is that of the entries, -ERANGE when it is not, or
+ * -errno of getrusage(2).
  */
 int daxmap_prove(const struct daxmap *m, bool write, unsigned long *faults);
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Self-describing data.
- *
- * A word is the writer's tag in the upper 16 bits and the number of the word
- * (byte offset / 8) in the lower 48.  It is kept readable on purpose: in a hex
- * dump 0x0007000000040200 is word 0x40200 (offset 0x201000) of writer 7.
+ * A word is the writer's tag in the upper 16 bits and the number of the word (byte offset
+ * / 8) in the lower 48.  It is readable in a hex dump: 0x0007000000040200 is word 0x40200
+ * (offset 0x201000) of writer 7.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,8 +15,9 @@
 #define WORD_INDEX_MASK	((1ULL << WORD_INDEX_BITS) - 1)
 
 /*
- * Foreign data has offsets all over the place, a pattern of another test does
- * not: no device under test is larger.  Only words below are called a pattern.
+ * Data that is no pattern has random offsets; a pattern's offsets are below the size of
+ * the largest device under test.  Only words with an offset below this are called a
+ * pattern.
  */
 #define PLAUSIBLE_OFFSET (1ULL << 42)
 
@@ -56,7 +55,7 @@ int pattern_check(const void *buf, size_t len, uint16_t tag, uint64_t off,
 	size_t i;
 
 	for (i = 0; i < len / 8; i++) {
-		/* load once: a transfer may be changing it under our eyes */
+		/* load once: a transfer may be changing it */
 		uint64_t seen = __atomic_load_n(&word[i], __ATOMIC_RELAXED);
 
 		if (seen == value + i)
@@ -88,7 +87,7 @@ void pattern_explain(const struct pattern_error *err, char *buf, size_t len)
 	buf += n;
 	len -= n;
 
-	/* zeroes first: the word of writer 0 at offset 0 is one as well */
+	/* zeroes first: they are also the word of writer 0 at offset 0 */
 	if (!err->seen)
 		snprintf(buf, len, "holds zeroes");
 	else if (same_tag && home < PLAUSIBLE_OFFSET)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Numbers that a seed repeats, on every machine.
- */
+/* Pseudo-random numbers, the same for a seed on every machine. */
 #ifndef DAX_LIB_RANDOM_H
 #define DAX_LIB_RANDOM_H
 
 #include <stdint.h>
 
 /**
- * random_next() - xorshift64*, good enough to pick scenarios with
- * @state: not 0; the seed to begin with
+ * random_next() - the next number of a sequence (xorshift64*)
+ * @state: state of the sequence, not 0; to begin with, the seed
  *
- * Return: 64 bits, of which the upper ones are the better.
+ * Good enough to choose test steps.
+ *
+ * Return: 64 bits; the upper ones are more random.
  */
 static inline uint64_t random_next(uint64_t *state)
 {

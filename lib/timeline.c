@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/timeline.h"
@@ -24,10 +23,7 @@ static const char *const event_names[TL_NR] = {
 
 uint64_t timeline_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	return clock_now_ns();
 }
 
 void timeline_reset(struct timeline *tl)
@@ -52,7 +48,7 @@ void timeline_mark_at(struct timeline *tl, enum timeline_event ev, uint64_t ns)
 
 void timeline_mark(struct timeline *tl, enum timeline_event ev)
 {
-	timeline_mark_at(tl, ev, timeline_now());
+	timeline_mark_at(tl, ev, clock_now_ns());
 }
 
 uint64_t timeline_at(const struct timeline *tl, enum timeline_event ev)
@@ -72,7 +68,7 @@ void timeline_wait(struct timeline *tl, uint32_t seq, uint64_t ns)
 
 int timeline_wait_for(struct timeline *tl, enum timeline_event ev, uint64_t ns)
 {
-	uint64_t end = timeline_now() + ns;
+	uint64_t end = clock_now_ns() + ns;
 
 	for (;;) {
 		uint32_t seq = atomic_load(&tl->seq);
@@ -80,7 +76,7 @@ int timeline_wait_for(struct timeline *tl, enum timeline_event ev, uint64_t ns)
 
 		if (timeline_at(tl, ev))
 			return 0;
-		now = timeline_now();
+		now = clock_now_ns();
 		if (now >= end)
 			return -ETIMEDOUT;
 		timeline_wait(tl, seq, end - now);
@@ -149,7 +145,7 @@ enum verdict_kind timeline_judge(const struct timeline *tl,
 
 		snprintf(text, len,
 			 "%s did not return within %.1f s of the %s; expected to return",
-			 act, seconds_between(from, timeline_now()),
+			 act, seconds_between(from, clock_now_ns()),
 			 releasing ? "release" : "start");
 		return VERDICT_NEVER_RETURNED;
 	}
@@ -177,7 +173,7 @@ enum verdict_kind timeline_judge(const struct timeline *tl,
 			 seconds_between(started, revoked), act);
 		return VERDICT_NOT_REVOKED;
 	}
-	/* a pin that was gone before the action got to its wait says nothing */
+	/* a pin that ended before the action got to its wait proves nothing */
 	if (rule->pins && rule->wait == TL_MUST_WAIT &&
 	    !(live > started && (!blocked || live >= blocked))) {
 		snprintf(text, len,

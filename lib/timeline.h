@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What happened when: one record on one clock, in memory that all processes of
- * a cell share, and the judge of its order.
+ * A record of when the events of a test happened, and the verdict on their order.
+ *
+ * It lies in memory that all processes of a test share, and has one clock,
+ * CLOCK_MONOTONIC, so that "returned before the release" is a comparison of two numbers.
  */
 #ifndef DAX_LIB_TIMELINE_H
 #define DAX_LIB_TIMELINE_H
@@ -14,14 +16,14 @@
 #include "lib/clock.h"
 
 /**
- * enum timeline_event - the moments a cell is judged by
+ * enum timeline_event - the events that a test is judged by
  * @TL_PINNED: the pin has been taken and proven
  * @TL_STARTED: the action is about to be started
- * @TL_REVOKED: first touch that got SIGBUS
- * @TL_BLOCKED: the action's task was seen asleep in one and the same wait
- * @TL_LIVE: the latest moment at which the kernel said the pin is out
- * @TL_RELEASING: the holder is about to let go
- * @TL_RELEASED: the holder has let go
+ * @TL_REVOKED: the first access that raised SIGBUS
+ * @TL_BLOCKED: the action's task stays asleep in one wait, see op_watch()
+ * @TL_LIVE: the latest time at which the kernel still held the pin
+ * @TL_RELEASING: the pin is about to be released
+ * @TL_RELEASED: the pin has been released
  * @TL_RETURNED: the action has returned
  * @TL_NR: number of events
  */
@@ -40,9 +42,9 @@ enum timeline_event {
 /**
  * struct timeline - the record; lies in shared memory
  * @ns: CLOCK_MONOTONIC of each event, 0 while it has not happened
- * @seq: counts marks; a futex word for timeline_wait()
+ * @seq: number of marks; the futex word of timeline_wait()
  * @result: what the action returned: 0 or -errno; valid once TL_RETURNED
- * @task: the process that carries the action out; 0 before it does
+ * @task: process of the action; 0 before it runs
  */
 struct timeline {
 	_Atomic uint64_t ns[TL_NR];
@@ -51,14 +53,21 @@ struct timeline {
 	_Atomic int task;
 };
 
-/** timeline_now() - CLOCK_MONOTONIC, nanoseconds */
+/**
+ * timeline_now() - time now; the same as clock_now_ns()
+ *
+ * Return: CLOCK_MONOTONIC in nanoseconds.
+ */
 uint64_t timeline_now(void);
 
-/** timeline_reset() - nothing has happened yet */
+/**
+ * timeline_reset() - start a new record
+ * @tl: the record; no other process uses it
+ */
 void timeline_reset(struct timeline *tl);
 
 /**
- * timeline_mark() - an event happens now; the first mark of an event stays
+ * timeline_mark() - record that an event happens now; the first mark of an event stays
  * @tl: the record
  * @ev: the event
  *
@@ -66,17 +75,28 @@ void timeline_reset(struct timeline *tl);
  */
 void timeline_mark(struct timeline *tl, enum timeline_event ev);
 
-/** timeline_mark_at() - like timeline_mark(), at a given time; TL_LIVE moves on */
+/**
+ * timeline_mark_at() - timeline_mark() with a given time
+ * @tl: the record
+ * @ev: the event; of TL_LIVE the last mark stays
+ * @ns: CLOCK_MONOTONIC in nanoseconds, not 0
+ */
 void timeline_mark_at(struct timeline *tl, enum timeline_event ev, uint64_t ns);
 
-/** timeline_at() - when it happened, nanoseconds; 0 if it has not */
+/**
+ * timeline_at() - time of an event
+ * @tl: the record
+ * @ev: the event
+ *
+ * Return: CLOCK_MONOTONIC in nanoseconds; 0 if it has not happened.
+ */
 uint64_t timeline_at(const struct timeline *tl, enum timeline_event ev);
 
 /**
- * timeline_wait() - wait until something is marked
+ * timeline_wait() - wait until any event is marked
  * @tl: the record
- * @seq: value of tl->seq seen before looking
- * @ns: longest wait, nanoseconds
+ * @seq: value of @tl->seq, read before the record was
+ * @ns: longest wait, nanoseconds; a signal may end it earlier
  */
 void timeline_wait(struct timeline *tl, uint32_t seq, uint64_t ns);
 
@@ -91,15 +111,16 @@ void timeline_wait(struct timeline *tl, uint32_t seq, uint64_t ns);
 int timeline_wait_for(struct timeline *tl, enum timeline_event ev, uint64_t ns);
 
 /**
- * enum verdict_kind - what an order of events means
+ * enum verdict_kind - result of a test
  * @VERDICT_PASS: as it must be
  * @VERDICT_RETURNED_EARLY: returned while the pin was still proven live
  * @VERDICT_NEVER_RETURNED: not within the deadline after the release
- * @VERDICT_WAITED: waited for a pin that is none of its business
- * @VERDICT_NOT_REVOKED: returned, and the mapping can still be touched
+ * @VERDICT_WAITED: the action blocked on a pin it must not wait for
+ * @VERDICT_NOT_REVOKED: returned, and the mapping can still be accessed
  * @VERDICT_WRONG_DATA: bytes are not what they must be
- * @VERDICT_UNHEALTHY: the kernel complained or its books do not balance
- * @VERDICT_FAILED: something else went wrong
+ * @VERDICT_UNHEALTHY: the kernel complained, or pin counters, iomem or device list
+ *	changed
+ * @VERDICT_FAILED: a step failed
  * @VERDICT_UNPROVEN: the pin ended before it could prove anything
  */
 enum verdict_kind {
@@ -114,14 +135,19 @@ enum verdict_kind {
 	VERDICT_UNPROVEN,
 };
 
-/** verdict_name() - the word for it in results: "returned_early", ... */
+/**
+ * verdict_name() - word for a verdict in results
+ * @kind: the verdict
+ *
+ * Return: "pass", "returned_early", ...; a constant.
+ */
 const char *verdict_name(enum verdict_kind kind);
 
 /**
- * enum timeline_wait - what pins mean to an action
- * @TL_MUST_WAIT: it takes the memory from under them: it waits for the last one
- * @TL_MAY_WAIT: it may, by the kernel's choice
- * @TL_MUST_PASS: it leaves the memory where it is: it does not wait
+ * enum timeline_wait - must an action wait for pins?
+ * @TL_MUST_WAIT: it takes the pinned memory away: it has to wait for the last pin
+ * @TL_MAY_WAIT: it may take the memory away or not, and so may wait or not
+ * @TL_MUST_PASS: it leaves the memory where it is: it must not wait
  */
 enum timeline_wait {
 	TL_MUST_WAIT,
@@ -130,13 +156,12 @@ enum timeline_wait {
 };
 
 /**
- * struct timeline_rule - what the order has to be
+ * struct timeline_rule - the order that is expected
  * @pins: number of pins that were out when the action started
- * @wait: what they mean to the action
- * @revoke: a mapping was there that the action must revoke
+ * @wait: must it wait for them?
+ * @revoke: there was a mapping, which the action must revoke
  * @action: the word for the action in sentences: "unbind"
- * @refusal: an error, -errno, that is as good as success: nothing was done; 0 for
- *	none
+ * @refusal: an error, -errno, by which the action may refuse to do anything; 0 for none
  */
 struct timeline_rule {
 	unsigned int pins;
@@ -147,25 +172,27 @@ struct timeline_rule {
 };
 
 /**
- * timeline_judge() - the verdict on a finished or abandoned action
+ * timeline_judge() - the verdict on an action that has returned or timed out
  * @tl: the record
- * @rule: what was wanted
- * @text: one sentence: what was seen, when, and what was expected
+ * @rule: the order that is expected
+ * @text: set to a sentence: what was seen, when, and what was expected; "" for a pass
  * @len: bytes in @text
  *
- * With pins out: the action is early if the kernel said that a pin is out at a
- * time after the action had returned; it has waited if it was asleep in one
- * wait, or had run on, while the pin was live, and returned after the release.
- * What must not wait is not seen asleep until the pin is let go.
+ * With pins out: the action returned early if the kernel still held a pin at a time after
+ * the return; it has waited if it was blocked, or ran on, while the pin was live, and
+ * returned after the release.  An action that must not wait failed if it was blocked and
+ * returned after the release.
+ *
+ * Return: the verdict.
  */
 enum verdict_kind timeline_judge(const struct timeline *tl,
 				 const struct timeline_rule *rule, char *text,
 				 size_t len);
 
 /**
- * timeline_text() - the record in one line, milliseconds since TL_STARTED
+ * timeline_text() - the record in one line, in milliseconds since TL_STARTED
  * @tl: the record
- * @buf: text
+ * @buf: set to the text
  * @len: bytes in @buf
  */
 void timeline_text(const struct timeline *tl, char *buf, size_t len);
