@@ -10,7 +10,11 @@ build="gcc libc6-dev make python3 xz-utils dpkg
 vm="$build qemu-system-x86 busybox-static ndctl daxctl kmod e2fsprogs xfsprogs erofs-utils"
 bench="$vm fio"
 # rsync is for kselftest's install, gcc brings the sanitizers
-check="$vm clang shellcheck perl rsync git util-linux"
+check="$vm clang shellcheck perl rsync git util-linux binutils
+	gcc-aarch64-linux-gnu gcc-powerpc64le-linux-gnu gcc-riscv64-linux-gnu
+	gcc-s390x-linux-gnu gcc-i686-linux-gnu libc6-dev-arm64-cross
+	libc6-dev-ppc64el-cross libc6-dev-riscv64-cross libc6-dev-s390x-cross
+	libc6-dev-i386-cross"
 
 case ${1:-} in
 build) wanted=$build ;;

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+from check import adding, leaveout
 from check.artifacts import PROGRAMS, TOP, make_programs
 from check.reporter import Failed
 
@@ -18,8 +19,21 @@ LIBRARIES = {
 }
 
 
+# The prefix of Debian's cross compilers, and how readelf calls the machine
+CROSS = {
+    "aarch64-linux-gnu": "AArch64",
+    "powerpc64le-linux-gnu": "PowerPC64",
+    "riscv64-linux-gnu": "RISC-V",
+    "s390x-linux-gnu": "IBM S/390",
+    "i686-linux-gnu": "Intel 80386",
+}
+# Of i386 gcc remarks only that its layout of structs was another before gcc 11
+CROSS_FLAGS = "-O1 -Wno-psabi"
+
+
 def answers(log, directory):
-    """-h and -l, which need no device."""
+    """-h and -l, which need no device; returns the cells."""
+    listed = {}
     for program in PROGRAMS:
         path = os.path.join(directory, program)
         cells = log.run([path, "-l"], seconds=60).split()
@@ -32,6 +46,8 @@ def answers(log, directory):
         for word in ("usage:", "DAX_TEST_NAMESPACE", "example"):
             if word not in text:
                 raise Failed(f"{program} -h does not speak of '{word}'")
+        listed[program] = cells
+    return listed
 
 
 def without(directory, names):
@@ -43,6 +59,15 @@ def without(directory, names):
             with open(path, "w", encoding="ascii") as f:
                 f.write(f"#error {name} is hidden\n")
     return directory
+
+
+def same_cells(listed, whole):
+    """A cell that needs a library skips without it, and says so: it is listed."""
+    for program, cells in whole.items():
+        if listed[program] != cells:
+            lost = [cell for cell in cells if cell not in listed[program]]
+            raise Failed(f"{program} lists other cells"
+                         + (f": {lost[0]} is missing" if lost else ""))
 
 
 def library_missing(reporter, artifacts, names):
@@ -57,7 +82,7 @@ def library_missing(reporter, artifacts, names):
         for name in names:
             if name.replace("lib", "lib", 1) + ".so" in linked:
                 raise Failed(f"it is linked with {name} all the same")
-        answers(log, output)
+        same_cells(answers(log, output), answers(log, artifacts.programs.get()))
         if "libhdrhistogram" in names:
             said = log.run([os.path.join(output, "pmem_bench"), artifacts.scratch], expect=4)
             if "libhdrhistogram" not in said:
@@ -67,7 +92,7 @@ def library_missing(reporter, artifacts, names):
 
 def clone(log, target):
     """The tree as a newcomer has it: what is under version control."""
-    if not os.path.isdir(os.path.join(TOP, ".git")):
+    if not os.path.exists(os.path.join(TOP, ".git")):
         raise Failed("not a git checkout")
     log.run(["git", "-c", "safe.directory=*", "clone", "-q", "--no-hardlinks",
              TOP, target])
@@ -103,14 +128,32 @@ def listing(top):
             if ".git" not in path.split(os.sep) for name in names}
 
 
+def cross(reporter, artifacts, triplet, machine):
+    """For another architecture, without optional libraries: there are none for it."""
+    with reporter.check(f"build for {triplet.split('-')[0]}") as log:
+        output = os.path.join(artifacts.scratch, f"cross-{triplet}")
+        make_programs(log, artifacts.ksft("newest"), output, f"CC={triplet}-gcc",
+                      f"USERCFLAGS={CROSS_FLAGS}")
+        for program in PROGRAMS:
+            said = log.run(["readelf", "-h", os.path.join(output, program)])
+            if f"Machine:                           {machine}" not in said:
+                raise Failed(f"{program} is not for {machine}")
+        shutil.rmtree(output)
+
+
 def run(reporter, artifacts):
+    artifacts.programs.wait()
     with reporter.check("the programs answer -h and -l") as log:
         answers(log, artifacts.programs.get())
     with reporter.check("build with clang") as log:
         output = os.path.join(artifacts.scratch, "clang")
         make_programs(log, artifacts.ksft("newest"), output, "CC=clang")
         answers(log, output)
+    leaveout.run(reporter, artifacts)
+    adding.run(reporter, artifacts)
     for name in LIBRARIES:
         library_missing(reporter, artifacts, (name,))
     library_missing(reporter, artifacts, tuple(LIBRARIES))
+    for triplet, machine in CROSS.items():
+        cross(reporter, artifacts, triplet, machine)
     fresh_clone(reporter, artifacts)

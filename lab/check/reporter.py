@@ -104,10 +104,11 @@ class Log:
         self.file.flush()
 
     def run(self, command, expect=0, cwd=None, environment=None, seconds=600,
-            setup=None):
+            setup=None, quiet=False):
         """Run a command in a process group of its own; returns its output.
 
-        expect is the exit status, or several; None takes any.
+        expect is the exit status, or several; None takes any.  quiet keeps the output
+        out of the log.
         """
         self.say("$ " + " ".join(map(str, command)))
         if self.reporter.stopping:
@@ -125,8 +126,9 @@ class Log:
         lines = []
         try:
             for line in child.stdout:
-                self.file.write(line)
-                self.file.flush()
+                if not quiet:
+                    self.file.write(line)
+                    self.file.flush()
                 lines.append(line)
             status = child.wait()
         finally:
