@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # kselftest: pins on DAX memory, and the memory removed under them
 
 CFLAGS += -O2 -g -std=gnu11 -Wall -D_FILE_OFFSET_BITS=64 -I.

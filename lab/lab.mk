@@ -1,14 +1,14 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # What is only there in the project's own checkout.
 #
 #   make vm [KERNEL=debian:5.10|debian:newest|BZIMAGE|TREE] [MODULES=DIR]
 #           [TESTS='GLOB...'] [BACKEND='nfit e820 virtio'] [MEM=4G] [CPUS=2]
 #           [JOBS=auto] [OUT=out] [CACHE=.cache]
 #
-# make has one exit status for whatever goes wrong, 2.  Who needs to tell
-# failed cells (1) from a run that could not be (2) calls lab/vm.py.
+# make exits with 2 on any failure; lab/vm.py with 1 when cells failed, with 2 when
+# it could not run.
 
-# each cell forks several times: no child should look up its symbols anew
+# Each cell forks several times: no child should have to look up its symbols
 CFLAGS += -Werror
 LDFLAGS += -Wl,-z,now
 

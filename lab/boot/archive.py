@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Debian's archive through a private apt: the host's own state stays as is."""
 import os
 import re

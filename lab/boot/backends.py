@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Where a guest's persistent memory comes from: NFIT, e820, virtio-pmem.
 
 lab/boot/guest/namespaces has what the suite wants to find.  With several back ends in

@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # debug-kernel.sh [SERIES [FRAGMENT...]]: build a small kernel with GUP_TEST and
 # the kernel's own checks, which distributions leave out, for

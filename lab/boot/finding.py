@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Boot a kernel and run the program of one finding in it.
 
     python3 lab finding NAME [--kernel KERNEL] [--fs ext4|xfs] [-- ARGUMENT...]

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The guest's file system: one archive for a kernel, kept; one for a run."""
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Where kernels come from: Debian's archive, a bzImage, a build tree.
 
     python3 lab kernels [--cache DIR] kernel debian:SERIES|debian:newest|FILE|TREE [MODULES]

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """libhdrhistogram from a newer Debian, for machines whose own has none.
 
     python3 lab library [--cache DIR]

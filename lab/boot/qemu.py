@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """One virtual machine: its memory, its command line, its process."""
 import ctypes
 import os

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Runs the cells, with as many boots as it takes, and keeps what they said."""
 import functools
 import json

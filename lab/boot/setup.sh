@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # setup.sh build|vm|bench|check: have the packages that building, a virtual machine,
 # measuring, or the project's own tests need.  Installs them as root on a machine with apt, else says which.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The full source of a Debian kernel, unpacked into the cache to be built.
 
     python3 lab source [--cache DIR] source SERIES|newest

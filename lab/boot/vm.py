@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Boot one kernel with an emulated NVDIMM and run the suite in it.
 
 Exit status: 0 no cell failed, 1 some did, 2 it could not run.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What the stages share: fetched once, by whoever wants it first."""
 import contextlib
 import os

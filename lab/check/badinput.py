@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Bad input: one sentence that says what and what to do, nothing touched."""
 import os
 import shutil

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds: both compilers, each optional library missing, a fresh checkout."""
 import os
 import shutil

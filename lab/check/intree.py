@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """In a kernel tree: build, install, run_kselftest.sh, gen_tar, O=.
 
 The tree is the few files of a source package that kselftest needs, with this

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What checks report to: one line for each as it falls, a log for each."""
 import contextlib
 import os

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """make check: the stages, side by side where that is sound and faster.
 
     python3 lab check [--only STAGE...] [--cache DIR] [--out DIR]

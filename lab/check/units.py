@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Unit tests: of lib/ under ASan and UBSan, of the lab in Python."""
 import glob
 import os

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A dax device is unbound from device_dax and bound again while a descriptor of
  * it is open.  Closing that descriptor must not take the device away from others.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A DAX file is the buffer of an O_DIRECT write to a slow disk, and is truncated
  * meanwhile: that waits for the I/O.  When the I/O is over truncate has to return.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A store through a mapping goes to the last page of a file, behind the file's end.
  * Then the file grows: what it has gained has to read as zeroes.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two DAX files share a block (FICLONE), a store through a mapping of one makes a
  * copy, and both files are truncated.  The next file is stored to in the same blocks:

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A DAX file on xfs is mapped by a 2 MiB entry; one page of it is shared with another
  * file, and stored to, which gives the file a copy of that page.  Then it is removed.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A page of a DAX file is mapped by a 2 MiB entry and, in another mapping, by one of
  * 4 KiB.  fsync() writes it back and has to make both read-only: a later store has to

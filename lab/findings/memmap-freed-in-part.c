@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A dax device becomes memory and is taken away again, forty times: what the kernel needed
  * to describe that memory is free again each time.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A dax device is mapped at an aligned address, but at an offset inside of an entry.
  * That has to be refused, as an unaligned address is.

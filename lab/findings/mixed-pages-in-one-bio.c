@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The mapping of a DAX file of two written pages and a hole is the buffer of O_DIRECT
  * writes to a disk.  First of both pages, then of the second and the hole: one page of

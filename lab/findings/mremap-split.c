@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A part of a 2 MiB entry of a dax device is moved by mremap().  That has to be
  * refused, as munmap() of a part is.

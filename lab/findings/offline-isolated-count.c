@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory of a dax device, online for movable pages, is offlined while a process uses
  * it: its pages are migrated.  The count of isolated pages is zero before and after, and

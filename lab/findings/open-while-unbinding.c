@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A dax device that is unbound from device_dax is opened, and mapped.  One of the
  * two has to fail with ENXIO.  That open() is let through at all takes another

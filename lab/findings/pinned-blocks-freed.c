@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A page of a DAX file is in a pipe, and the file is no longer mapped.  What frees
  * the file's blocks has to wait for the pipe; else the page becomes another file's.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * nd_pmem is unbound under a mounted file system while a file is mapped.  The unbind
  * has to revoke the mapping, and to wait for pages that are pinned; else whoever gets

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A page of a DAX file is lost (MADV_HWPOISON).  Another process that has it mapped, and
  * has asked to be told early (PR_MCE_KILL_EARLY), has to be told.

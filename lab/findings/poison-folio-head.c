@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A page of a DAX file is lost (MADV_HWPOISON).  One process has the file mapped by pmd
  * entries, another one by pte entries, and the latter has to be told of the page.

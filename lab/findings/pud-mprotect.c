@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A 1 GiB entry of a dax device is made read-only.  A store has to be refused.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A 1 GiB entry of a dax device is moved by mremap().  It has to be there after it.
  *

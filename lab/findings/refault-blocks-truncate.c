@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A page of a DAX file is in a pipe, and the file is truncated: that has to wait
  * for the pipe, and for nothing else.  While it waits the mapping is touched once.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two DAX files share a block (FICLONE).  Its page is put into a pipe through the
  * mapping of one; a store through that mapping gives this file a copy.  Then the

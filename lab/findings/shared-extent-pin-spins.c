@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two DAX files share an extent (FICLONE).  One of them is mapped, and its page is
  * pinned to be read, here by process_vm_readv(): that has to end.

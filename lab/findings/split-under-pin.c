@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two DAX files share 2 MiB (FICLONE), one of them has them mapped by one entry, and
  * a page in the middle is in a pipe.  A store through the mapping makes a copy; then

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A page of a DAX file on xfs is in a pipe, and the file's extents are swapped with
  * another file's, as xfs_fsr does it: that has to wait for the pipe.

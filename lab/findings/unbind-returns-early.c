@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A dax device is unbound from device_dax while one of its pages is pinned.  The
  * unbind has to wait until the pin is gone.

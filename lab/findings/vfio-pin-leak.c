@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory of a dax device is mapped for DMA by VFIO and unmapped again.  Its pages
  * have to be given back, as those of ordinary memory are.

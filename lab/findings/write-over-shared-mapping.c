@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A block of a DAX file on xfs is shared with another file, and mapped.  write(2)
  * over it gives the file a block of its own.  Nothing is pinned; the kernel has

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * nd_pmem is unbound under a mounted xfs with a reverse map and two allocation groups,
  * and a file of the first group is in memory.  The unbind has to return.

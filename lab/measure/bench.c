@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * How much the suite's own machinery costs.  Each cell measures two or more ways
  * of doing the same, in turn, and prints the nanoseconds of every round;

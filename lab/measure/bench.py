@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Measure what the suite costs on one kernel, in one boot with a run of it.
 
 The suite's cells run as in vm.py; between its first program and the others

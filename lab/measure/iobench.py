@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """How fast pmem_bench goes, beside fio and beside ordinary memory, in one guest.
 
 Each job and fio's closest one take turns, several rounds, on the same file or device

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Kill the suite's programs in a guest, and see whether everything is given back.
 
 SIGKILL after random times, in the midst of cells that reconfigure namespaces, make file

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Cut a machine's power again and again, and look what its persistent memory kept.
 
 On each of several namespaces a writer appends records and says which are durable by

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Run the suite on one kernel again and again: does any verdict change?
 
 RUNS= says how often, TESTS= which cells, and so on as for vm.py.  What a single run

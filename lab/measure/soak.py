@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Random orders of operations on one kernel, boot after boot, for TIME= seconds.
 
 Each boot runs the cells that draw from a seed (TESTS= for others), two minutes in all.

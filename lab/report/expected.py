@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Compares a run with what is known of its kernel: lab/findings/known.
 
 Each line of the table says what cells do on a series of kernels when that is

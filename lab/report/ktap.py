@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Results: what a guest prints, what a kernel's last words mean, KTAP files."""
 import re
 from dataclasses import dataclass, field

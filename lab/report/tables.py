@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Results as one page: python3 lab report out/KERNEL/results.ktap"""
 import os
 import re

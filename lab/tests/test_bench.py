@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What bench.py makes of the cells' samples and of the boots' times."""
 import os
 import sys

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """The runner of one finding's program: what it reads out of a guest."""
 import os
 import sys

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What iobench.py makes of what pmem_bench and fio say."""
 import glob
 import json

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What a guest says, and what becomes of it when the guest dies."""
 import os
 import sys

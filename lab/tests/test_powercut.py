@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What powercut.py reads from a boot, and what it makes of it."""
 import contextlib
 import io

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """What repeat.py finds in the outcomes of several runs."""
 import os
 import sys

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """Arguments, the plan, the image, the labels, and a guest that misbehaves."""
 import contextlib
 import io

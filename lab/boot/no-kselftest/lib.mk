@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # Stands in for a kernel's lib.mk while a goal of the lab is made: such a goal
 # must not need one before it has looked at its arguments and fetched it.
 TEST_GEN_PROGS := $(addprefix $(OUTPUT)/,$(TEST_GEN_PROGS))
