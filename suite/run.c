@@ -255,7 +255,7 @@ void suite_run(struct cell *c)
 	c->guard = guard;
 	guard_set_cell(guard);
 	if (c->scenario->destructive && !getenv("DAX_TEST_DESTRUCTIVE")) {
-		skip(c, "a buggy kernel is unusable until reboot after this: DAX_TEST_DESTRUCTIVE=1 to run it");
+		skip(c, "leaves a buggy kernel unusable: DAX_TEST_DESTRUCTIVE=1 to run it");
 		return;
 	}
 	if (c->action && c->action->lacks) {

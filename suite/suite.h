@@ -167,7 +167,8 @@ struct suite {
  * @memory: on what
  * @size: at which page size
  * @method: with which pin; NULL for none
- * @action: what takes the ground away; NULL for none
+ * @action: what takes the memory away; NULL for none
+ * @word: the pin's word in its name
  * @guard: shared state of the run
  * @v: the memory under test; also in guard->mem
  * @verdict: the first failure, or VERDICT_PASS
