@@ -198,20 +198,20 @@ def of_append(reporter, artifacts):
         return
     place = os.path.join(artifacts.scratch, "full")
     os.makedirs(place, exist_ok=True)
-    for promise in ("buffered_fsync", "mmap_msync"):
-        full_while_written(reporter, artifacts, promise, place)
+    for method in ("buffered_fsync", "mmap_msync"):
+        full_while_written(reporter, artifacts, method, place)
 
 
-def full_while_written(reporter, artifacts, promise, place):
+def full_while_written(reporter, artifacts, method, place):
     """The last record that was declared is still there."""
     artifacts.programs.wait()
-    with reporter.check(f"bad input: pmem_log append: {promise}, a full file system") as log:
+    with reporter.check(f"bad input: pmem_log append: {method}, a full file system") as log:
         path = os.path.join(artifacts.programs.get(), "pmem_log")
         script = ('mount -t tmpfs -o size=4m full "$0" || exit 77; '
                   '"$1" append "$2" "$0/log" > said; status=$?; '
                   'last=$(sed -n \'s/^durable .* //p\' said | tail -n 1); '
                   'rm said; "$1" verify "$2" "$0/log" "${last:-0}" || exit 1; exit $status')
-        output = log.run(["unshare", "-m", "sh", "-c", script, place, path, promise],
+        output = log.run(["unshare", "-m", "sh", "-c", script, place, path, method],
                          expect=4, cwd=artifacts.scratch, seconds=60)
         if "No space left" not in output:
             raise Failed("it does not say that there is no space left")
