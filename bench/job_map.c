@@ -9,7 +9,7 @@
 #include "bench/stream.h"
 #include "lib/io/flush.h"
 
-static int map_open(struct bench_job *j)
+static int map_job_open(struct bench_job *j)
 {
 	size_t entry = daxmap_bytes(j->size);
 	size_t len = (j->start + j->bytes + entry - 1) / entry * entry;
@@ -18,7 +18,7 @@ static int map_open(struct bench_job *j)
 }
 
 /* use THP so the DRAM baseline is fair */
-static int dram_open(struct bench_job *j)
+static int dram_job_open(struct bench_job *j)
 {
 	void *p = mmap(NULL, j->start + j->bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -30,7 +30,7 @@ static int dram_open(struct bench_job *j)
 	return 0;
 }
 
-static int load(struct bench_job *j, size_t at)
+static int job_load(struct bench_job *j, size_t at)
 {
 	memcpy(j->buf, (char *)j->map.addr + at, j->block);
 	/* keeps the compiler from dropping the copy */
@@ -38,7 +38,7 @@ static int load(struct bench_job *j, size_t at)
 	return 0;
 }
 
-static int store(struct bench_job *j, size_t at)
+static int job_store(struct bench_job *j, size_t at)
 {
 	char *to = (char *)j->map.addr + at;
 
@@ -47,14 +47,14 @@ static int store(struct bench_job *j, size_t at)
 	return 0;
 }
 
-static int store_flush(struct bench_job *j, size_t at)
+static int job_store_flush(struct bench_job *j, size_t at)
 {
-	store(j, at);
+	job_store(j, at);
 	flush_range((char *)j->map.addr + at, j->block);
 	return 0;
 }
 
-static int store_nt(struct bench_job *j, size_t at)
+static int job_store_nt(struct bench_job *j, size_t at)
 {
 	stream_copy((char *)j->map.addr + at, j->buf, j->block);
 	return 0;
@@ -65,38 +65,38 @@ static const struct job_method map_jobs[] = {
 		.name = "load",
 		.what = "memcpy() from a mapping",
 		.flags = JOB_MAPS,
-		.open = map_open,
-		.once = load,
+		.open = map_job_open,
+		.once = job_load,
 	}, {
 		.name = "store",
 		.what = "memcpy() to a mapping",
 		.flags = JOB_MAPS | JOB_WRITES,
-		.open = map_open,
-		.once = store,
+		.open = map_job_open,
+		.once = job_store,
 	}, {
 		.name = "store_flush",
 		.what = "the same, written back by cache line, and a fence",
 		.flags = JOB_MAPS | JOB_WRITES,
-		.open = map_open,
-		.once = store_flush,
+		.open = map_job_open,
+		.once = job_store_flush,
 	}, {
 		.name = "store_nt",
 		.what = "non-temporal stores to a mapping, and a fence",
 		.flags = JOB_MAPS | JOB_WRITES,
-		.open = map_open,
-		.once = store_nt,
+		.open = map_job_open,
+		.once = job_store_nt,
 	}, {
 		.name = "dram_load",
 		.what = "memcpy() from ordinary memory, to compare with",
 		.flags = JOB_DRAM,
-		.open = dram_open,
-		.once = load,
+		.open = dram_job_open,
+		.once = job_load,
 	}, {
 		.name = "dram_store",
 		.what = "memcpy() to ordinary memory, to compare with",
 		.flags = JOB_DRAM | JOB_WRITES,
-		.open = dram_open,
-		.once = store,
+		.open = dram_job_open,
+		.once = job_store,
 	},
 	{ }
 };

@@ -64,7 +64,7 @@ static int uring_create(struct io_uring *ring, unsigned int depth, bool by_worke
 	}
 }
 
-static int uring_register(struct bench_job *j, struct uring *u)
+static int uring_job_register(struct bench_job *j, struct uring *u)
 {
 	struct iovec iov = { j->buf, j->block * j->depth };
 	int ret = io_uring_register_buffers(&u->ring, &iov, 1);
@@ -91,7 +91,7 @@ static bool uring_needs_workers(struct bench_job *j)
 	return ret == -EOPNOTSUPP;
 }
 
-static int uring_open(struct bench_job *j)
+static int uring_job_open(struct bench_job *j)
 {
 	struct uring *u = calloc(1, sizeof(*u) + j->depth * sizeof(u->slot[0]));
 	int ret;
@@ -109,10 +109,10 @@ static int uring_open(struct bench_job *j)
 	if (ret)
 		return job_fail(j, -EOPNOTSUPP, "io_uring_queue_init(): %s", strerror(-ret));
 	u->ready = true;
-	return j->method->variant == URING_FIXED ? uring_register(j, u) : 0;
+	return j->method->variant == URING_FIXED ? uring_job_register(j, u) : 0;
 }
 
-static void uring_prepare(struct bench_job *j, struct uring *u, struct uring_slot *s)
+static void uring_job_prepare(struct bench_job *j, struct uring *u, struct uring_slot *s)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	bool fixed = j->method->variant == URING_FIXED;
@@ -143,7 +143,7 @@ static int uring_result(const struct bench_job *j, const struct io_uring_cqe *cq
 	return (size_t)cqe->res == j->block ? 0 : -ENODATA;
 }
 
-static int uring_run(struct bench_job *j, struct job_tally *t)
+static int uring_job_run(struct bench_job *j, struct job_tally *t)
 {
 	struct uring *u = j->priv;
 	unsigned int in_flight = 0;
@@ -152,7 +152,7 @@ static int uring_run(struct bench_job *j, struct job_tally *t)
 
 	for (; in_flight < j->depth && now < t->until_ns; in_flight++) {
 		u->slot[in_flight].start = now;
-		uring_prepare(j, u, &u->slot[in_flight]);
+		uring_job_prepare(j, u, &u->slot[in_flight]);
 	}
 	while (in_flight) {
 		struct io_uring_cqe *cqe;
@@ -176,7 +176,7 @@ static int uring_run(struct bench_job *j, struct job_tally *t)
 			if (now >= t->until_ns)
 				continue;
 			s->start = now;
-			uring_prepare(j, u, s);
+			uring_job_prepare(j, u, s);
 			more++;
 		}
 		io_uring_cq_advance(&u->ring, seen);
@@ -185,7 +185,7 @@ static int uring_run(struct bench_job *j, struct job_tally *t)
 	return first;
 }
 
-static void uring_close(struct bench_job *j)
+static void uring_job_close(struct bench_job *j)
 {
 	struct uring *u = j->priv;
 
@@ -197,9 +197,9 @@ static void uring_close(struct bench_job *j)
 }
 
 #define URING_FUNCTIONS		\
-	.open = uring_open,	\
-	.run = uring_run,	\
-	.close = uring_close
+	.open = uring_job_open,	\
+	.run = uring_job_run,	\
+	.close = uring_job_close
 #else
 #define URING_FUNCTIONS	.lacks = "built without liburing"
 #endif

@@ -9,7 +9,7 @@
 #include "bench/bench.h"
 #include "lib/timeline.h"
 
-static void usage(FILE *f)
+static void bench_usage(FILE *f)
 {
 	const struct job_method *m;
 
@@ -41,7 +41,7 @@ static void usage(FILE *f)
 }
 
 /* "64", "4k", "2m", "1g"; 0 for anything else */
-static size_t parse_number(const char *text, char **end)
+static size_t parse_size(const char *text, char **end)
 {
 	static const char units[] = "kmg";
 	const char *unit;
@@ -70,11 +70,11 @@ static int parse_axis(struct bench_axis *a, char option, const char *text, size_
 
 	a->nr = 0;
 	do {
-		size_t n = parse_number(at, &end);
+		size_t n = parse_size(at, &end);
 
 		if (!n || n > most || a->nr == BENCH_VALUES || (*end && *end != ','))
 			return bench_say(BENCH_USAGE, "-%c %s is invalid: give up to %d numbers from 1 to %zu, separated by commas",
-				   option, text, BENCH_VALUES, most);
+					 option, text, BENCH_VALUES, most);
 		a->value[a->nr++] = n;
 		at = end + 1;
 	} while (*end);
@@ -85,19 +85,21 @@ static int parse_one(size_t *n, char option, const char *text)
 {
 	char *end;
 
-	*n = parse_number(text, &end);
+	*n = parse_size(text, &end);
 	if (!*n || *end)
-		return bench_say(BENCH_USAGE, "-%c %s is invalid: give a number such as 64m", option, text);
+		return bench_say(BENCH_USAGE, "-%c %s is invalid: give a number such as 64m",
+				 option, text);
 	return -1;
 }
 
-static int parse_seconds(struct bench *b, const char *text)
+static int parse_duration(struct bench *b, const char *text)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 
 	if (*end || !(seconds >= 0.01 && seconds <= 86400))
-		return bench_say(BENCH_USAGE, "-T %s is invalid: give seconds, 0.01 to 86400", text);
+		return bench_say(BENCH_USAGE, "-T %s is invalid: give seconds, 0.01 to 86400",
+				 text);
 	b->ns = seconds * NSEC_PER_SEC;
 	return -1;
 }
@@ -124,7 +126,7 @@ static int parse_option(struct bench *b, int opt)
 	case 'n':
 		return parse_axis(&b->threads, opt, optarg, RATE_THREADS);
 	case 'T':
-		return parse_seconds(b, optarg);
+		return parse_duration(b, optarg);
 	case 'z':
 		return parse_one(&b->bytes, opt, optarg);
 	case 'B':
@@ -139,7 +141,7 @@ static int parse_option(struct bench *b, int opt)
 		b->list = true;
 		return -1;
 	case 'h':
-		usage(stdout);
+		bench_usage(stdout);
 		return BENCH_GOOD;
 	}
 	return BENCH_USAGE;
@@ -159,6 +161,6 @@ int bench_options(struct bench *b, int argc, char **argv)
 		ret = parse_option(b, opt);
 	if (ret < 0 && optind + 1 < argc)
 		return bench_say(BENCH_USAGE, "unexpected argument '%s': give one directory, file or device",
-			   argv[optind + 1]);
+				 argv[optind + 1]);
 	return ret;
 }

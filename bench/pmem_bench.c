@@ -185,6 +185,25 @@ static unsigned int touch_place(struct bench *b, const struct bench_place *p)
 	return 1;
 }
 
+/* is there a job for this place that is picked, at one of its page sizes? */
+static bool place_picked(const struct bench *b, struct bench_place p, enum daxmap_size largest)
+{
+	const struct job_method *m;
+	char name[96];
+
+	for (; p.size <= largest; p.size++) {
+		job_name(name, sizeof(name), &p, "touch", true);
+		if (p.mapped && picked(b, name))
+			return true;
+		for_each_job_method(m) {
+			job_name(name, sizeof(name), &p, m->name, m->flags & JOB_MAPS);
+			if (job_fits(&p, m) && picked(b, name))
+				return true;
+		}
+	}
+	return false;
+}
+
 static unsigned int run_dram(struct bench *b, size_t bytes)
 {
 	struct bench_place dram = { .memory = "dram", .bytes = bytes };
@@ -192,7 +211,7 @@ static unsigned int run_dram(struct bench *b, size_t bytes)
 	return run_place(b, &dram);
 }
 
-/* allocates all blocks: a hole is not comparable */
+/* allocates all blocks: a hole would be read without the memory */
 static int fill_zeroes(const char *node, size_t bytes)
 {
 	size_t chunk = 1 << 20;
@@ -267,7 +286,7 @@ static int too_small(const struct bench *b, const char *path, size_t bytes)
 	if (bytes >= largest_block(b))
 		return -1;
 	return bench_say(BENCH_USAGE, "%s: %zu bytes are less than one block of %zu", path, bytes,
-		   largest_block(b));
+			 largest_block(b));
 }
 
 static int run_file(struct bench *b, const char *path, const char *node, size_t bytes)
@@ -283,7 +302,7 @@ static int run_file(struct bench *b, const char *path, const char *node, size_t 
 	ret = fill_zeroes(node, bytes);
 	if (ret)
 		return bench_say(BENCH_SKIPPED, "%s: cannot write %zu bytes: %s", path, bytes,
-			   strerror(-ret));
+				 strerror(-ret));
 	report_begin(b);
 	found = run_dram(b, bytes);
 	return bench_status(b, found + run_levels(b, &p, DAXMAP_PMD));
@@ -295,7 +314,8 @@ static int in_directory(struct bench *b, const char *path)
 	char node[32];
 
 	if (fd < 0)
-		return bench_say(BENCH_SKIPPED, "%s: cannot create a file there: %s", path, strerror(errno));
+		return bench_say(BENCH_SKIPPED, "%s: cannot create a file there: %s", path,
+				 strerror(errno));
 	snprintf(node, sizeof(node), "/proc/self/fd/%d", fd);
 	ret = run_file(b, path, node, b->bytes ?: BYTES_DEFAULT);
 	close(fd);
@@ -306,7 +326,7 @@ static int on_file(struct bench *b, const char *path, size_t bytes)
 {
 	if (!b->overwrite)
 		return bench_say(BENCH_USAGE, "%s exists: use -o if its data may be lost, or give a directory",
-			   path);
+				 path);
 	return run_file(b, path, path, b->bytes && b->bytes < bytes ? b->bytes : bytes);
 }
 
@@ -391,20 +411,14 @@ static unsigned int run_memory(struct bench *b, struct guard *g, const struct me
 		.called = m->caps & (MEM_MOUNTED | MEM_BLOCK), .size = size,
 		.node = m->name, .bytes = want.bytes,
 	};
+	enum daxmap_size largest = m->caps & MEM_MOUNTED ? DAXMAP_PMD : size;
 	char why[WHY_LEN] = "", name[48];
-	const struct job_method *j;
-	bool any = b->list;
 	int ret;
 
-	for_each_job_method(j) {
-		job_name(name, sizeof(name), &p, j->name, j->flags & JOB_MAPS);
-		any = any || (job_fits(&p, j) && picked(b, name));
-	}
-	job_name(name, sizeof(name), &p, "touch", true);
-	if (!any && !(p.mapped && picked(b, name)))
+	if (!place_picked(b, p, largest))
 		return 0;
 	if (b->list)
-		return m->caps & MEM_MOUNTED ? run_levels(b, &p, DAXMAP_PMD) :
+		return m->caps & MEM_MOUNTED ? run_levels(b, &p, largest) :
 					       run_place(b, &p) + touch_place(b, &p);
 	snprintf(name, sizeof(name), "%s.%s", m->name, daxmap_name(size));
 	ret = memory_take(m, g, &want, &g->mem, why, sizeof(why));
@@ -418,7 +432,7 @@ static unsigned int run_memory(struct bench *b, struct guard *g, const struct me
 	b->buf_dev = buf_mem->ns.dax[0] && strcmp(buf_mem->ns.ndns, g->mem.ns.ndns) &&
 		    !ns_same(&buf_mem->ns, why, sizeof(why)) ? buf_mem->node : NULL;
 	if (m->caps & MEM_MOUNTED)
-		return run_levels(b, &p, DAXMAP_PMD);
+		return run_levels(b, &p, largest);
 	if (!p.mapped)
 		return run_place(b, &p);
 	if (p.bytes > g->mem.size)
@@ -465,7 +479,8 @@ static int on_offered(struct bench *b)
 		return bench_say(BENCH_SKIPPED, "reconfiguring namespaces needs root; or give a directory");
 	ret = guard_create(&g);
 	if (ret)
-		return bench_say(BENCH_SKIPPED, "cannot start the guardian process: %s", strerror(-ret));
+		return bench_say(BENCH_SKIPPED, "cannot start the guardian process: %s",
+				 strerror(-ret));
 	ret = ns_set_find(&g->set, why, sizeof(why));
 	if (ret) {
 		guard_finish(g);
@@ -492,7 +507,7 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < b.nr_globs; i++)
 		if (!glob_is_known(b.globs[i]))
 			return bench_say(BENCH_USAGE, "no job matches '%s'; pmem_bench -l lists them",
-				   b.globs[i]);
+					 b.globs[i]);
 	if (!b.list && !rate_built())
 		return bench_say(BENCH_SKIPPED, "built without libhdrhistogram: no percentiles");
 	/* buffers are written, too */

@@ -56,7 +56,7 @@ static int log_open(struct io_path *p, const struct durability *d, const char *n
 	return GOOD;
 }
 
-static int append(const struct durability *d, const char *node)
+static int log_append(const struct durability *d, const char *node)
 {
 	void *slot = aligned_alloc(RECORD_SLOT, RECORD_SLOT);
 	struct io_path p;
@@ -107,7 +107,7 @@ static int check_records(struct io_path *p, const char *node, uint64_t durable, 
 	return 0;
 }
 
-static int verify(const char *node, const char *number)
+static int log_verify(const char *node, const char *number)
 {
 	uint64_t durable, lost;
 	struct io_path p;
@@ -117,7 +117,8 @@ static int verify(const char *node, const char *number)
 	errno = 0;
 	durable = strtoull(number, &end, 10);
 	if (errno || end == number || *end)
-		return log_say(USAGE, node, "the number of the last record is not a number", number);
+		return log_say(USAGE, node, "the number of the last record is not a number",
+			       number);
 	ret = durability_open_read(&p, node);
 	if (ret && durable)
 		printf("record 1 of %llu in %s: %s\n", (unsigned long long)durable, node,
@@ -138,9 +139,9 @@ int main(int argc, char **argv)
 	const struct durability *d = argc > 2 ? durability_find(argv[2]) : NULL;
 
 	if (d && argc == 4 && !strcmp(argv[1], "append"))
-		return append(d, argv[3]);
+		return log_append(d, argv[3]);
 	if (d && argc == 5 && !strcmp(argv[1], "verify"))
-		return verify(argv[3], argv[4]);
+		return log_verify(argv[3], argv[4]);
 	fprintf(stderr, "usage: pmem_log append METHOD FILE\n"
 		"       pmem_log verify METHOD FILE LAST\n\nmethods:\n");
 	for_each_durability(d)

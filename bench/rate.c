@@ -144,7 +144,7 @@ static int collect(struct worker *w, unsigned int threads, size_t block, struct 
 	return 0;
 }
 
-static int run_workers(struct worker *w, unsigned int threads, struct gate *gate)
+static int run_threads(struct worker *w, unsigned int threads, struct gate *gate)
 {
 	unsigned int started = 0;
 	int ret = 0;
@@ -188,7 +188,7 @@ int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, st
 		if (hdr_init(1, LONGEST_NS, DIGITS, &w[i].h))
 			ret = -ENOMEM;
 	}
-	ret = ret ?: run_workers(w, threads, &gate);
+	ret = ret ?: run_threads(w, threads, &gate);
 	if (ret)
 		snprintf(why, len, "starting %u threads: %s", threads, strerror(-ret));
 	ret = ret ?: collect(w, threads, like->block, r, why, len);

@@ -32,7 +32,7 @@ static unsigned long faults(void)
 	return getrusage(RUSAGE_SELF, &ru) ? 0 : ru.ru_minflt + ru.ru_majflt;
 }
 
-static int run_round(struct daxmap *m, struct rounds *r, unsigned long *taken)
+static int touch_round(struct daxmap *m, struct rounds *r, unsigned long *taken)
 {
 	size_t entry = daxmap_bytes(m->size);
 	uint64_t at[STEPS + 1];
@@ -87,7 +87,7 @@ int touch_cost(const char *node, enum daxmap_size size, size_t bytes, uint64_t n
 		ret = daxmap_unmap(&m);
 		while (!ret && r->nr < ROUNDS_MOST &&
 		       (r->nr < ROUNDS_LEAST || timeline_now() < end))
-			ret = run_round(&m, r, &t->faults);
+			ret = touch_round(&m, r, &t->faults);
 		daxmap_close(&m);
 	}
 	if (!ret) {

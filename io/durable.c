@@ -35,7 +35,7 @@ static bool write_log(struct cell *c, const struct durability *d, void *slot)
 	return expect_ok(c, ret, "writing a record", "");
 }
 
-static void read_log(struct cell *c, void *slot)
+static void check_log(struct cell *c, void *slot)
 {
 	struct io_path p;
 	int ret = durability_open_read(&p, c->v.node), state = 0;
@@ -131,7 +131,7 @@ static void durable(struct cell *c)
 	if (record_check(slot, &seq) == -EOPNOTSUPP)
 		skip(c, "built without zlib: no checksums");
 	else if (prepare_unbind(c) && write_log(c, d, slot) && unbind_and_bind(c))
-		read_log(c, slot);
+		check_log(c, slot);
 	free(slot);
 }
 

@@ -17,6 +17,10 @@
 #define PAGES		8	/* of the file */
 #define WRITTEN		3	/* this page is written, those around it are not */
 
+/* modes of fallocate(2) */
+#define PUNCH		(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+#define ZERO		(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE)
+
 struct gaps {
 	struct io_paths w;
 	struct io_path *p;
@@ -72,9 +76,11 @@ static bool resize(struct gaps *g, off_t len)
 	return expect_ok(g->w.c, ftruncate(g->fd, len) ? -errno : 0, "ftruncate()", "");
 }
 
-static bool change_range(struct gaps *g, int mode, size_t off, size_t len, const char *what)
+static bool change_extents(struct gaps *g, int mode, size_t off, size_t len, const char *what)
 {
-	return expect_ok(g->w.c, fallocate(g->fd, mode, off, len) ? -errno : 0, what, "");
+	int ret = fallocate(g->fd, mode, off, len) ? -errno : 0;
+
+	return expect_ok(g->w.c, ret, what, "");
 }
 
 /* writes a page in the middle, after every method has read zeroes there */
@@ -93,31 +99,31 @@ static bool write_middle(struct gaps *g, const char *what)
 	       all_zero(g, at + g->page, (PAGES - 1 - WRITTEN) * g->page, what);
 }
 
-static bool holes(struct gaps *g)
+static bool in_hole(struct gaps *g)
 {
 	return resize(g, 0) && resize(g, PAGES * g->page) && write_middle(g, "in a hole");
 }
 
-static bool unwritten(struct gaps *g)
+static bool in_unwritten(struct gaps *g)
 {
-	return resize(g, 0) && change_range(g, 0, 0, PAGES * g->page, "fallocate()") &&
+	return resize(g, 0) && change_extents(g, 0, 0, PAGES * g->page, "fallocate()") &&
 	       write_middle(g, "in an unwritten extent");
 }
 
-static bool punched(struct gaps *g)
+static bool in_punched(struct gaps *g)
 {
 	size_t at = WRITTEN * g->page;
 
-	return change_range(g, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, g->page, "punching") &&
+	return change_extents(g, PUNCH, at, g->page, "punching") &&
 	       all_zero(g, 0, PAGES * g->page, "after a punch") &&
 	       write_middle(g, "in a hole that was punched");
 }
 
-static bool zeroed(struct gaps *g)
+static bool in_zeroed(struct gaps *g)
 {
 	size_t at = WRITTEN * g->page;
 
-	return change_range(g, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, at, g->page, "zeroing") &&
+	return change_extents(g, ZERO, at, g->page, "zeroing") &&
 	       all_zero(g, 0, PAGES * g->page, "after a zeroed range") &&
 	       write_middle(g, "in a zeroed range");
 }
@@ -185,7 +191,7 @@ static void gaps(struct cell *c)
 	    resize(&g, 0) && resize(&g, PAGES * g.page) &&
 	    io_paths_open(&g.w, c, PAGES * g.page)) {
 		g.p = io_paths_find(&g.w, c->word);
-		if (g.p && holes(&g) && unwritten(&g) && punched(&g) && zeroed(&g) &&
+		if (g.p && in_hole(&g) && in_unwritten(&g) && in_punched(&g) && in_zeroed(&g) &&
 		    truncated(&g))
 			extended(&g);
 	}

@@ -39,8 +39,8 @@ static bool no_space(const struct io_path *p, int ret)
 	return ret == -ENOSPC && p->method->flags & IO_COPIES;
 }
 
-static bool write_and_read(struct cell *c, struct io_path *from, struct io_path *by,
-			   unsigned char *want, unsigned char *seen, unsigned int round)
+static bool move_large(struct cell *c, struct io_path *from, struct io_path *by,
+		       unsigned char *want, unsigned char *seen, unsigned int round)
 {
 	size_t off = offset_for(from, by), at = 0;
 	int ret;
@@ -79,7 +79,7 @@ static void large(struct cell *c)
 
 	if (want && seen && io_paths_open(&w, c, bytes))
 		for (unsigned int i = 0; i < w.nr && !cell_over(c); i++)
-			write_and_read(c, &w.path[i], &w.path[(i + 1) % w.nr], want, seen, i);
+			move_large(c, &w.path[i], &w.path[(i + 1) % w.nr], want, seen, i);
 	io_paths_close(&w);
 	free(want);
 	free(seen);

@@ -97,7 +97,7 @@ static void report_ops(struct model_run *m, size_t at)
 	}
 }
 
-static bool compare(struct model_run *m, const char *by, size_t off, size_t len)
+static bool compare_bytes(struct model_run *m, const char *by, size_t off, size_t len)
 {
 	size_t i = 0;
 
@@ -142,7 +142,7 @@ static bool op_read(struct model_run *m)
 	const char *name = p->method->name;
 
 	return expect_done(m, io_path_read(p, off, m->buf, len), name, off, len) &&
-	       compare(m, name, off, len);
+	       compare_bytes(m, name, off, len);
 }
 
 static bool op_write(struct model_run *m)
@@ -174,16 +174,17 @@ static bool op_truncate(struct model_run *m)
 	return true;
 }
 
-static bool change_range(struct model_run *m, int mode, const char *what)
+static bool op_fallocate(struct model_run *m, int mode, const char *what)
 {
 	size_t off = draw_below(m, m->size), len = draw_length(m);
+	int ret;
 
 	if (off + len > m->size)
 		len = m->size - off;
 	if (!len)
 		return true;
-	if (!expect_done(m, fallocate(m->fd, mode | FALLOC_FL_KEEP_SIZE, off, len) ? -errno : 0, what,
-		  off, len))
+	ret = fallocate(m->fd, mode | FALLOC_FL_KEEP_SIZE, off, len) ? -errno : 0;
+	if (!expect_done(m, ret, what, off, len))
 		return false;
 	if (mode)
 		memset(m->model + off, 0, len);
@@ -193,30 +194,31 @@ static bool change_range(struct model_run *m, int mode, const char *what)
 
 static bool op_punch(struct model_run *m)
 {
-	return change_range(m, FALLOC_FL_PUNCH_HOLE, "a punch");
+	return op_fallocate(m, FALLOC_FL_PUNCH_HOLE, "a punch");
 }
 
 static bool op_zero(struct model_run *m)
 {
-	return change_range(m, FALLOC_FL_ZERO_RANGE, "a zeroed range");
+	return op_fallocate(m, FALLOC_FL_ZERO_RANGE, "a zeroed range");
 }
 
 static bool op_allocate(struct model_run *m)
 {
-	return change_range(m, 0, "fallocate()");
+	return op_fallocate(m, 0, "fallocate()");
 }
 
 /* removes blocks; the rest of the file moves down */
 static bool op_collapse(struct model_run *m)
 {
 	size_t pages = m->size / m->page, off, len;
+	int ret;
 
 	if (pages < 2)
 		return true;
 	off = draw_below(m, pages - 1) * m->page;
 	len = m->page;
-	if (!expect_done(m, fallocate(m->fd, FALLOC_FL_COLLAPSE_RANGE, off, len) ? -errno : 0,
-		  "a collapse", off, len))
+	ret = fallocate(m->fd, FALLOC_FL_COLLAPSE_RANGE, off, len) ? -errno : 0;
+	if (!expect_done(m, ret, "a collapse", off, len))
 		return false;
 	memmove(m->model + off, m->model + off + len, m->size - off - len);
 	memset(m->model + m->size - len, 0, len);
@@ -228,12 +230,13 @@ static bool op_collapse(struct model_run *m)
 static bool op_insert(struct model_run *m)
 {
 	size_t pages = m->size / m->page, off, len = m->page;
+	int ret;
 
 	if (!pages || m->size + len > MODEL_BYTES)
 		return true;
 	off = draw_below(m, pages) * m->page;
-	if (!expect_done(m, fallocate(m->fd, FALLOC_FL_INSERT_RANGE, off, len) ? -errno : 0,
-		  "an insert", off, len))
+	ret = fallocate(m->fd, FALLOC_FL_INSERT_RANGE, off, len) ? -errno : 0;
+	if (!expect_done(m, ret, "an insert", off, len))
 		return false;
 	memmove(m->model + off + len, m->model + off, m->size - off);
 	memset(m->model + off, 0, len);
@@ -304,7 +307,7 @@ static bool compare_all(struct model_run *m)
 		size_t len = m->size / p->unit * p->unit;
 
 		if (!expect_done(m, io_path_read(p, 0, m->buf, len), p->method->name, 0, len) ||
-		    !compare(m, p->method->name, 0, len))
+		    !compare_bytes(m, p->method->name, 0, len))
 			return false;
 	}
 	return true;

@@ -39,8 +39,8 @@ struct write_test {
 	unsigned int round;
 };
 
-static struct write_test write_at(const struct io_path *p, size_t boundary, int distance,
-				  size_t len, unsigned int round)
+static struct write_test place_write(const struct io_path *p, size_t boundary, int distance,
+				     size_t len, unsigned int round)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
 	struct write_test t = { .round = round };
@@ -52,8 +52,8 @@ static struct write_test write_at(const struct io_path *p, size_t boundary, int 
 	return t;
 }
 
-static bool check_read(struct io_paths *w, struct io_path *from, struct io_path *by,
-		       const struct write_test *t, unsigned char *buf)
+static bool check_written(struct io_paths *w, struct io_path *from, struct io_path *by,
+			  const struct write_test *t, unsigned char *buf)
 {
 	size_t end = t->off + t->len;
 	struct cell *c = w->c;
@@ -94,7 +94,7 @@ static bool write_and_check(struct io_paths *w, struct io_path *p, struct io_pat
 		    t->off, p->method->name, strerror(-ret)))
 		return false;
 	for (unsigned int i = 0; i < w->nr; i++)
-		if (!check_read(w, p, &w->path[i], t, buf))
+		if (!check_written(w, p, &w->path[i], t, buf))
 			return false;
 	return true;
 }
@@ -111,7 +111,7 @@ static void write_all(struct io_paths *w, struct io_path *p, struct io_path *ref
 
 			if (lengths[i] >= LONG && distances[j])
 				continue;
-			t = write_at(p, boundary, distances[j], lengths[i], ++round);
+			t = place_write(p, boundary, distances[j], lengths[i], ++round);
 			if (!write_and_check(w, p, ref, &t, buf))
 				goto out;
 		}

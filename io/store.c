@@ -27,8 +27,8 @@ static const size_t lengths[] = {
 /* Distance of a store's start from a boundary, bytes. */
 static const int distances[] = { -65, -64, -9, -8, -1, 0, 1, 8, 63, 64 };
 
-static void store(unsigned char *map, size_t off, size_t len, unsigned int round,
-		  unsigned char *scratch)
+static void store_bytes(unsigned char *map, size_t off, size_t len, unsigned int round,
+			unsigned char *scratch)
 {
 	io_fill(scratch, off, len, round);
 	memcpy(map + off, scratch, len);
@@ -46,14 +46,16 @@ struct store_reader {
 	const struct daxmap *map;
 };
 
-static int read_other_mapping(const struct store_reader *r, size_t off, size_t len, unsigned char *to)
+static int read_other_mapping(const struct store_reader *r, size_t off, size_t len,
+			      unsigned char *to)
 {
 	memcpy(to, (char *)r->map->addr + off, len);
 	return 0;
 }
 
 /* a child forked after the store, which writes from the mapping into a pipe */
-static int read_other_process(const struct store_reader *r, size_t off, size_t len, unsigned char *to)
+static int read_other_process(const struct store_reader *r, size_t off, size_t len,
+			      unsigned char *to)
 {
 	int fds[2], status;
 	size_t got = 0;
@@ -123,8 +125,8 @@ static void store_all(struct cell *c, struct daxmap *m, const struct store_reade
 			size_t off = boundary + distances[j];
 
 			round = round % 250 + 1;
-			store(m->addr, off - MARGIN, lengths[i] + 2 * MARGIN, 0, scratch);
-			store(m->addr, off, lengths[i], round, scratch);
+			store_bytes(m->addr, off - MARGIN, lengths[i] + 2 * MARGIN, 0, scratch);
+			store_bytes(m->addr, off, lengths[i], round, scratch);
 			if (!check_store(c, r, off, lengths[i], round, scratch))
 				goto out;
 		}

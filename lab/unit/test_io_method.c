@@ -49,7 +49,7 @@ FIXTURE_TEARDOWN(io_path)
 
 /* 1 when it is open, 0 when this machine does not have it */
 static int open_path(struct io_path *p, const struct io_method *m, const char *path,
-		    const char *scratch)
+		     const char *scratch)
 {
 	struct io_scratch places = { .file = scratch };
 	int ret = io_path_open(p, m, path, &places, BYTES, DAXMAP_PTE);
@@ -74,7 +74,8 @@ TEST_F(io_path, bytes_written_by_each_are_read_by_all)
 		off = from.unit == 1 ? page - 3 : page;
 		len = from.unit == 1 ? 3 * page + 5 : 3 * page;
 		self->buf[off]++;
-		EXPECT_EQ(0, io_path_write(&from, off, self->buf + (from.unit == 1 ? 0 : page), len))
+		EXPECT_EQ(0, io_path_write(&from, off, self->buf + (from.unit == 1 ? 0 : page),
+					   len))
 			TH_LOG("%s", m->name);
 		for_each_io_method(r) {
 			if (open_path(&by, r, self->path, self->scratch) != 1)

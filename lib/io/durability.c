@@ -184,7 +184,7 @@ static int empty_file(int fd, bool mapped)
 	return ret;
 }
 
-static bool is_mapped(const struct durability *d)
+static bool writes_mapping(const struct durability *d)
 {
 	const struct io_method *m = io_method_find(d->path);
 
@@ -204,12 +204,12 @@ int durability_create(const struct durability *d, const char *node)
 	if (fstat(fd, &st))
 		ret = -errno;
 	else
-		ret = S_ISREG(st.st_mode) ? empty_file(fd, is_mapped(d)) : write_zeroes(fd);
+		ret = S_ISREG(st.st_mode) ? empty_file(fd, writes_mapping(d)) : write_zeroes(fd);
 	close(fd);
 	return ret;
 }
 
-static int open_log(struct io_path *p, const char *method, const char *node)
+static int open_path(struct io_path *p, const char *method, const char *node)
 {
 	const struct io_method *m = io_method_find(method);
 
@@ -223,12 +223,12 @@ static int open_log(struct io_path *p, const char *method, const char *node)
 
 int durability_open(struct io_path *p, const struct durability *d, const char *node)
 {
-	return open_log(p, d->path, node);
+	return open_path(p, d->path, node);
 }
 
 int durability_open_read(struct io_path *p, const char *node)
 {
-	return open_log(p, is_char(node) ? "mmap" : "buffered", node);
+	return open_path(p, is_char(node) ? "mmap" : "buffered", node);
 }
 
 int durability_write(struct io_path *p, const struct durability *d, void *slot, uint64_t seq)

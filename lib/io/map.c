@@ -31,7 +31,7 @@ static int map_open_scratch(struct io_path *p)
 	}
 }
 
-static int map_open(struct io_path *p)
+static int map_path_open(struct io_path *p)
 {
 	int sync = p->method->variant == MAP_COPY_SYNC, ret;
 	struct daxmap *m = calloc(1, sizeof(*m));
@@ -49,7 +49,7 @@ static int map_open(struct io_path *p)
 	return map_open_scratch(p);
 }
 
-static int map_read(struct io_path *p, off_t off, void *buf, size_t len)
+static int map_path_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
 	const struct daxmap *m = p->priv;
 	char *at = (char *)m->addr + off;
@@ -65,7 +65,7 @@ static int map_read(struct io_path *p, off_t off, void *buf, size_t len)
 	return ret ?: io_path_pread(p->scratch_fd, 0, buf, len);
 }
 
-static int map_write(struct io_path *p, off_t off, const void *buf, size_t len)
+static int map_path_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
 	const struct daxmap *m = p->priv;
 	char *at = (char *)m->addr + off;
@@ -81,7 +81,7 @@ static int map_write(struct io_path *p, off_t off, const void *buf, size_t len)
 	return ret ?: io_path_pread(p->scratch_fd, 0, at, len);
 }
 
-static void map_close(struct io_path *p)
+static void map_path_close(struct io_path *p)
 {
 	if (p->priv)
 		daxmap_close(p->priv);
@@ -90,10 +90,10 @@ static void map_close(struct io_path *p)
 }
 
 #define MAP_FUNCTIONS		\
-	.open = map_open,	\
-	.read = map_read,	\
-	.write = map_write,	\
-	.close = map_close
+	.open = map_path_open,	\
+	.read = map_path_read,	\
+	.write = map_path_write,	\
+	.close = map_path_close
 
 /* a mapping of a block device shows the page cache, which O_DIRECT bypasses */
 #define ON_MAPPED	{ .all = MEM_WRITABLE, .none = MEM_BLOCK }

@@ -19,7 +19,7 @@ struct splice_pipe {
 	int in;
 };
 
-static int splice_open(struct io_path *p)
+static int splice_path_open(struct io_path *p)
 {
 	struct splice_pipe *pipe;
 	int ret = io_path_open_node(p, 0), fds[2];
@@ -40,7 +40,7 @@ static int splice_open(struct io_path *p)
 	return 0;
 }
 
-static void splice_close(struct io_path *p)
+static void splice_path_close(struct io_path *p)
 {
 	struct splice_pipe *pipe = p->priv;
 
@@ -53,7 +53,7 @@ static void splice_close(struct io_path *p)
 }
 
 /* empties the pipe each time before it puts more in */
-static int splice_read(struct io_path *p, off_t off, void *buf, size_t len)
+static int splice_path_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
 	const struct splice_pipe *pipe = p->priv;
 	loff_t at = off;
@@ -73,7 +73,7 @@ static int splice_read(struct io_path *p, off_t off, void *buf, size_t len)
 	return 0;
 }
 
-static int splice_write(struct io_path *p, off_t off, const void *buf, size_t len)
+static int splice_path_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
 	const struct splice_pipe *pipe = p->priv;
 	size_t room = fcntl(pipe->in, F_GETPIPE_SZ);
@@ -173,10 +173,10 @@ static const struct io_method splice_methods[] = {
 		.what = "splice() by way of a pipe",
 		.on = ON_PMEM_WRITABLE,
 		.flags = IO_SELF,
-		.open = splice_open,
-		.read = splice_read,
-		.write = splice_write,
-		.close = splice_close,
+		.open = splice_path_open,
+		.read = splice_path_read,
+		.write = splice_path_write,
+		.close = splice_path_close,
 	}, {
 		.name = "sendfile",
 		.what = "sendfile() from or to a file in memory",

@@ -30,12 +30,12 @@ struct uring {
 	bool files;
 };
 
-static bool uring_is(const struct io_path *p, unsigned int variant)
+static bool uring_path_is(const struct io_path *p, unsigned int variant)
 {
 	return p->method->variant == variant;
 }
 
-static int uring_register(struct io_path *p, struct uring *u)
+static int uring_path_register(struct io_path *p, struct uring *u)
 {
 	struct iovec iov;
 	int ret;
@@ -54,7 +54,7 @@ static int uring_register(struct io_path *p, struct uring *u)
 	return 0;
 }
 
-static int uring_open(struct io_path *p)
+static int uring_path_open(struct io_path *p)
 {
 	struct uring *u = calloc(1, sizeof(*u));
 	int ret;
@@ -62,7 +62,7 @@ static int uring_open(struct io_path *p)
 	if (!u)
 		return -ENOMEM;
 	p->priv = u;
-	ret = io_path_open_node(p, uring_is(p, URING_DIRECT) ? O_DIRECT : 0);
+	ret = io_path_open_node(p, uring_path_is(p, URING_DIRECT) ? O_DIRECT : 0);
 	if (ret)
 		return ret;
 	ret = io_uring_queue_init(DEPTH, &u->ring, 0);
@@ -70,13 +70,13 @@ static int uring_open(struct io_path *p)
 		return io_path_fail(p, -EOPNOTSUPP, "io_uring_queue_init(): %s",
 				    strerror(-ret));
 	u->ready = true;
-	return uring_is(p, URING_FIXED) ? uring_register(p, u) : 0;
+	return uring_path_is(p, URING_FIXED) ? uring_path_register(p, u) : 0;
 }
 
-static void uring_prepare(struct io_path *p, struct io_uring_sqe *sqe, off_t off, char *buf,
-			  size_t len, bool write)
+static void uring_path_prepare(struct io_path *p, struct io_uring_sqe *sqe, off_t off, char *buf,
+			       size_t len, bool write)
 {
-	if (uring_is(p, URING_FIXED)) {
+	if (uring_path_is(p, URING_FIXED)) {
 		if (write)
 			io_uring_prep_write_fixed(sqe, 0, buf, len, off, 0);
 		else
@@ -90,7 +90,7 @@ static void uring_prepare(struct io_path *p, struct io_uring_sqe *sqe, off_t off
 }
 
 /* waits for one; 0, -EAGAIN after a short transfer, -ENODATA at EOF, or -errno */
-static int uring_reap(struct uring *u, bool write)
+static int uring_path_reap(struct uring *u, bool write)
 {
 	struct io_uring_cqe *cqe;
 	size_t want;
@@ -112,10 +112,10 @@ static int uring_reap(struct uring *u, bool write)
 }
 
 /* a deep method divides the range into pages, as many in flight as the ring has room for */
-static int uring_transfer(struct io_path *p, off_t off, char *buf, size_t len, bool write)
+static int uring_path_transfer(struct io_path *p, off_t off, char *buf, size_t len, bool write)
 {
 	struct uring *u = p->priv;
-	bool deep = uring_is(p, URING_DEEP) || uring_is(p, URING_DIRECT);
+	bool deep = uring_path_is(p, URING_DEEP) || uring_path_is(p, URING_DIRECT);
 	size_t part = deep ? (size_t)sysconf(_SC_PAGESIZE) : len, done = 0;
 	unsigned int in_flight = 0, depth = deep ? DEPTH : 1;
 	int first = 0, ret;
@@ -126,7 +126,7 @@ static int uring_transfer(struct io_path *p, off_t off, char *buf, size_t len, b
 
 		if (now && in_flight < depth && !first) {
 			sqe = io_uring_get_sqe(&u->ring);
-			uring_prepare(p, sqe, off + done, buf + done, now, write);
+			uring_path_prepare(p, sqe, off + done, buf + done, now, write);
 			io_uring_sqe_set_data(sqe, (void *)(uintptr_t)now);
 			done += now;
 			in_flight++;
@@ -136,7 +136,7 @@ static int uring_transfer(struct io_path *p, off_t off, char *buf, size_t len, b
 			if (ret < 0)
 				return ret;
 		}
-		ret = uring_reap(u, write);
+		ret = uring_path_reap(u, write);
 		first = first ?: ret;
 		in_flight--;
 		if (first && !in_flight)
@@ -146,46 +146,46 @@ static int uring_transfer(struct io_path *p, off_t off, char *buf, size_t len, b
 }
 
 /* a short transfer is repeated by plain system calls: only the bytes are under test */
-static int uring_move(struct io_path *p, off_t off, char *buf, size_t len, bool write)
+static int uring_path_move(struct io_path *p, off_t off, char *buf, size_t len, bool write)
 {
-	int ret = uring_transfer(p, off, buf, len, write);
+	int ret = uring_path_transfer(p, off, buf, len, write);
 
 	if (ret != -EAGAIN)
 		return ret;
 	return write ? io_path_pwrite(p->fd, off, buf, len) : io_path_pread(p->fd, off, buf, len);
 }
 
-static int uring_read(struct io_path *p, off_t off, void *buf, size_t len)
+static int uring_path_read(struct io_path *p, off_t off, void *buf, size_t len)
 {
 	struct uring *u = p->priv;
 	int ret = 0;
 
 	if (!u->fixed)
-		return uring_move(p, off, buf, len, false);
+		return uring_path_move(p, off, buf, len, false);
 	for (size_t done = 0, now; !ret && done < len; done += now) {
 		now = len - done < FIXED_BYTES ? len - done : FIXED_BYTES;
-		ret = uring_move(p, off + done, u->fixed, now, false);
+		ret = uring_path_move(p, off + done, u->fixed, now, false);
 		memcpy((char *)buf + done, u->fixed, now);
 	}
 	return ret;
 }
 
-static int uring_write(struct io_path *p, off_t off, const void *buf, size_t len)
+static int uring_path_write(struct io_path *p, off_t off, const void *buf, size_t len)
 {
 	struct uring *u = p->priv;
 	int ret = 0;
 
 	if (!u->fixed)
-		return uring_move(p, off, (char *)buf, len, true);
+		return uring_path_move(p, off, (char *)buf, len, true);
 	for (size_t done = 0, now; !ret && done < len; done += now) {
 		now = len - done < FIXED_BYTES ? len - done : FIXED_BYTES;
 		memcpy(u->fixed, (const char *)buf + done, now);
-		ret = uring_move(p, off + done, u->fixed, now, true);
+		ret = uring_path_move(p, off + done, u->fixed, now, true);
 	}
 	return ret;
 }
 
-static void uring_close(struct io_path *p)
+static void uring_path_close(struct io_path *p)
 {
 	struct uring *u = p->priv;
 
@@ -201,10 +201,10 @@ static void uring_close(struct io_path *p)
 }
 
 #define URING_FUNCTIONS		\
-	.open = uring_open,	\
-	.read = uring_read,	\
-	.write = uring_write,	\
-	.close = uring_close
+	.open = uring_path_open,	\
+	.read = uring_path_read,	\
+	.write = uring_path_write,	\
+	.close = uring_path_close
 #else
 #define URING_FUNCTIONS	.lacks = "built without liburing"
 #endif
