@@ -33,7 +33,7 @@ def parse(text):
     names = tuple(dict.fromkeys(re.split(r"[\s,]+", text.strip())))
     for name in names:
         if name not in BACKENDS:
-            raise Refusal(f"BACKEND={text} makes no sense: give one or more of "
+            raise Refusal(f"BACKEND={text} is invalid: give one or more of "
                           + " ".join(BACKENDS))
     return names
 

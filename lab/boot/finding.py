@@ -82,7 +82,7 @@ def run(args):
     if not re.fullmatch(r"[\w-]+", args.name):
         raise Refusal(f"'{args.name}' is no name of a finding")
     if args.fs not in ("", "ext4", "xfs"):
-        raise Refusal(f"FS={args.fs} makes no sense: give ext4 or xfs")
+        raise Refusal(f"FS={args.fs} is invalid: give ext4 or xfs")
     cache, kernel, console = vm.small_guest(args, args.name)
     print(f"kernel {kernel.release}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:

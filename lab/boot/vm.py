@@ -36,14 +36,14 @@ def parse_memory(text):
     size = int(match[1]) << {"M": 20, "G": 30}[match[2]] if match else 0
     host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if not LEAST_MEMORY <= size <= host:
-        raise Refusal(f"MEM={text} makes no sense: give 1G to "
+        raise Refusal(f"MEM={text} is invalid: give 1G to "
                       f"{host >> 30}G, such as MEM=4G")
     return size
 
 
 def parse_cpus(text):
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_CPUS:
-        raise Refusal(f"CPUS={text} makes no sense: give 1 to {MOST_CPUS}")
+        raise Refusal(f"CPUS={text} is invalid: give 1 to {MOST_CPUS}")
     return int(text)
 
 
@@ -52,7 +52,7 @@ def parse_jobs(text):
     if text == "auto":
         return min(len(os.sched_getaffinity(0)), MOST_JOBS)
     if not re.fullmatch(r"[1-9][0-9]?", text):
-        raise Refusal(f"JOBS={text} makes no sense: give a number such as 2, or 'auto'")
+        raise Refusal(f"JOBS={text} is invalid: give a number such as 2, or 'auto'")
     return int(text)
 
 

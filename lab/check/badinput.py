@@ -66,9 +66,9 @@ def of_runner(reporter, artifacts):
     known = ("--kernel", "debian:5.10", *cache)
     bad("a glob that matches no cell", ("matches no cell", "-l"),
         *known, "--tests", "devdax.nothing.*")
-    bad("memory that makes no sense", ("MEM=lots",), *known, "--mem", "lots")
-    bad("CPUs that make no sense", ("CPUS=0",), *known, "--cpus", "0")
-    bad("machines that make no sense", ("JOBS=0",), *known, "--jobs", "0")
+    bad("memory that is invalid", ("MEM=lots",), *known, "--mem", "lots")
+    bad("CPUs that are invalid", ("CPUS=0",), *known, "--cpus", "0")
+    bad("machines that are invalid", ("JOBS=0",), *known, "--jobs", "0")
     bad("a back end that is none", ("BACKEND=cxl", "virtio"), *known,
         "--backend", "cxl")
     bad("no QEMU", ("qemu-system-x86", "install"), *known,
@@ -163,7 +163,7 @@ def of_bench(reporter, artifacts):
     bad("a file that nobody offered", 2, ("-o",), small)
     bad("a file too small for a block", 2, ("1000 bytes", "4096"), "-o", small)
     bad("a number that is none", 2, ("-s 4x",), "-s", "4x")
-    bad("time that makes no sense", 2, ("-T -1",), "-T", "-1")
+    bad("time that is invalid", 2, ("-T -1",), "-T", "-1")
     bad("two places", 2, ("unexpected argument 'y'",), "x", "y")
     bad("no job of that name", 2, ("no job matches",), "-t", "nothing", artifacts.scratch)
     bad("numbers to a place that is not there", 2, ("cannot write",), "-j",
@@ -227,7 +227,7 @@ def of_programs(reporter, artifacts):
         environment={"DAX_TEST_CELLS": "nothing"})
     bad("a list of cells that is not there", 2, ("cannot read",), "-f",
         os.path.join(artifacts.scratch, "absent"))
-    bad("an argument that is no option", 2, ("what is 'x'?",), "x")
+    bad("an argument that is no option", 2, ("unexpected argument 'x'",), "x")
     skip = "1..0 # SKIP "
     bad("a device that does not exist", 4, (skip, "dax9999.0"),
         environment={"DAX_TEST_DEV": "/dev/dax9999.0"})

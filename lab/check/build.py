@@ -70,6 +70,16 @@ def same_cells(listed, whole):
                          + (f": {lost[0]} is missing" if lost else ""))
 
 
+def suite_bench(reporter, artifacts):
+    """The program of 'make bench', which calls lib/ as the suite does."""
+    with reporter.check("build of lab/measure/bench.c") as log:
+        output = artifacts.programs.get()
+        log.run(["make", "-s", "-C", TOP, "-j2", "bench-program", f"OUTPUT={output}",
+                 f"KSFT={artifacts.ksft('newest')}", f"CACHE={artifacts.cache}", "CC=gcc"])
+        if not log.run([os.path.join(output, "dax_bench"), "-l"], seconds=60).split():
+            raise Failed("dax_bench -l lists no cells")
+
+
 def library_missing(reporter, artifacts, names):
     what = "any optional library" if len(names) > 1 else names[0]
     with reporter.check(f"build without {what}") as log:
@@ -149,6 +159,7 @@ def run(reporter, artifacts):
         output = os.path.join(artifacts.scratch, "clang")
         make_programs(log, artifacts.ksft("newest"), output, "CC=clang")
         answers(log, output)
+    suite_bench(reporter, artifacts)
     leaveout.run(reporter, artifacts)
     adding.run(reporter, artifacts)
     for name in LIBRARIES:

@@ -259,7 +259,7 @@ def overlay(programs, args, jobs):
 def run(args):
     for name, pattern in (("rounds", r"[0-9]{1,3}"), ("seconds", r"[0-9]{1,3}(\.[0-9]+)?")):
         if not re.fullmatch(pattern, getattr(args, name)):
-            raise Refusal(f"{name.upper()}={getattr(args, name)} makes no sense: "
+            raise Refusal(f"{name.upper()}={getattr(args, name)} is invalid: "
                           "give a number up to 999")
     if int(args.rounds) and not shutil.which("fio"):
         raise Refusal("this machine lacks fio: install it")

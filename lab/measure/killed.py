@@ -74,7 +74,7 @@ class Tally:
 
 def run(args):
     if not re.fullmatch(r"[1-9][0-9]{0,3}", args.kills):
-        raise Refusal(f"KILLS={args.kills} makes no sense: give a number, such as 12")
+        raise Refusal(f"KILLS={args.kills} is invalid: give a number, such as 12")
     cache, kernel, console = vm.small_guest(args, "killed")
     if not args.programs:
         vm.build(cache, None, [])

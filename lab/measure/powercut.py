@@ -184,7 +184,7 @@ def table(tallies, cuts, seconds):
 
 def run(args):
     if not re.fullmatch(r"[1-9][0-9]{0,5}", args.cuts):
-        raise Refusal(f"CUTS={args.cuts} makes no sense: give a number, such as 100")
+        raise Refusal(f"CUTS={args.cuts} is invalid: give a number, such as 100")
     cuts = int(args.cuts)
     cache, kernel, console = vm.small_guest(args, "powercut")
     if not args.programs:

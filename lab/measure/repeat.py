@@ -20,7 +20,7 @@ HEAD = "  run  passed  failed  skipped  boots  seconds  otherwise than in run 1"
 
 def parse_runs(text):
     if not text.isdigit() or not 2 <= int(text) <= MOST_RUNS:
-        raise Refusal(f"RUNS={text} makes no sense: give 2 to {MOST_RUNS}")
+        raise Refusal(f"RUNS={text} is invalid: give 2 to {MOST_RUNS}")
     return int(text)
 
 

@@ -30,7 +30,7 @@ Sum = namedtuple("Sum", "orders wrong cells failed")
 
 def parse_time(text):
     if not text.isdigit() or not 1 <= int(text) <= LONGEST:
-        raise Refusal(f"TIME={text} makes no sense: give seconds, 1 to {LONGEST}")
+        raise Refusal(f"TIME={text} is invalid: give seconds, 1 to {LONGEST}")
     return int(text)
 
 
