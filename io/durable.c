@@ -114,7 +114,7 @@ static const char *next_durability(const struct memory *m, enum daxmap_size size
 	const struct durability *d = word ? durability_find(word) : NULL;
 
 	while ((d = durability_next(d)))
-		if (d->unbind_on && memory_selected(d->unbind_on, m))
+		if (d->unbind_on && memory_selected(d->unbind_on, m) && io_method_find(d->path))
 			return d->name;
 	return NULL;
 }

@@ -16,9 +16,9 @@ REGISTERED = re.compile(r"^REGISTER\((\w+), ", re.M)
 
 # Tables of lib/ whose files are left out, too.  Files of actions may not be: scenarios
 # call some of their functions.
-TABLES = ("pin_methods", "memories")
+TABLES = ("pin_methods", "memories", "io_methods")
 # What the entries of a table are in a cell's name: which of its four words
-WORDS = {"memories": 0, "pin_methods": 2}
+WORDS = {"memories": 0, "pin_methods": 2, "io_methods": 2}
 
 
 def registering(names):
