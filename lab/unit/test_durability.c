@@ -68,9 +68,10 @@ TEST_F(durability, records_of_each_method)
 		if (!ret)
 			continue;
 		ASSERT_EQ(0, durability_open_read(&p, self->path));
-		for (uint64_t seq = 1; seq <= RECORDS; seq++)
+		for (uint64_t seq = 1; seq <= RECORDS; seq++) {
 			EXPECT_EQ(0, durability_check(&p, self->slot, seq))
 				TH_LOG("%s: record %d", d->name, (int)seq);
+		}
 		EXPECT_EQ(-ENODATA, durability_check(&p, self->slot, RECORDS + 1))
 			TH_LOG("%s", d->name);
 		io_path_close(&p);
