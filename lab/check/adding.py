@@ -137,6 +137,27 @@ static const struct oracle dummies[] = {
 
 REGISTER(oracles, dummies);
 """,
+    "io_method": """#include <errno.h>
+
+#include "lib/io/internal.h"
+
+static int open_dummy(struct io_path *p)
+{
+	return io_path_fail(p, -EOPNOTSUPP, "moves nothing");
+}
+
+static const struct io_method dummies[] = {
+	{
+		.name = "dummy_io",
+		.what = "moves nothing",
+		.on = ON_FILES,
+		.open = open_dummy,
+	},
+	{ }
+};
+
+REGISTER(io_methods, dummies);
+""",
 }
 
 # -h and -l do not speak of oracles: a program that lists them
@@ -244,6 +265,11 @@ def look(log, artifacts, target, objects, files):
     cells = log.run([os.path.join(objects, "dax_teardown"), "-l"], quiet=True)
     for word in ("dummy_pin", "dummy_action", "dummy_memory"):
         expect_in(cells, word, "dax_teardown", "-l")
+    listed = log.run([os.path.join(objects, "pmem_io"), "-l"], quiet=True)
+    for cell in ("dummy_io.every_path", "dummy_io.gaps"):
+        expect_in(listed, re.escape(cell), "pmem_io", "-l")
+    expect_in(log.run([os.path.join(objects, "pmem_io"), "-h"], quiet=True), "dummy_io",
+              "pmem_io", "-h")
     lister = os.path.join(target, "lister.c")
     with open(lister, "w", encoding="ascii") as f:
         f.write(LISTER)
