@@ -94,7 +94,10 @@ static int kvm_set_mode(struct kvm *k)
 
 static int kvm_make(struct kvm *k)
 {
-	k->vm = ioctl(k->dev, KVM_CREATE_VM, 0);
+	/* a signal may interrupt the creation */
+	do
+		k->vm = ioctl(k->dev, KVM_CREATE_VM, 0);
+	while (k->vm < 0 && errno == EINTR);
 	if (k->vm < 0)
 		return -errno;
 	/* AMD hardware does not need it */
