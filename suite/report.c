@@ -137,3 +137,12 @@ const struct action *require_action(struct cell *c, const char *name)
 	skip(c, "action %s: %s", name, a ? a->lacks : "not in this build");
 	return NULL;
 }
+
+const struct pin_method *require_pin(struct cell *c, const char *name)
+{
+	const struct pin_method *m = pin_method_find(name);
+
+	if (!m)
+		skip(c, "pin %s: not in this build", name);
+	return m;
+}

@@ -296,6 +296,15 @@ void skip(struct cell *c, const char *fmt, ...) __attribute__((format(printf, 2,
 const struct action *require_action(struct cell *c, const char *name);
 
 /**
+ * require_pin() - find a pin method that a scenario uses beside its cell's own
+ * @c: cell; skipped when the method is not in this build
+ * @name: the method's name
+ *
+ * Return: the method, or NULL with the cell skipped.
+ */
+const struct pin_method *require_pin(struct cell *c, const char *name);
+
+/**
  * skip_refused() - skip: the method cannot pin this memory
  * @c: cell
  * @m: method; another than the cell's own is remembered as well

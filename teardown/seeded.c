@@ -12,6 +12,7 @@
 
 #define MAX_PINS	3
 
+/* NULL when this build has no method that qualifies */
 static const struct pin_method *random_method(uint64_t *rnd)
 {
 	const struct pin_method *m;
@@ -19,6 +20,8 @@ static const struct pin_method *random_method(uint64_t *rnd)
 
 	for_each_pin_method(m)
 		nr += pin_selected(PINS_UNTIMED_SAFE, m);
+	if (!nr)
+		return NULL;
 	pick = random_next(rnd) % nr;
 	for_each_pin_method(m)
 		if (pin_selected(PINS_UNTIMED_SAFE, m) && !pick--)
@@ -43,7 +46,11 @@ static bool run_round(struct cell *c, uint64_t *rnd)
 		s.rule.revoke = false;
 	}
 	for (; pins && !cell_over(c); pins--) {
-		teardown_pin(&s, random_method(rnd), 0);
+		const struct pin_method *m = random_method(rnd);
+
+		if (!m)
+			break;
+		teardown_pin(&s, m, 0);
 		/* without the methods that this kernel refuses */
 		c->skipped = false;
 	}
