@@ -8,8 +8,6 @@
 #ifndef DAX_GUP_H
 #define DAX_GUP_H
 
-#include <errno.h>
-
 #include "suite/suite.h"
 
 /* page sizes of a file */
@@ -84,19 +82,6 @@ struct pin_test {
 static inline bool cell_is_sink(const struct cell *c)
 {
 	return c->method && c->method->flags & PIN_SINK;
-}
-
-/**
- * sys_result() - the result of a system call, for expect_ok() and expect_errno()
- * @ret: what the system call returned, negative for an error
- *
- * An argument beside the call itself may read errno before the call is made.
- *
- * Return: 0, or -errno.
- */
-static inline int sys_result(long ret)
-{
-	return ret < 0 ? -errno : 0;
 }
 
 /* isolate.c */

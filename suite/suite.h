@@ -9,6 +9,7 @@
 #ifndef DAX_SUITE_H
 #define DAX_SUITE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -271,6 +272,20 @@ bool expect_ok(struct cell *c, int ret, const char *what, const char *why);
  * Return: true when @ret is -@err.
  */
 bool expect_errno(struct cell *c, int ret, int err, const char *what);
+
+/**
+ * sys_result() - result of a system call, for expect_ok() and expect_errno()
+ * @ret: the value that the system call returned, negative for an error
+ *
+ * errno as another argument of the same call would be wrong: C may evaluate it before
+ * the system call is made.
+ *
+ * Return: 0, or -errno.
+ */
+static inline int sys_result(long ret)
+{
+	return ret < 0 ? -errno : 0;
+}
 
 /**
  * cell_adds() - add a clause to the sentence of a failure
