@@ -20,7 +20,7 @@
 /* Of the harness are used these functions and five members, as 6.1 to 7.3 have them. */
 #define HARNESS_HAS(what, type)							\
 	_Static_assert(__builtin_types_compatible_p(typeof(what), type),		\
-		       "kselftest_harness.h has changed: suite/harness.h relies on " #what)
+		       "kselftest_harness.h has changed: the cells need " #what)
 
 typedef void suite_fn(struct __test_metadata *t, struct __fixture_variant_metadata *v);
 

@@ -105,7 +105,7 @@ void suite_finish(void)
 	ret = guard_finish(guard);
 	if (ret)
 		suite_say("# %s: not everything could be restored: %s\n", suite->name,
-		    strerror(-ret));
+			  strerror(-ret));
 	health_close(health);
 }
 
