@@ -59,7 +59,7 @@ static bool pin_other_devices(struct teardown *s)
 		struct test_mem v;
 
 		if (size == (int)c->size ||
-		    c->memory->take(c->memory, c->guard, &want, &v, why, sizeof(why)) ||
+		    memory_take(c->memory, c->guard, &want, &v, why, sizeof(why)) ||
 		    !strcmp(v.ns.ndns, c->v.ns.ndns) || strcmp(v.ns.region, c->v.ns.region))
 			continue;
 		if (!pin_device(s, &v, size))
