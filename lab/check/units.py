@@ -8,7 +8,7 @@ from check.artifacts import LAB, TOP
 from check.reporter import Failed, Skipped
 
 # Tests that are not named after their file at lib/'s top, or their folder
-NAMES = {"lib/task": "actor", "lib/mem": "memory", "lib/io": "io_method", "lib/ns": "victim"}
+NAMES = {"lib/mem": "memory", "lib/io": "io_method"}
 # Needs the devices that it removes: tested by the suite itself
 UNTESTED = ("lib/action",)
 

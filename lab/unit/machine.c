@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An invented machine: files and links where a kernel has its own.
+ * An fake machine: files and links where a kernel has its own.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,8 +16,8 @@
 
 #include "machine.h"
 
-/* the device number of every invented dax device is 252:0 */
-static int invented_node(const char *path, struct stat *st)
+/* the device number of every fake dax device is 252:0 */
+static int fake_node(const char *path, struct stat *st)
 {
 	const char *name = strrchr(path, '/') + 1;
 
@@ -154,7 +154,7 @@ void make_machine(struct machine *m)
 	m->env.sys = m->sys;
 	m->env.proc = m->proc;
 	m->env.dev = m->dev;
-	m->env.node = invented_node;
+	m->env.node = fake_node;
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)

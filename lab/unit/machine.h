@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An invented machine for unit tests of lib/victim: a directory that looks like
+ * A fake machine for unit tests of lib/ns/: a directory that looks like
  * sysfs, one like procfs and one like /dev.  Needs neither root nor a device; what
  * cannot be made ends the test.
  */

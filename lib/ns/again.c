@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Devices that come back under other names.
- */
+/* Finding devices again, which may have come back under other names. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "lib/timeline.h"
+#include "lib/clock.h"
 #include "lib/ns/dynamic.h"
 #include "lib/ns/internal.h"
 
-/* Probed one after the other, in work items, large ones for a second. */
+/* They are probed one after the other in work items, a large one for a second. */
 #define BACK_NS		(10 * NSEC_PER_SEC)
 #define BACK_NAP_NS	(5 * NSEC_PER_MSEC)
 
@@ -28,30 +25,30 @@ static bool has_node(const struct test_ns *v)
 	return !ns_machine.node(path, &st) && S_ISBLK(st.st_mode);
 }
 
-static int compare(const struct test_ns *was, const struct test_ns *now, const char *mode,
-		   char *why, size_t len)
+static int compare_devices(const struct test_ns *was, const struct test_ns *now,
+			   const char *mode, char *why, size_t len)
 {
 	if (!now->dax[0] != !was->dax[0] || !now->block[0] != !was->block[0])
 		return ns_say(-ENODEV, why, len, "%s has come back in mode %s without a device",
 			      now->ndns, mode);
 	if (strcmp(now->driver, was->driver))
-		return ns_say(-ENODEV, why, len, "%s is bound to driver '%s', it was to '%s'",
+		return ns_say(-ENODEV, why, len, "%s is bound to driver '%s'; it was bound to '%s'",
 			      ns_key(now), now->driver, was->driver);
 	if (!has_node(now))
 		return ns_say(-ENODEV, why, len, "%s has no node", ns_key(now));
 	if (was->dax[0] && (now->size != was->size || now->align != was->align))
 		return ns_say(-ESTALE, why, len,
-			      "%s has %zu bytes aligned to %zu, it had %zu aligned to %zu",
+			      "%s has %zu bytes aligned to %zu; it had %zu aligned to %zu",
 			      now->dax, now->size, now->align, was->size, was->align);
 	if (now->start != was->start || now->capacity != was->capacity)
 		return ns_say(-ESTALE, why, len,
-			      "%s has %llu bytes at %#llx, it had %llu at %#llx",
+			      "%s has %llu bytes at %#llx; it had %llu at %#llx",
 			      ns_key(now),
 			      now->capacity, now->start, was->capacity, was->start);
 	return 0;
 }
 
-static int present(const struct test_ns *was, struct test_ns *now, char *mode, size_t len)
+static int read_present(const struct test_ns *was, struct test_ns *now, char *mode, size_t len)
 {
 	char name[32];
 	int ret;
@@ -69,7 +66,7 @@ int ns_present(const struct test_ns *was, struct test_ns *now)
 {
 	char mode[16];
 
-	return present(was, now, mode, sizeof(mode));
+	return read_present(was, now, mode, sizeof(mode));
 }
 
 int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t len)
@@ -78,10 +75,11 @@ int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t l
 	char mode[16];
 	int ret;
 
-	if (present(was, &found, mode, sizeof(mode)))
-		return ns_say(-ENODEV, why, len, "there is no %s any more, nor its uuid",
+	if (read_present(was, &found, mode, sizeof(mode)))
+		return ns_say(-ENODEV, why, len,
+			      "there is no %s any more, and no namespace of its uuid",
 			      was->ndns[0] ? was->ndns : was->dax);
-	ret = compare(was, &found, mode, why, len);
+	ret = compare_devices(was, &found, mode, why, len);
 	if (ret)
 		return ret;
 	found.above = was->above;
@@ -91,8 +89,7 @@ int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t l
 
 int ns_set_again(struct ns_set *set, char *why, size_t len)
 {
-	const struct timespec nap = { .tv_nsec = BACK_NAP_NS };
-	uint64_t end = timeline_now() + BACK_NS;
+	uint64_t end = clock_now_ns() + BACK_NS;
 	int ret;
 
 	for (unsigned int i = 0; i < set->nr; i++) {
@@ -100,9 +97,9 @@ int ns_set_again(struct ns_set *set, char *why, size_t len)
 		if (!set->now[i].ndns[0] || set->avoid[i])
 			continue;
 		while ((ret = ns_again(&set->now[i], &set->now[i], why, len))) {
-			if (ret != -ENODEV || timeline_now() >= end)
+			if (ret != -ENODEV || clock_now_ns() >= end)
 				return ret;
-			nanosleep(&nap, NULL);
+			clock_sleep_ns(BACK_NAP_NS);
 		}
 	}
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reconfigures namespaces through libndctl, binds and unbinds through
- * libdaxctl.
+ * Reconfiguring namespaces with libndctl; bind and unbind with libdaxctl.  A build
+ * without the libraries has configure_none.c instead.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/ns/internal.h"
 
 #ifdef HAVE_LIBNDCTL
@@ -22,8 +22,20 @@
 
 #define UUID_BYTES	16
 
-/* a namespace in the library's hands, and the last thing the library said */
-struct work {
+/* Limit of the wait for the lock of a region, and time between two attempts. */
+#define LOCK_NS		(30 * NSEC_PER_SEC)
+#define LOCK_POLL_NS	(10 * NSEC_PER_MSEC)
+
+/**
+ * struct session - a namespace that libndctl works on
+ * @ctx: the library
+ * @region: region of the namespace
+ * @ndns: the namespace
+ * @step: the current step, for sentences
+ * @said: the last line that the library logged
+ * @lock: locked descriptor of the region's directory
+ */
+struct session {
 	struct ndctl_ctx *ctx;
 	struct ndctl_region *region;
 	struct ndctl_namespace *ndns;
@@ -32,17 +44,13 @@ struct work {
 	int lock;
 };
 
-/* lib/ prints nothing: what the library would print becomes part of @why */
+/* lib/ prints nothing: what the library logs becomes a part of @why */
 static void __printf(6, 0) keep_ndctl(struct ndctl_ctx *ctx, int priority, const char *file,
 				      int line, const char *fn, const char *format,
 				      va_list args)
 {
-	struct work *w = ndctl_get_userdata(ctx);
+	struct session *w = ndctl_get_userdata(ctx);
 
-	(void)priority;
-	(void)file;
-	(void)line;
-	(void)fn;
 	if (!w)
 		return;
 	vsnprintf(w->said, sizeof(w->said), format, args);
@@ -53,13 +61,6 @@ static void __printf(6, 0) drop_daxctl(struct daxctl_ctx *ctx, int priority, con
 				       int line, const char *fn, const char *format,
 				       va_list args)
 {
-	(void)ctx;
-	(void)priority;
-	(void)file;
-	(void)line;
-	(void)fn;
-	(void)format;
-	(void)args;
 }
 
 static int uuid_of(const char *text, uuid_t uuid)
@@ -89,10 +90,10 @@ static int new_uuid(const char *text, uuid_t uuid)
 }
 
 /*
- * By uuid, since numbers may be dealt anew when a region comes back.  Where
- * labels do not exist a region is one namespace, and has but one name.
+ * By uuid, because a region that comes back may number its namespaces differently.
+ * Without labels a region is one namespace, which keeps its name.
  */
-static bool is_it(struct ndctl_namespace *ndns, const struct test_ns *to)
+static bool is_namespace(struct ndctl_namespace *ndns, const struct test_ns *to)
 {
 	uuid_t want, is;
 
@@ -102,7 +103,7 @@ static bool is_it(struct ndctl_namespace *ndns, const struct test_ns *to)
 	return !memcmp(want, is, UUID_BYTES);
 }
 
-static int find(struct work *w, const struct test_ns *to)
+static int find_namespace(struct session *w, const struct test_ns *to)
 {
 	struct ndctl_region *region;
 	struct ndctl_namespace *ndns;
@@ -111,7 +112,7 @@ static int find(struct work *w, const struct test_ns *to)
 	ndctl_bus_foreach(w->ctx, bus)
 		ndctl_region_foreach(bus, region)
 			ndctl_namespace_foreach(region, ndns)
-				if (is_it(ndns, to)) {
+				if (is_namespace(ndns, to)) {
 					w->region = region;
 					w->ndns = ndns;
 					return 0;
@@ -120,31 +121,29 @@ static int find(struct work *w, const struct test_ns *to)
 }
 
 /*
- * The seeds of a region are there once.  A lock on its directory keeps two
- * programs apart, and a guardian away from a task that was killed and is still
- * on its way out of the kernel.
+ * A region has one seed device of each kind.  A lock on its directory excludes a second
+ * program, and the guardian while a killed task is still in the kernel.
  */
-static int lock_region(struct work *w, const char *region)
+static int lock_region(struct session *w, const char *region)
 {
-	const struct timespec nap = { .tv_nsec = 10000000 };
+	uint64_t end = clock_now_ns() + LOCK_NS;
 	char path[128];
-	int tries;
 
 	snprintf(path, sizeof(path), "/sys/bus/nd/devices/%s", region);
 	w->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->lock < 0)
 		return -errno;
-	for (tries = 0; tries < 3000; tries++) {
-		if (!flock(w->lock, LOCK_EX | LOCK_NB))
-			return 0;
+	while (flock(w->lock, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK)
 			return -errno;
-		nanosleep(&nap, NULL);
+		if (clock_now_ns() >= end)
+			return -EBUSY;
+		clock_sleep_ns(LOCK_POLL_NS);
 	}
-	return -EBUSY;
+	return 0;
 }
 
-static int begin(struct work *w, const struct test_ns *to)
+static int session_open(struct session *w, const struct test_ns *to)
 {
 	int rc;
 
@@ -161,10 +160,10 @@ static int begin(struct work *w, const struct test_ns *to)
 	ndctl_set_log_fn(w->ctx, keep_ndctl);
 	daxctl_set_log_fn(ndctl_get_daxctl_ctx(w->ctx), drop_daxctl);
 	w->step = "finding the namespace";
-	return find(w, to);
+	return find_namespace(w, to);
 }
 
-static void end(struct work *w)
+static void session_close(struct session *w)
 {
 	if (w->ctx)
 		ndctl_unref(w->ctx);
@@ -172,13 +171,13 @@ static void end(struct work *w)
 		close(w->lock);
 }
 
-static bool is_of(struct ndctl_namespace *a, struct ndctl_namespace *b)
+static bool same_namespace(struct ndctl_namespace *a, struct ndctl_namespace *b)
 {
 	return a && !strcmp(ndctl_namespace_get_devname(a), ndctl_namespace_get_devname(b));
 }
 
-/* the library answers with the mode that is set now */
-static int set_raw(struct work *w, int raw)
+/* the library returns the mode that is set now */
+static int set_raw(struct session *w, int raw)
 {
 	int rc = ndctl_namespace_set_raw_mode(w->ndns, raw);
 
@@ -188,10 +187,10 @@ static int set_raw(struct work *w, int raw)
 }
 
 /*
- * To a namespace that nobody claims.  Whoever was here before may have been
- * killed after giving the namespace to a device and before enabling that.
+ * Disables the namespace, and takes it from every device that claims it: a task may have
+ * been killed after it gave the namespace to a device and before it enabled the device.
  */
-static int release(struct work *w)
+static int release_namespace(struct session *w)
 {
 	struct ndctl_dax *dax, *next_dax;
 	struct ndctl_pfn *pfn, *next_pfn;
@@ -204,19 +203,19 @@ static int release(struct work *w)
 		return rc;
 	w->step = "taking the namespace from its device";
 	ndctl_dax_foreach_safe(w->region, dax, next_dax)
-		if (is_of(ndctl_dax_get_namespace(dax), w->ndns)) {
+		if (same_namespace(ndctl_dax_get_namespace(dax), w->ndns)) {
 			rc = ndctl_dax_delete(dax);
 			if (rc)
 				return rc;
 		}
 	ndctl_pfn_foreach_safe(w->region, pfn, next_pfn)
-		if (is_of(ndctl_pfn_get_namespace(pfn), w->ndns)) {
+		if (same_namespace(ndctl_pfn_get_namespace(pfn), w->ndns)) {
 			rc = ndctl_pfn_delete(pfn);
 			if (rc)
 				return rc;
 		}
 	ndctl_btt_foreach_safe(w->region, btt, next_btt)
-		if (is_of(ndctl_btt_get_namespace(btt), w->ndns)) {
+		if (same_namespace(ndctl_btt_get_namespace(btt), w->ndns)) {
 			rc = ndctl_btt_delete(btt);
 			if (rc)
 				return rc;
@@ -248,10 +247,10 @@ static int zero_block(const char *name)
 }
 
 /*
- * A namespace without info block must not have an old one, or the kernel makes
- * of it what that says.  Those of pfn, dax and btt lie in the first 8 KiB.
+ * A namespace that is to have no info block must not keep an old one, or the kernel gives
+ * it the mode of that.  The info blocks of pfn, dax and btt are in the first 8 KiB.
  */
-static int erase_info(struct work *w)
+static int erase_info(struct session *w)
 {
 	int rc, back;
 
@@ -269,8 +268,8 @@ static int erase_info(struct work *w)
 	return rc ? rc : back;
 }
 
-/* what may use the namespace, as its label says; old labels cannot say it */
-static void set_claim(struct work *w, const char *claim)
+/* the mode that the label insists on; old labels have no such field */
+static void set_claim(struct session *w, const char *claim)
 {
 	enum ndctl_namespace_mode mode = NDCTL_NS_MODE_RAW;
 
@@ -283,7 +282,7 @@ static void set_claim(struct work *w, const char *claim)
 	ndctl_namespace_set_enforce_mode(w->ndns, mode);
 }
 
-static int set_label(struct work *w, const struct test_ns *to)
+static int set_label(struct session *w, const struct test_ns *to)
 {
 	const char *name = ndctl_namespace_get_alt_name(w->ndns);
 
@@ -298,7 +297,7 @@ static enum ndctl_pfn_loc location(const struct test_ns *to)
 	return to->map_dev ? NDCTL_PFN_LOC_PMEM : NDCTL_PFN_LOC_RAM;
 }
 
-static int make_dax(struct work *w, const struct test_ns *to, uuid_t uuid)
+static int make_dax(struct session *w, const struct test_ns *to, uuid_t uuid)
 {
 	struct ndctl_dax *dax = ndctl_region_get_dax_seed(w->region);
 	int rc;
@@ -322,7 +321,7 @@ static int make_dax(struct work *w, const struct test_ns *to, uuid_t uuid)
 	return rc;
 }
 
-static int make_pfn(struct work *w, const struct test_ns *to, uuid_t uuid)
+static int make_pfn(struct session *w, const struct test_ns *to, uuid_t uuid)
 {
 	struct ndctl_pfn *pfn = ndctl_region_get_pfn_seed(w->region);
 	int rc;
@@ -346,7 +345,7 @@ static int make_pfn(struct work *w, const struct test_ns *to, uuid_t uuid)
 	return rc;
 }
 
-static int make_btt(struct work *w, const struct test_ns *to, uuid_t uuid)
+static int make_btt(struct session *w, const struct test_ns *to, uuid_t uuid)
 {
 	struct ndctl_btt *btt = ndctl_region_get_btt_seed(w->region);
 	int rc;
@@ -368,7 +367,7 @@ static int make_btt(struct work *w, const struct test_ns *to, uuid_t uuid)
 	return rc;
 }
 
-static int make_bare(struct work *w)
+static int make_raw(struct session *w)
 {
 	int rc;
 
@@ -377,25 +376,25 @@ static int make_bare(struct work *w)
 	return rc < 0 ? rc : 0;
 }
 
-static int configure(struct work *w, const struct test_ns *to, const char *mode)
+static int configure_namespace(struct session *w, const struct test_ns *to, const char *mode)
 {
-	bool bare = !to->align && strcmp(mode, "sector");
+	bool raw = !to->align && strcmp(mode, "sector");
 	uuid_t uuid;
 	int rc;
 
-	rc = release(w);
+	rc = release_namespace(w);
 	if (!rc)
 		rc = set_label(w, to);
-	if (!rc && (bare || !strcmp(mode, "sector"))) {
-		/* the label must not stand in the way of raw mode */
+	if (!rc && (raw || !strcmp(mode, "sector"))) {
+		/* a label that insists on another mode forbids raw mode */
 		set_claim(w, "");
 		rc = erase_info(w);
 	}
 	if (rc)
 		return rc;
 	set_claim(w, to->claim);
-	if (bare)
-		return make_bare(w);
+	if (raw)
+		return make_raw(w);
 	rc = new_uuid(to->info_uuid, uuid);
 	if (rc)
 		return rc;
@@ -406,30 +405,30 @@ static int configure(struct work *w, const struct test_ns *to, const char *mode)
 	return make_btt(w, to, uuid);
 }
 
-static int finish(struct work *w, int rc, char *why, size_t len)
+static int session_finish(struct session *w, int rc, char *why, size_t len)
 {
 	if (rc)
 		ns_say(rc, why, len, "%s: %s%s%s%s", w->step, strerror(-rc),
 		       w->said[0] ? " (" : "", w->said, w->said[0] ? ")" : "");
-	end(w);
+	session_close(w);
 	return rc;
 }
 
 int ns_configure(const struct test_ns *to, const char *mode, char *why,
 		 size_t len)
 {
-	struct work w;
+	struct session w;
 	int rc;
 
-	rc = begin(&w, to);
+	rc = session_open(&w, to);
 	if (!rc)
-		rc = configure(&w, to, mode);
-	return finish(&w, rc, why, len);
+		rc = configure_namespace(&w, to, mode);
+	return session_finish(&w, rc, why, len);
 }
 
-static int destroy(struct work *w)
+static int destroy_namespace(struct session *w)
 {
-	int rc = release(w);
+	int rc = release_namespace(w);
 
 	if (rc)
 		return rc;
@@ -437,8 +436,8 @@ static int destroy(struct work *w)
 	return ndctl_namespace_delete(w->ndns);
 }
 
-/* the region's seed becomes what the namespace was; it takes the first room there is */
-static int create(struct work *w, const struct test_ns *to)
+/* the region's seed becomes the namespace again, in the first free range */
+static int create_namespace(struct session *w, const struct test_ns *to)
 {
 	uuid_t uuid;
 	int rc;
@@ -455,8 +454,8 @@ static int create(struct work *w, const struct test_ns *to)
 	return rc ? rc : ndctl_namespace_set_size(w->ndns, to->capacity);
 }
 
-/* whoever destroyed it may not have come to create it */
-static int find_region(struct work *w, const struct test_ns *to)
+/* for a namespace that was destroyed by a task killed before it created it again */
+static int find_region(struct session *w, const struct test_ns *to)
 {
 	struct ndctl_region *region;
 	struct ndctl_bus *bus;
@@ -472,43 +471,43 @@ static int find_region(struct work *w, const struct test_ns *to)
 
 int ns_recreate(const struct test_ns *to, const char *mode, char *why, size_t len)
 {
-	struct test_ns anew = *to;
-	struct work w;
+	struct test_ns created = *to;
+	struct session w;
 	int rc;
 
-	rc = begin(&w, to);
-	/* without labels there is but one namespace, for ever */
+	rc = session_open(&w, to);
+	/* without labels a region always has its one namespace */
 	if (!to->uuid[0])
-		return finish(&w, rc ? rc : configure(&w, to, mode), why, len);
+		return session_finish(&w, rc ? rc : configure_namespace(&w, to, mode), why, len);
 	if (!rc)
-		rc = destroy(&w);
+		rc = destroy_namespace(&w);
 	else if (rc == -ENODEV)
 		rc = find_region(&w, to);
 	if (!rc)
-		rc = create(&w, to);
+		rc = create_namespace(&w, to);
 	if (rc)
-		return finish(&w, rc, why, len);
-	/* the library does not see what became of its seed but by a new look */
-	end(&w);
-	rc = begin(&w, &anew);
-	return finish(&w, rc ? rc : configure(&w, &anew, mode), why, len);
+		return session_finish(&w, rc, why, len);
+	/* the library only sees the new namespace after it is opened again */
+	session_close(&w);
+	rc = session_open(&w, &created);
+	return session_finish(&w, rc ? rc : configure_namespace(&w, &created, mode), why, len);
 }
 
 int ns_destroy_enabled(const struct test_ns *v)
 {
-	struct work w;
+	struct session w;
 	int rc;
 
-	rc = begin(&w, v);
+	rc = session_open(&w, v);
 	if (!rc)
 		rc = ndctl_namespace_delete(w.ndns);
-	end(&w);
+	session_close(&w);
 	return rc;
 }
 
 static int with_region(const struct test_ns *v, int (*act)(struct ndctl_region *region))
 {
-	struct work w = { .lock = -1 };
+	struct session w = { .lock = -1 };
 	int rc = ndctl_new(&w.ctx);
 
 	if (rc)
@@ -517,7 +516,7 @@ static int with_region(const struct test_ns *v, int (*act)(struct ndctl_region *
 	ndctl_set_log_fn(w.ctx, keep_ndctl);
 	rc = find_region(&w, v);
 	rc = rc ? rc : act(w.region);
-	end(&w);
+	session_close(&w);
 	return rc;
 }
 
@@ -533,22 +532,22 @@ int ns_enable_region(const struct test_ns *v)
 
 int ns_disable_namespace(const struct test_ns *v)
 {
-	struct work w;
-	int rc = begin(&w, v);
+	struct session w;
+	int rc = session_open(&w, v);
 
 	rc = rc ? rc : ndctl_namespace_disable_safe(w.ndns);
-	end(&w);
-	/* 1: nothing on it had been in use */
+	session_close(&w);
+	/* 1 when it was not enabled */
 	return rc < 0 ? rc : 0;
 }
 
 int ns_enable_namespace(const struct test_ns *v)
 {
-	struct work w;
-	int rc = begin(&w, v);
+	struct session w;
+	int rc = session_open(&w, v);
 
 	rc = rc ? rc : ndctl_namespace_enable(w.ndns);
-	end(&w);
+	session_close(&w);
 	return rc < 0 ? rc : 0;
 }
 
@@ -587,66 +586,5 @@ int ns_to_ram(const struct test_ns *v)
 	int rc = with_daxctl(v, daxctl_dev_disable);
 
 	return rc ? rc : with_daxctl(v, daxctl_dev_enable_ram);
-}
-#else
-int ns_configure(const struct test_ns *to, const char *mode, char *why,
-		 size_t len)
-{
-	(void)to;
-	(void)mode;
-	return ns_say(-EOPNOTSUPP, why, len, "built without libndctl and libdaxctl");
-}
-
-int ns_recreate(const struct test_ns *to, const char *mode, char *why, size_t len)
-{
-	return ns_configure(to, mode, why, len);
-}
-
-int ns_destroy_enabled(const struct test_ns *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
-}
-
-int ns_disable_region(const struct test_ns *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
-}
-
-int ns_enable_region(const struct test_ns *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
-}
-
-int ns_disable_namespace(const struct test_ns *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
-}
-
-int ns_enable_namespace(const struct test_ns *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
-}
-
-int ns_disable(const struct test_ns *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
-}
-
-int ns_enable(const struct test_ns *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
-}
-
-int ns_to_ram(const struct test_ns *v)
-{
-	(void)v;
-	return -EOPNOTSUPP;
 }
 #endif

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/ns/dynamic.h"
 #include "lib/ns/internal.h"
+#include "lib/sysfs.h"
 #include "lib/variable.h"
 
 #define DAX	"bus/dax/devices"
@@ -18,16 +17,9 @@
 static int write_file(const char *path, const char *text)
 {
 	char full[160];
-	int fd, rc = 0;
 
 	snprintf(full, sizeof(full), "%s/%s", ns_machine.sys, path);
-	fd = open(full, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
+	return sysfs_write(full, text);
 }
 
 static int write_number(const char *name, const char *file, size_t number)
@@ -93,7 +85,7 @@ static int read_in(const struct ns_env *env, const char *name, struct test_ns *v
 	snprintf(path, sizeof(path), "%s/" DAX "/%.31s/..", env->sys, name);
 	if (!rc && realpath(path, real))
 		ns_copy(v->provider, sizeof(v->provider), strrchr(real, '/') + 1);
-	/* one without bytes has no ranges */
+	/* a device without bytes has no ranges */
 	if (!rc && v->size)
 		rc = mapping_in(env, name, 0, &v->start, &bytes);
 	return rc;
@@ -114,7 +106,7 @@ void dynamic_first(const struct test_ns *v, char *name, size_t len)
 		memcpy(dot, ".0", 3);
 }
 
-/* the devices of one region: "dax0." */
+/* prefix of the names of a region's devices, "dax0.": ns_list() passes no argument on */
 static char of_region[32];
 
 static bool is_of_region(const char *name)
@@ -122,7 +114,7 @@ static bool is_of_region(const char *name)
 	return !strncmp(name, of_region, strlen(of_region));
 }
 
-static int list(const struct ns_env *env, const char *first, char ***names)
+static int list_region(const struct ns_env *env, const char *first, char ***names)
 {
 	ns_copy(of_region, sizeof(of_region), first);
 	if (strchr(of_region, '.'))
@@ -130,13 +122,13 @@ static int list(const struct ns_env *env, const char *first, char ***names)
 	return ns_list(env, DAX, is_of_region, names);
 }
 
-static int check(const struct ns_env *env, const char *first, char *why, size_t len)
+static int check_region(const struct ns_env *env, const char *first, char *why, size_t len)
 {
 	struct test_ns v;
 	char **names;
 	int nr, rc = 0;
 
-	nr = list(env, first, &names);
+	nr = list_region(env, first, &names);
 	if (nr < 0)
 		return nr;
 	for (int i = 0; i < nr && !rc; i++) {
@@ -200,7 +192,7 @@ int dynamic_find_in(const struct ns_env *env, struct ns_set *set, const char *id
 		return ns_say(-EINVAL, why, len,
 			      "DAX_TEST_REGION=%s names the region of %s, which is static: give one of hmem or CXL",
 			      id, first);
-	rc = check(env, first, why, len);
+	rc = check_region(env, first, why, len);
 	if (!rc)
 		rc = read_in(env, first, &d->was);
 	if (rc)
@@ -256,8 +248,8 @@ int dynamic_bind(const char *name)
 	int rc;
 
 	ns_copy(v.dax, sizeof(v.dax), name);
-	/* a name that has been written once is refused the second time */
-	rc = write_file(DRIVER "/new_id", name);
+	/* not an error: a name that was written before is refused, with the device bound */
+	write_file(DRIVER "/new_id", name);
 	if (ns_driver(&v, driver, sizeof(driver)) || !driver[0])
 		rc = ns_bind(&v);
 	else
@@ -265,13 +257,13 @@ int dynamic_bind(const char *name)
 	return rc;
 }
 
-/* nothing is left of the region but its first device, without bytes */
-static int clear(const char *first)
+/* destroys all devices of the region; its first one stays, without bytes */
+static int clear_region(const char *first)
 {
 	char **names;
 	int nr, rc = 0;
 
-	nr = list(&ns_machine, first, &names);
+	nr = list_region(&ns_machine, first, &names);
 	if (nr < 0)
 		return nr;
 	for (int i = 0; i < nr && !rc; i++) {
@@ -289,7 +281,7 @@ int dynamic_make(struct dynamic *d, size_t bytes, size_t align, struct test_ns *
 	int rc;
 
 	__atomic_store_n(&d->changed, true, __ATOMIC_SEQ_CST);
-	rc = clear(d->first);
+	rc = clear_region(d->first);
 	if (rc)
 		return ns_say(rc, why, len, "%s: clearing its region: %s", d->first,
 			      strerror(-rc));
@@ -318,7 +310,7 @@ int dynamic_restore(struct ns_set *set)
 		return 0;
 	if (d->avoid)
 		return -EBUSY;
-	rc = clear(d->first);
+	rc = clear_region(d->first);
 	if (!rc)
 		rc = dynamic_align(d->first, d->was.align);
 	if (!rc)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Finds what was offered, and refuses what must not be touched.
- */
+/* Finding the namespaces that were offered, and refusing those in use. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
@@ -13,11 +11,6 @@
 #include "lib/ns/dynamic.h"
 #include "lib/ns/internal.h"
 #include "lib/variable.h"
-
-#define LABEL	"ksft-dax"
-
-/* in sector mode, where a namespace was not found in it */
-#define SECTOR_BYTES	4096
 
 int ns_say(int rc, char *why, size_t len, const char *fmt, ...)
 {
@@ -88,7 +81,7 @@ static bool is_namespace_name(const char *name)
 	return !strncmp(name, "namespace", 9);
 }
 
-/* what a sentence calls it: the name that the user knows */
+/* the name in sentences: the one that the user knows */
 static const char *name_of(const struct test_ns *v)
 {
 	return v->ndns[0] ? v->ndns : v->dax;
@@ -99,13 +92,10 @@ static int check_place(const struct ns_env *env, const struct test_ns *v,
 {
 	unsigned long long read_only = 0;
 
-	/*
-	 * nfit_test replaces devm_memremap_pages(): nothing it shows speaks of
-	 * teardown.
-	 */
+	/* nfit_test replaces devm_memremap_pages(), which is under test here */
 	if (!strncmp(v->provider, "nfit_test", 9))
 		return ns_say(-EINVAL, why, len,
-			      "%s belongs to nfit_test's mock, whose teardown is not the kernel's: use an emulated NVDIMM or memmap= instead",
+			      "%s belongs to nfit_test, which replaces the kernel's teardown: use an emulated NVDIMM or memmap= instead",
 			      name_of(v));
 	if (v->region[0])
 		ns_attr_number(env, &read_only, "bus/nd/devices/%s/read_only", v->region);
@@ -141,11 +131,11 @@ int ns_check_dax(const struct ns_env *env, const struct test_ns *v, char *why,
 	rc = env->node(v->node, &st);
 	if (rc)
 		return ns_say(-EINVAL, why, len,
-			      "%s cannot be looked at (%s): is udev or devtmpfs at work?",
+			      "%s: lstat() failed (%s): is udev or devtmpfs running?",
 			      v->node, strerror(-rc));
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != v->rdev)
 		return ns_say(-EINVAL, why, len,
-			      "%s is not the node of device %s: remove it and let udev make it anew",
+			      "%s is not the node of device %s: remove it and let udev make it again",
 			      v->node, v->dax);
 	rc = ns_node_user(env, v->rdev, S_IFCHR, v->dax, who, sizeof(who));
 	if (rc < 0)
@@ -188,8 +178,8 @@ static int check_block(const struct ns_env *env, const struct test_ns *v,
 	return 0;
 }
 
-static int check(const struct ns_env *env, const struct test_ns *v,
-		 const char *mode, bool named, char *why, size_t len)
+static int check_offered(const struct ns_env *env, const struct test_ns *v,
+			 const char *mode, bool named, char *why, size_t len)
 {
 	int rc = check_place(env, v, why, len);
 
@@ -203,12 +193,12 @@ static int check(const struct ns_env *env, const struct test_ns *v,
 	if (v->block[0])
 		return check_block(env, v, mode, named, why, len);
 	return ns_say(-EINVAL, why, len,
-		      "%s is disabled, so nobody can see what it holds: 'ndctl enable-namespace %s' first",
+		      "%s is disabled, so its contents cannot be checked: 'ndctl enable-namespace %s' first",
 		      v->ndns, v->ndns);
 }
 
-static int add(struct ns_set *set, const struct test_ns *v, const char *mode,
-	       char *why, size_t len)
+static int set_add(struct ns_set *set, const struct test_ns *v, const char *mode,
+		   char *why, size_t len)
 {
 	unsigned int i;
 
@@ -234,7 +224,7 @@ static int add_namespace(const struct ns_env *env, const char *name,
 
 	if (!is_namespace_name(name))
 		return ns_say(-EINVAL, why, len,
-			      "DAX_TEST_NAMESPACE names %s, which is no namespace: give one of 'ndctl list -N', such as namespace0.0",
+			      "DAX_TEST_NAMESPACE names %s, which is not a namespace: give one of 'ndctl list -N', such as namespace0.0",
 			      name);
 	rc = ns_read_namespace(env, name, &v, mode, sizeof(mode));
 	if (rc == -ENODEV)
@@ -244,8 +234,8 @@ static int add_namespace(const struct ns_env *env, const char *name,
 	if (rc)
 		return ns_say(rc, why, len, "%s cannot be read from sysfs: %s", name,
 			      strerror(-rc));
-	rc = check(env, &v, mode, true, why, len);
-	return rc ? rc : add(set, &v, mode, why, len);
+	rc = check_offered(env, &v, mode, true, why, len);
+	return rc ? rc : set_add(set, &v, mode, why, len);
 }
 
 static int add_dax(const struct ns_env *env, const char *name,
@@ -271,8 +261,8 @@ static int add_dax(const struct ns_env *env, const char *name,
 	if (rc)
 		return ns_say(rc, why, len, "%s cannot be read from sysfs: %s", name,
 			      strerror(-rc));
-	rc = check(env, &v, mode, true, why, len);
-	return rc ? rc : add(set, &v, mode, why, len);
+	rc = check_offered(env, &v, mode, true, why, len);
+	return rc ? rc : set_add(set, &v, mode, why, len);
 }
 
 static int add_named(const struct ns_env *env, const char *variable,
@@ -291,12 +281,12 @@ static int add_named(const struct ns_env *env, const char *variable,
 	}
 	if (rc)
 		return ns_say(rc, why, len,
-			      "%s holds '%s', which is no device name: only letters, digits, '.', '_' and '-' are",
+			      "%s holds '%s', which is not a device name: those have only letters, digits, '.', '_' and '-'",
 			      variable, name);
 	return 0;
 }
 
-/* the first refusal is told; whatever else was offered still serves */
+/* refusals do not exclude the other namespaces; the first one is reported */
 static int add_labelled(const struct ns_env *env, struct ns_set *set,
 			char *why, size_t len)
 {
@@ -309,11 +299,11 @@ static int add_labelled(const struct ns_env *env, struct ns_set *set,
 		return 0;
 	for (i = 0; i < nr; i++) {
 		if (ns_read_namespace(env, names[i], &v, mode, sizeof(mode)) ||
-		    strncmp(v.label, LABEL, strlen(LABEL)))
+		    strncmp(v.label, NS_LABEL, strlen(NS_LABEL)))
 			continue;
-		rc = check(env, &v, mode, false, refusal, sizeof(refusal));
+		rc = check_offered(env, &v, mode, false, refusal, sizeof(refusal));
 		if (!rc)
-			rc = add(set, &v, mode, refusal, sizeof(refusal));
+			rc = set_add(set, &v, mode, refusal, sizeof(refusal));
 		if (rc && !first)
 			first = ns_say(rc, why, len, "%s", refusal);
 	}
@@ -350,7 +340,7 @@ int ns_find_in(const struct ns_env *env, const char *ndns,
 	if (!set->nr)
 		return ns_say(-ENODEV, why, len,
 			      "no persistent memory is offered for tests: 'ndctl create-namespace -m devdax -M mem -s 256M -n %s' makes a namespace that is, 'export DAX_TEST_NAMESPACE=namespaceX.Y' offers one that exists (its data will be lost)",
-			      LABEL);
+			      NS_LABEL);
 	return 0;
 }
 
@@ -379,202 +369,6 @@ int ns_set_find(struct ns_set *set, char *why, size_t len)
 	region = dynamic_find(set, getenv("DAX_TEST_REGION"), why, len);
 	if (region)
 		return region;
-	/* a machine may have a region and no namespaces */
+	/* a machine may have a dynamic region and no namespaces */
 	return set->dynamic.first[0] ? 0 : rc;
-}
-
-unsigned long long ns_usable(const struct test_ns *v, size_t align, bool map_dev)
-{
-	const size_t info = 8192, min_align = 2UL << 20, page_struct = 64;
-	unsigned long long first, end;
-
-	/*
-	 * The rule of libnvdimm's info block: 8 KiB for it, then the memory map
-	 * if that lies on the device, then the first aligned physical address.
-	 */
-	if (align < min_align)
-		align = min_align;
-	first = v->start + info;
-	if (map_dev)
-		first += page_struct * ((v->capacity - info) / sysconf(_SC_PAGESIZE));
-	first = (first + align - 1) / align * align;
-	end = (v->start + v->capacity) / align * align;
-	return end > first ? end - first : 0;
-}
-
-const char *ns_key(const struct test_ns *v)
-{
-	return v->dax[0] ? v->dax : v->ndns;
-}
-
-static bool wants_dax(const struct ns_want *want)
-{
-	return !strcmp(want->mode, "devdax");
-}
-
-static bool wants_sectors(const struct ns_want *want)
-{
-	return !strcmp(want->mode, "sector");
-}
-
-/* what a label that insists on a mode calls it */
-static const char *claim_of(const struct ns_want *want)
-{
-	if (wants_dax(want))
-		return "dax";
-	if (wants_sectors(want))
-		return "btt";
-	return want->align ? "pfn" : "";
-}
-
-static bool is_as_wanted(const struct test_ns *v, const struct ns_want *want)
-{
-	if (v->align != want->align || v->map_dev != want->map_dev)
-		return false;
-	if (wants_dax(want))
-		return v->dax[0] && v->size >= want->min_size;
-	return v->block[0] && !v->sector == !wants_sectors(want) &&
-	       ns_usable(v, v->align, v->map_dev) >= want->min_size;
-}
-
-/* one that already is as wanted: the smallest, so that large ones are left to others */
-static int find_ready(const struct ns_set *set, const struct ns_want *want)
-{
-	int best = -1;
-
-	for (unsigned int i = 0; i < set->nr; i++) {
-		if (set->avoid[i] || !is_as_wanted(&set->now[i], want))
-			continue;
-		if (best < 0 || set->now[i].capacity < set->now[best].capacity)
-			best = i;
-	}
-	return best;
-}
-
-/* smallest that is large enough; of equals the first */
-static int choose(const struct ns_set *set, const struct ns_want *want)
-{
-	const struct test_ns *v;
-	int best = -1;
-	unsigned int i;
-
-	for (i = 0; i < set->nr; i++) {
-		v = &set->now[i];
-		if (set->avoid[i] || !v->ndns[0] ||
-		    ns_usable(v, want->align, want->map_dev) < want->min_size)
-			continue;
-		if (best < 0 || v->capacity < set->now[best].capacity)
-			best = i;
-	}
-	return best;
-}
-
-static int reconfigure(struct ns_set *set, int i, const struct ns_want *want,
-		       char *why, size_t len)
-{
-	struct test_ns to = set->was[i];
-	char mode[16], failed[256];
-	struct test_ns found;
-	int rc;
-
-	if (want->align && !ns_offers_align(&ns_machine, to.region, want->align, failed,
-					    sizeof(failed)))
-		return ns_say(-EOPNOTSUPP, why, len,
-			      "this kernel aligns device-dax to %s, not to %zu: is it built with transparent huge pages, and without PREEMPT_RT?",
-			      failed, want->align);
-	if (set->now[i].dax[0]) {
-		rc = ns_check_dax(&ns_machine, &set->now[i], why, len);
-		if (rc)
-			return rc;
-	}
-	ns_copy(to.ndns, sizeof(to.ndns), set->now[i].ndns);
-	to.align = want->align;
-	to.map_dev = want->map_dev;
-	to.sector = wants_sectors(want) ? SECTOR_BYTES : 0;
-	to.info_uuid[0] = 0;
-	ns_copy(to.claim, sizeof(to.claim), claim_of(want));
-	/* the guardian must know before anything changes */
-	__atomic_store_n(&set->reconfigured[i], true, __ATOMIC_SEQ_CST);
-	rc = ns_configure(&to, want->mode, failed, sizeof(failed));
-	if (rc) {
-		ns_restore_one(set, i);
-		return ns_say(rc, why, len, "%s cannot be made %s aligned to %zu: %s",
-			      to.ndns, want->mode, want->align, failed);
-	}
-	rc = ns_read_namespace(&ns_machine, to.ndns, &found, mode, sizeof(mode));
-	if (!rc && !found.dax[0] && !found.block[0])
-		rc = -ENODEV;
-	if (rc)
-		return ns_say(rc, why, len,
-			      "%s was made %s, and no device appeared: is module %s there?",
-			      to.ndns, want->mode, wants_dax(want) ? "dax_pmem" : "nd_pmem");
-	set->now[i] = found;
-	return 0;
-}
-
-/* why none of them serves */
-static int nothing_fits(const struct ns_set *set, const struct ns_want *want,
-			char *why, size_t len)
-{
-	const struct test_ns *v = &set->now[0];
-	size_t align = want->align, min_size = want->min_size, size = min_size + align;
-	bool map_dev = want->map_dev;
-
-	/* the memory map is a 64th of what it describes, regions are cut by 16 MiB */
-	if (map_dev)
-		size += size / 64;
-	size = (size + NS_MIN_SIZE - 1) / NS_MIN_SIZE * NS_MIN_SIZE;
-	if (set->nr == 1 && !v->ndns[0])
-		return ns_say(v->size < min_size ? -ENOSPC : -EINVAL, why, len,
-			      "%s has %zu bytes aligned to %zu, wanted are %zu aligned to %zu%s, and a device without namespace cannot be changed: offer another as well",
-			      v->dax, v->size, v->align, min_size, align,
-			      map_dev ? " with the memory map on the device" : "");
-	return ns_say(-ENOSPC, why, len,
-		      "no namespace is offered that has %zu bytes when aligned to %zu: make one with 'ndctl create-namespace -m %s -M %s -a %zu -s %zu -n %s'",
-		      min_size, align, want->mode, map_dev ? "dev" : "mem", align, size,
-		      LABEL);
-}
-
-int ns_get(struct ns_set *set, const struct ns_want *want, struct test_ns *v,
-	   char *why, size_t len)
-{
-	int rc, n = find_ready(set, want);
-
-	if (n < 0) {
-		n = choose(set, want);
-		if (n < 0)
-			return nothing_fits(set, want, why, len);
-		rc = reconfigure(set, n, want, why, len);
-		if (rc)
-			return rc;
-		if (!is_as_wanted(&set->now[n], want))
-			return ns_say(-ENOSPC, why, len,
-				      "%s has %zu bytes when aligned to %zu, wanted are %zu: offer a larger one",
-				      set->now[n].ndns, set->now[n].size, set->now[n].align,
-				      want->min_size);
-	}
-	if (!wants_dax(want)) {
-		*v = set->now[n];
-		return 0;
-	}
-	rc = ns_bind(&set->now[n]);
-	if (rc)
-		return ns_say(rc, why, len, "%s cannot be bound to device_dax: %s",
-			      set->now[n].dax, strerror(-rc));
-	ns_copy(set->now[n].driver, sizeof(set->now[n].driver), "device_dax");
-	*v = set->now[n];
-	return 0;
-}
-
-void ns_avoid(struct ns_set *set, const struct test_ns *v)
-{
-	char first[32];
-	unsigned int i;
-
-	for (i = 0; i < set->nr; i++)
-		if (!strcmp(ns_key(&set->now[i]), ns_key(v)))
-			set->avoid[i] = true;
-	dynamic_first(v, first, sizeof(first));
-	if (set->dynamic.first[0] && !strcmp(first, set->dynamic.first))
-		set->dynamic.avoid = true;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is somebody else using it?  Mounts, swap, device mapper, open descriptors and
- * mappings of other programs, and what libblkid recognises.
+ * Is a device in use?  Mounts, swap, device mapper, loop devices, descriptors and mappings
+ * of other programs, and contents that libblkid recognises.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -21,7 +21,7 @@
 
 #include "lib/ns/internal.h"
 
-/* one device that is looked for in other processes */
+/* the device whose users are searched for */
 struct wanted {
 	dev_t rdev;
 	mode_t type;
@@ -29,8 +29,8 @@ struct wanted {
 };
 
 /*
- * A program may have its descriptor on a file system that no longer answers:
- * ask for what is known locally only.
+ * A descriptor of another program may be on a network file system that does not answer:
+ * ask only for attributes that are known locally.
  */
 static bool is_wanted_fd(int dirfd, const char *fd, const struct wanted *w)
 {
@@ -65,8 +65,8 @@ static bool has_open(int pid_fd, const struct wanted *w)
 }
 
 /*
- * A mapping outlives its descriptor.  /proc/PID/maps tells the inode of the
- * node, not the device number: the node's name has to do.
+ * A mapping outlives its descriptor.  /proc/PID/maps shows the inode of the node, not the
+ * device number, so it is recognised by its name.
  */
 static bool has_mapped(int pid_fd, const struct wanted *w)
 {
@@ -109,7 +109,7 @@ static void describe_process(int pid_fd, const char *pid, char *who, size_t len)
 		comm[n] = 0;
 		comm[strcspn(comm, "\n")] = 0;
 	}
-	/* its owner chose the name: keep control characters off the terminal */
+	/* the name may hold anything: keep control characters off the terminal */
 	for (i = 0; comm[i]; i++)
 		if (!isprint((unsigned char)comm[i]))
 			comm[i] = '?';
@@ -145,7 +145,7 @@ int ns_node_user(const struct ns_env *env, dev_t rdev, mode_t type,
 	return found;
 }
 
-/* where a file system lives that is on a device; octal escapes stay as they are */
+/* the mount point of a device; octal escapes in it stay as they are */
 static int mounted_on(const struct ns_env *env, dev_t rdev, char *where, size_t len)
 {
 	char path[PATH_MAX], point[256], *line = NULL;
@@ -192,7 +192,7 @@ static int is_swap(const struct ns_env *env, const char *block)
 	return found;
 }
 
-/* a loop device is neither a holder nor a process */
+/* a loop device is neither in holders/ nor a process */
 static bool is_loop(const struct ns_env *env, const char *block, char *who, size_t len)
 {
 	char file[PATH_MAX], *slash, **names;
@@ -273,8 +273,8 @@ int ns_block_user(const struct ns_env *env, const char *block,
 	if (rc)
 		return rc;
 	/*
-	 * What was looked at so far is this mount namespace.  The kernel knows
-	 * of every mount and of every other claim.
+	 * The checks so far saw this mount namespace only.  O_EXCL fails for
+	 * every mount and every other claim.
 	 */
 	snprintf(path, sizeof(path), "%s/%s", env->dev, block);
 	fd = open(path, O_RDONLY | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
@@ -287,7 +287,7 @@ int ns_block_user(const struct ns_env *env, const char *block,
 }
 
 #ifdef HAVE_LIBBLKID
-static int probe(blkid_probe pr, char *what, size_t len)
+static int probe_contents(blkid_probe pr, char *what, size_t len)
 {
 	const char *type = NULL;
 	int rc;
@@ -326,7 +326,7 @@ int ns_block_holds(const struct ns_env *env, const char *block,
 		close(fd);
 		return -ENOMEM;
 	}
-	rc = blkid_probe_set_device(pr, fd, 0, 0) ? -EIO : probe(pr, what, len);
+	rc = blkid_probe_set_device(pr, fd, 0, 0) ? -EIO : probe_contents(pr, what, len);
 	blkid_free_probe(pr);
 	close(fd);
 	return rc;
@@ -335,8 +335,6 @@ int ns_block_holds(const struct ns_env *env, const char *block,
 int ns_block_holds(const struct ns_env *env, const char *block,
 		   char *what, size_t len)
 {
-	(void)env;
-	(void)block;
 	return ns_say(-EOPNOTSUPP, what, len, "built without libblkid");
 }
 #endif

@@ -18,7 +18,10 @@
 #define __printf(a, b) __attribute((format(printf, a, b)))
 #endif
 
-/* the kernel makes no pfn or dax namespace of less */
+/* prefix of the label names that offer a namespace for tests */
+#define NS_LABEL	"ksft-dax"
+
+/* the kernel makes no pfn or dax device on a smaller namespace */
 #define NS_MIN_SIZE	(16UL << 20)
 
 /**

@@ -2,28 +2,27 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/module.h"
-#include "lib/timeline.h"
-#include "lib/ns/level.h"
 #include "lib/ns/internal.h"
+#include "lib/ns/level.h"
+#include "lib/sysfs.h"
 
 #define ND_DEVICES	"/sys/bus/nd/devices"
 #define DAX_DEVICES	"/sys/bus/dax/devices"
 
-/* Devices come back one after the other, in work items, and not at once. */
+/* After bind, libnvdimm probes devices one after the other in work items. */
 #define BACK_NS		(10 * NSEC_PER_SEC)
 #define BACK_NAP_NS	(2 * NSEC_PER_MSEC)
 
 /* the directory of a level's device, without symbolic links */
-static int directory(const struct test_ns *v, enum level which, char *path)
+static int device_directory(const struct test_ns *v, enum level which, char *path)
 {
 	char name[128] = "";
 
@@ -36,7 +35,7 @@ static int directory(const struct test_ns *v, enum level which, char *path)
 	else if (which == LEVEL_ND_REGION)
 		snprintf(name, sizeof(name), ND_DEVICES "/%s", v->region);
 	else if (which == LEVEL_ND_BUS)
-		/* below it ndbus0, and below that the region */
+		/* ndbus0 is below it, the region below ndbus0 */
 		snprintf(name, sizeof(name), ND_DEVICES "/%s/../..", v->region);
 	if (which != LEVEL_DAX_REGION && (!v->claim_dev[0] || !v->region[0]))
 		return -ENODEV;
@@ -50,7 +49,7 @@ int level_find(struct test_ns *v, enum level which, char *why, size_t len)
 	char path[PATH_MAX], driver[PATH_MAX + 8], real[PATH_MAX];
 
 	memset(&v->above, 0, sizeof(v->above));
-	if (directory(v, which, path))
+	if (device_directory(v, which, path))
 		return ns_say(-ENODEV, why, len, "%s is not below a region",
 			      ns_key(v));
 	snprintf(driver, sizeof(driver), "%s/driver", path);
@@ -59,7 +58,7 @@ int level_find(struct test_ns *v, enum level which, char *why, size_t len)
 	ns_copy(v->above.name, sizeof(v->above.name), strrchr(path, '/') + 1);
 	ns_copy(v->above.driver, sizeof(v->above.driver), real);
 	snprintf(driver, sizeof(driver), "%.*s/module", PATH_MAX - 8, v->above.driver);
-	/* struct acpi_driver of old has no owner; nfit's module has its driver's name */
+	/* old struct acpi_driver has no owner; nfit's module has the driver's name */
 	if (!realpath(driver, real)) {
 		snprintf(driver, sizeof(driver), "/sys/module%s", strrchr(v->above.driver, '/'));
 		snprintf(path, sizeof(path), "%.100s/initstate", driver);
@@ -78,7 +77,7 @@ static bool is_offered(const struct ns_set *set, const char *ndns)
 	return false;
 }
 
-/* by the name a driver of dax devices knows it by */
+/* by the name of its device on the dax or nd bus */
 static bool is_offered_dax(const struct ns_set *set, const char *name)
 {
 	for (unsigned int i = 0; i < set->nr; i++)
@@ -107,7 +106,7 @@ int level_module_offered(const struct ns_set *set, const struct test_ns *v,
 
 		if (d->d_type == DT_LNK && strcmp(d->d_name, "module") && !ours)
 			ret = ns_say(-EPERM, why, len,
-				     "%s is bound to %s, too, and is not offered: offer all, or none",
+				     "%s is also bound to %s and is not offered: offer all devices of the module, or none",
 				     d->d_name, v->above.module);
 	}
 	closedir(dir);
@@ -123,9 +122,9 @@ int level_offered(const struct ns_set *set, const struct test_ns *v, enum level 
 		  char *why, size_t len)
 {
 	char above[PATH_MAX], path[PATH_MAX], link[64], **names;
-	int ret = directory(v, which, above), nr;
+	int ret = device_directory(v, which, above), nr;
 
-	/* one namespace only, which is ours */
+	/* only the namespace itself */
 	if (ret || which <= LEVEL_DAX_PMEM)
 		return ret;
 	nr = ns_list(&ns_machine, "bus/nd/devices", is_namespace, &names);
@@ -141,7 +140,7 @@ int level_offered(const struct ns_set *set, const struct test_ns *v, enum level 
 		ns_attr_number(&ns_machine, &size, "bus/nd/devices/%s/size", names[i]);
 		if (size && !is_offered(set, names[i]))
 			ret = ns_say(-EPERM, why, len,
-				     "%s, below %s, is not offered, and would go with it: offer all that is below, or none",
+				     "%s is not offered and would go with %s, which is above it: offer all namespaces below, or none",
 				     names[i], v->above.name);
 	}
 	ns_list_free(names, nr);
@@ -200,18 +199,6 @@ unsigned long long level_data(const struct test_ns *v)
 	return start;
 }
 
-static int write_name(const char *path, const char *name)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, name, strlen(name)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 static int write_driver(const struct test_ns *v, const char *file)
 {
 	char path[sizeof(v->above.driver) + 16];
@@ -219,7 +206,7 @@ static int write_driver(const struct test_ns *v, const char *file)
 	if (!v->above.name[0])
 		return -ENODEV;
 	snprintf(path, sizeof(path), "%s/%s", v->above.driver, file);
-	return write_name(path, v->above.name);
+	return sysfs_write(path, v->above.name);
 }
 
 int level_unbind(const struct test_ns *v)
@@ -235,17 +222,16 @@ static bool is_bound(const struct test_ns *v)
 	return !access(path, F_OK);
 }
 
-static int await_back(const struct test_ns *v)
+static int wait_for_device(const struct test_ns *v)
 {
-	const struct timespec nap = { .tv_nsec = BACK_NAP_NS };
-	uint64_t end = timeline_now() + BACK_NS;
+	uint64_t end = clock_now_ns() + BACK_NS;
 	struct test_ns now;
 	char why[WHY_LEN];
 
 	while (ns_again(v, &now, why, sizeof(why))) {
-		if (timeline_now() >= end)
+		if (clock_now_ns() >= end)
 			return -ENXIO;
-		nanosleep(&nap, NULL);
+		clock_sleep_ns(BACK_NAP_NS);
 	}
 	return 0;
 }
@@ -257,17 +243,17 @@ int level_rebind(const struct test_ns *v)
 
 int level_bind(const struct test_ns *v)
 {
-	return level_rebind(v) ?: await_back(v);
+	return level_rebind(v) ?: wait_for_device(v);
 }
 
 int level_enable_namespace(const struct test_ns *v)
 {
-	return ns_enable_namespace(v) ?: await_back(v);
+	return ns_enable_namespace(v) ?: wait_for_device(v);
 }
 
 int level_enable_region(const struct test_ns *v)
 {
-	return ns_enable_region(v) ?: await_back(v);
+	return ns_enable_region(v) ?: wait_for_device(v);
 }
 
 int level_rmmod(const struct test_ns *v)
@@ -289,7 +275,7 @@ int level_rmmod_in_order(const struct test_ns *v)
 	for (int i = 0; i < nr && !ret; i++) {
 		snprintf(path, sizeof(path), "/sys/%s/%.40s/driver/unbind", bus, names[i]);
 		if (!access(path, F_OK))
-			ret = write_name(path, names[i]);
+			ret = sysfs_write(path, names[i]);
 	}
 	ns_list_free(names, nr);
 	return ret ?: level_rmmod(v);
@@ -297,5 +283,5 @@ int level_rmmod_in_order(const struct test_ns *v)
 
 int level_modprobe(const struct test_ns *v)
 {
-	return module_load(v->above.module, NULL) ?: await_back(v);
+	return module_load(v->above.module, NULL) ?: wait_for_device(v);
 }

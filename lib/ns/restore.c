@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Brings what was offered back into the state it was found in.
- */
+/* Restoring namespaces and devices to the state that they were found in. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/clock.h"
 #include "lib/ns/dynamic.h"
 #include "lib/ns/internal.h"
+
+/* Limit of the wait for processes that were killed, and time between two checks. */
+#define UNUSED_NS	(3 * NSEC_PER_SEC)
+#define UNUSED_POLL_NS	(20 * NSEC_PER_MSEC)
 
 static bool is_as_found(const struct test_ns *now, const char *now_mode,
 			const struct test_ns *was, const char *was_mode)
@@ -25,27 +27,21 @@ static bool is_as_found(const struct test_ns *now, const char *now_mode,
 }
 
 /*
- * A killed holder takes a moment to die.  One that is parked stays, and must
- * not have the memory map taken from under its pins a second time.
+ * A killed process takes a moment to end.  A process that keeps pins until reboot does not
+ * end, and the memory map must not be taken from under its pins a second time.
  */
 static int wait_unused(const struct test_ns *v)
 {
-	const struct timespec nap = { .tv_nsec = 20000000 };
-	struct timespec begin, now;
+	uint64_t end = clock_now_ns() + UNUSED_NS;
 	char who[64];
 	int rc;
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	for (;;) {
-		rc = ns_node_user(&ns_machine, v->rdev, S_IFCHR, v->dax, who,
-				  sizeof(who));
-		if (rc <= 0)
-			return rc;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec - begin.tv_sec > 2)
+	while ((rc = ns_node_user(&ns_machine, v->rdev, S_IFCHR, v->dax, who, sizeof(who))) > 0) {
+		if (clock_now_ns() >= end)
 			return -EBUSY;
-		nanosleep(&nap, NULL);
+		clock_sleep_ns(UNUSED_POLL_NS);
 	}
+	return rc;
 }
 
 static int restore_driver(const struct test_ns *was, struct test_ns *now)
@@ -81,7 +77,7 @@ static int restore_namespace(const struct test_ns *was, const char *mode,
 
 	rc = ns_name_by_uuid(&ns_machine, was, name, sizeof(name));
 	if (rc == -ENODEV && was->uuid[0]) {
-		/* destroyed, and its destroyer killed before it was created again */
+		/* destroyed by a test that was killed before it created it again */
 		rc = ns_recreate(was, mode, why, sizeof(why));
 		rc = rc ?: ns_name_by_uuid(&ns_machine, was, name, sizeof(name));
 	}

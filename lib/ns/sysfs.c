@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Namespaces and dax devices as sysfs shows them; bind and unbind.  Needs no
- * library, and allocates nothing where a guardian or an actor passes through.
+ * Reading namespaces and dax devices from sysfs; bind and unbind.  Needs no library.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/ns/internal.h"
+#include "lib/sysfs.h"
 
 #define ND	"bus/nd/devices"
 #define DAX	"bus/dax/devices"
@@ -31,8 +30,8 @@ const struct ns_env ns_machine = {
 	.node = machine_node,
 };
 
-static int path_of(const struct ns_env *env, char *path, size_t len,
-		   const char *fmt, va_list ap)
+static int __printf(4, 0) sysfs_path(const struct ns_env *env, char *path, size_t len,
+				     const char *fmt, va_list ap)
 {
 	int n = snprintf(path, len, "%s/", env->sys);
 	int m;
@@ -45,54 +44,39 @@ static int path_of(const struct ns_env *env, char *path, size_t len,
 	return 0;
 }
 
-static int read_line(const char *path, char *buf, size_t len)
+static int __printf(4, 0) read_attr(const struct ns_env *env, char *buf, size_t len,
+				    const char *fmt, va_list ap)
 {
-	ssize_t n;
-	int fd;
+	char path[PATH_MAX];
+	int rc = sysfs_path(env, path, sizeof(path), fmt, ap);
 
 	buf[0] = 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, len - 1);
-	if (n < 0) {
-		n = -errno;
-		close(fd);
-		return n;
-	}
-	close(fd);
-	buf[n] = 0;
-	buf[strcspn(buf, "\n")] = 0;
-	return 0;
+	return rc ? rc : sysfs_read_line(path, buf, len);
 }
 
 int ns_attr(const struct ns_env *env, char *buf, size_t len,
 	    const char *fmt, ...)
 {
-	char path[PATH_MAX];
 	va_list ap;
 	int rc;
 
-	buf[0] = 0;
 	va_start(ap, fmt);
-	rc = path_of(env, path, sizeof(path), fmt, ap);
+	rc = read_attr(env, buf, len, fmt, ap);
 	va_end(ap);
-	return rc ? rc : read_line(path, buf, len);
+	return rc;
 }
 
 int ns_attr_number(const struct ns_env *env, unsigned long long *value,
 		   const char *fmt, ...)
 {
-	char path[PATH_MAX], buf[64], *end;
+	char buf[64], *end;
 	va_list ap;
 	int rc;
 
 	*value = 0;
 	va_start(ap, fmt);
-	rc = path_of(env, path, sizeof(path), fmt, ap);
+	rc = read_attr(env, buf, sizeof(buf), fmt, ap);
 	va_end(ap);
-	if (!rc)
-		rc = read_line(path, buf, sizeof(buf));
 	if (rc)
 		return rc;
 	errno = 0;
@@ -105,17 +89,15 @@ int ns_attr_number(const struct ns_env *env, unsigned long long *value,
 int ns_attr_dev(const struct ns_env *env, dev_t *rdev,
 		const char *fmt, ...)
 {
-	char path[PATH_MAX], buf[64];
 	unsigned int maj, min;
 	va_list ap;
+	char buf[64];
 	int rc;
 
 	*rdev = 0;
 	va_start(ap, fmt);
-	rc = path_of(env, path, sizeof(path), fmt, ap);
+	rc = read_attr(env, buf, sizeof(buf), fmt, ap);
 	va_end(ap);
-	if (!rc)
-		rc = read_line(path, buf, sizeof(buf));
 	if (rc)
 		return rc;
 	if (sscanf(buf, "%u:%u", &maj, &min) != 2)
@@ -131,7 +113,7 @@ bool ns_exists(const struct ns_env *env, const char *fmt, ...)
 	int rc;
 
 	va_start(ap, fmt);
-	rc = path_of(env, path, sizeof(path), fmt, ap);
+	rc = sysfs_path(env, path, sizeof(path), fmt, ap);
 	va_end(ap);
 	return !rc && !access(path, F_OK);
 }
@@ -147,7 +129,7 @@ static int link_part(const struct ns_env *env, bool parent, char *name,
 
 	name[0] = 0;
 	va_start(ap, fmt);
-	rc = path_of(env, path, sizeof(path), fmt, ap);
+	rc = sysfs_path(env, path, sizeof(path), fmt, ap);
 	va_end(ap);
 	if (rc)
 		return rc;
@@ -256,8 +238,8 @@ int ns_read_dax(const struct ns_env *env, const char *dax,
 	if (rc)
 		return rc;
 	/*
-	 * The parent is libnvdimm's half of the device, which knows the
-	 * namespace and where the memory map lies.  hmem and CXL have none.
+	 * The parent is libnvdimm's device, which has attributes for the
+	 * namespace and the place of the memory map.  hmem and CXL have none.
 	 */
 	if (!ns_attr(env, v->ndns, sizeof(v->ndns), DAX "/%s/../namespace", dax) &&
 	    !ns_name_ok(v->ndns))
@@ -321,7 +303,7 @@ int ns_read_namespace(const struct ns_env *env, const char *ndns,
 
 	if (!ns_name_ok(ndns) || strlen(ndns) >= sizeof(name))
 		return -EINVAL;
-	/* it may be a part of *v */
+	/* @ndns may be a part of *v */
 	ns_copy(name, sizeof(name), ndns);
 	ndns = name;
 	memset(v, 0, sizeof(*v));
@@ -359,7 +341,7 @@ int ns_read_namespace(const struct ns_env *env, const char *ndns,
 	}
 	find_block(env, holder, v);
 	if (!strcmp(mode, "sector")) {
-		/* all sizes are shown, the chosen one in brackets */
+		/* a list of all sizes, the chosen one in brackets */
 		char sizes[64], *chosen;
 
 		ns_attr(env, sizes, sizeof(sizes), ND "/%s/sector_size", holder);
@@ -408,7 +390,7 @@ bool ns_offers_align(const struct ns_env *env, const char *region,
 	    !ns_name_ok(seed) ||
 	    ns_attr(env, offered, len, ND "/%s/supported_alignments", seed))
 		return true;
-	/* the kernel ends the list with a blank */
+	/* the list ends with a blank */
 	for (n = strlen(offered); n && offered[n - 1] == ' '; n--)
 		offered[n - 1] = 0;
 	for (c = offered; *c; c = end + strspn(end, " ")) {
@@ -420,25 +402,15 @@ bool ns_offers_align(const struct ns_env *env, const char *region,
 	return false;
 }
 
-/* writes a device's name into a file of the driver device_dax */
+/* writes a device's name to a file of the driver device_dax */
 static int write_driver(const struct test_ns *v, const char *file)
 {
 	char path[PATH_MAX];
-	ssize_t n;
-	int fd, rc = 0;
 
 	if (!ns_name_ok(v->dax))
 		return -EINVAL;
-	snprintf(path, sizeof(path), "%s/bus/dax/drivers/device_dax/%s",
-		 ns_machine.sys, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = write(fd, v->dax, strlen(v->dax));
-	if (n < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
+	snprintf(path, sizeof(path), "%s/bus/dax/drivers/device_dax/%s", ns_machine.sys, file);
+	return sysfs_write(path, v->dax);
 }
 
 int ns_driver(const struct test_ns *v, char *name, size_t len)
@@ -464,7 +436,7 @@ int ns_bind(const struct test_ns *v)
 		return seen;
 	if (!strcmp(driver, "device_dax"))
 		return 0;
-	/* a driver that refused the device, on kernels that do not pass it on */
+	/* some kernels report success although the driver refused the device */
 	return rc ? rc : -ENXIO;
 }
 

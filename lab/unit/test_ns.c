@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * lib/victim on an invented machine.
- */
+/* lib/ns/ on a fake machine. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -14,18 +12,18 @@
 #include "kselftest_harness.h"
 #include "machine.h"
 
-FIXTURE(victim) {
+FIXTURE(ns) {
 	struct machine m;
 	struct ns_set set;
 	char why[WHY_LEN];
 };
 
-FIXTURE_SETUP(victim)
+FIXTURE_SETUP(ns)
 {
 	make_machine(&self->m);
 }
 
-FIXTURE_TEARDOWN(victim)
+FIXTURE_TEARDOWN(ns)
 {
 	remove_tree(self->m.top);
 }
@@ -117,7 +115,7 @@ TEST(usable_bytes_follow_libnvdimms_rule)
 	EXPECT_EQ(2147483648, ns_usable(&v, 1024 * MIB, false));
 }
 
-TEST_F(victim, no_nvdimm_at_all_is_nothing_offered)
+TEST_F(ns, no_nvdimm_at_all_is_nothing_offered)
 {
 	remove_tree(self->m.sys);
 	EXPECT_EQ(-ENODEV, FIND(NULL, NULL));
@@ -125,7 +123,7 @@ TEST_F(victim, no_nvdimm_at_all_is_nothing_offered)
 	EXPECT_WHY("DAX_TEST_NAMESPACE");
 }
 
-TEST_F(victim, an_unlabelled_namespace_is_not_offered)
+TEST_F(ns, an_unlabelled_namespace_is_not_offered)
 {
 	make_dax(&self->m, 0, "backup");
 	make_dax(&self->m, 1, "my-ksft-dax");
@@ -133,7 +131,7 @@ TEST_F(victim, an_unlabelled_namespace_is_not_offered)
 	EXPECT_EQ(-ENODEV, FIND("", " ,"));
 }
 
-TEST_F(victim, a_labelled_namespace_is_described)
+TEST_F(ns, a_labelled_namespace_is_described)
 {
 	const struct test_ns *v = &self->set.was[0];
 
@@ -159,7 +157,7 @@ TEST_F(victim, a_labelled_namespace_is_described)
 	EXPECT_EQ(0, memcmp(v, &self->set.now[0], sizeof(*v)));
 }
 
-TEST_F(victim, the_memory_map_on_the_device_is_seen)
+TEST_F(ns, the_memory_map_on_the_device_is_seen)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	nd_attr(&self->m, "dax0.0", "mode", "pmem");
@@ -167,7 +165,7 @@ TEST_F(victim, the_memory_map_on_the_device_is_seen)
 	EXPECT_TRUE(self->set.was[0].map_dev);
 }
 
-TEST_F(victim, the_order_is_by_number)
+TEST_F(ns, the_order_is_by_number)
 {
 	make_dax(&self->m, 10, "ksft-dax");
 	make_dax(&self->m, 2, "ksft-dax");
@@ -177,7 +175,7 @@ TEST_F(victim, the_order_is_by_number)
 	EXPECT_STREQ("dax0.10", self->set.now[1].dax);
 }
 
-TEST_F(victim, a_variable_offers_exactly_what_it_names)
+TEST_F(ns, a_variable_offers_exactly_what_it_names)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	make_dax(&self->m, 1, "backup");
@@ -190,7 +188,7 @@ TEST_F(victim, a_variable_offers_exactly_what_it_names)
 	EXPECT_STREQ("namespace0.2", self->set.now[0].ndns);
 }
 
-TEST_F(victim, named_twice_is_offered_once)
+TEST_F(ns, named_twice_is_offered_once)
 {
 	make_dax(&self->m, 0, "");
 	make_dax(&self->m, 1, "");
@@ -200,7 +198,7 @@ TEST_F(victim, named_twice_is_offered_once)
 	EXPECT_STREQ("dax0.0", self->set.now[1].dax);
 }
 
-TEST_F(victim, a_device_without_namespace_needs_no_libnvdimm)
+TEST_F(ns, a_device_without_namespace_needs_no_libnvdimm)
 {
 	put(self->m.sys, "devices/hmem.0/dax1.0/size", "1073741824\n");
 	put(self->m.sys, "devices/hmem.0/dax1.0/align", "2097152\n");
@@ -213,10 +211,10 @@ TEST_F(victim, a_device_without_namespace_needs_no_libnvdimm)
 	EXPECT_STREQ("devdax", self->set.mode[0]);
 	EXPECT_EQ(1024 * MIB, self->set.now[0].size);
 	EXPECT_EQ(-EINVAL, GET("devdax", 1024 * MIB, MIB, &self->set.was[1]));
-	EXPECT_WHY("without namespace");
+	EXPECT_WHY("without a namespace");
 }
 
-TEST_F(victim, the_alignment_of_the_region_is_the_fallback)
+TEST_F(ns, the_alignment_of_the_region_is_the_fallback)
 {
 	put(self->m.sys, "devices/hmem.0/dax1.0/size", "1073741824\n");
 	put(self->m.sys, "devices/hmem.0/dax_region/align", "4096\n");
@@ -227,14 +225,14 @@ TEST_F(victim, the_alignment_of_the_region_is_the_fallback)
 	EXPECT_EQ(4096, self->set.now[0].align);
 }
 
-TEST_F(victim, names_that_cannot_be_are_refused)
+TEST_F(ns, names_that_cannot_be_are_refused)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	EXPECT_EQ(-EINVAL, FIND(NULL, "/dev/../etc/passwd"));
-	EXPECT_WHY("no device name");
+	EXPECT_WHY("not a device name");
 	EXPECT_EQ(-EINVAL, FIND("../region0", NULL));
 	EXPECT_EQ(-EINVAL, FIND("region0", NULL));
-	EXPECT_WHY("no namespace");
+	EXPECT_WHY("not a namespace");
 	EXPECT_EQ(-EINVAL, FIND("namespace7.7", NULL));
 	EXPECT_WHY("does not exist");
 	EXPECT_EQ(-EINVAL, FIND(NULL, "dax7.7"));
@@ -242,14 +240,14 @@ TEST_F(victim, names_that_cannot_be_are_refused)
 	EXPECT_EQ(0, self->set.nr);
 }
 
-TEST_F(victim, one_refusal_of_what_was_named_refuses_all)
+TEST_F(ns, one_refusal_of_what_was_named_refuses_all)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	EXPECT_EQ(-EINVAL, FIND(NULL, "dax0.0 dax7.7"));
 	EXPECT_EQ(0, self->set.nr);
 }
 
-TEST_F(victim, a_block_device_is_refused_as_such)
+TEST_F(ns, a_block_device_is_refused_as_such)
 {
 	make_fsdax(&self->m, "ksft-dax");
 	EXPECT_EQ(-EINVAL, FIND(NULL, "/dev/pmem0.1"));
@@ -257,7 +255,7 @@ TEST_F(victim, a_block_device_is_refused_as_such)
 	EXPECT_WHY("DAX_TEST_NAMESPACE=");
 }
 
-TEST_F(victim, the_mock_is_refused)
+TEST_F(ns, the_mock_is_refused)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	put(self->m.sys, "devices/ndbus0/provider", "nfit_test.0\n");
@@ -266,7 +264,7 @@ TEST_F(victim, the_mock_is_refused)
 	EXPECT_EQ(-EINVAL, FIND("namespace0.0", NULL));
 }
 
-TEST_F(victim, a_read_only_region_is_refused)
+TEST_F(ns, a_read_only_region_is_refused)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	put(self->m.sys, "devices/ndbus0/region0/read_only", "1\n");
@@ -274,7 +272,7 @@ TEST_F(victim, a_read_only_region_is_refused)
 	EXPECT_WHY("read-only");
 }
 
-TEST_F(victim, too_small_is_refused)
+TEST_F(ns, too_small_is_refused)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	nd_attr(&self->m, "namespace0.0", "size", "8388608");
@@ -282,7 +280,7 @@ TEST_F(victim, too_small_is_refused)
 	EXPECT_WHY("too small");
 }
 
-TEST_F(victim, another_driver_is_refused)
+TEST_F(ns, another_driver_is_refused)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	put_link(self->m.sys, "devices/ndbus0/region0/dax0.0/dax0.0/driver",
@@ -292,14 +290,14 @@ TEST_F(victim, another_driver_is_refused)
 	EXPECT_EQ(-EBUSY, FIND(NULL, "dax0.0"));
 }
 
-TEST_F(victim, a_foreign_node_is_refused)
+TEST_F(ns, a_foreign_node_is_refused)
 {
 	make_dax(&self->m, 9, "ksft-dax");
 	EXPECT_EQ(-EINVAL, FIND(NULL, NULL));
 	EXPECT_WHY("not the node of");
 }
 
-TEST_F(victim, a_missing_node_is_refused)
+TEST_F(ns, a_missing_node_is_refused)
 {
 	char path[128];
 
@@ -310,14 +308,14 @@ TEST_F(victim, a_missing_node_is_refused)
 	EXPECT_WHY("udev");
 }
 
-TEST_F(victim, a_disabled_namespace_is_refused)
+TEST_F(ns, a_disabled_namespace_is_refused)
 {
 	make_namespace(&self->m, "namespace0.3", "ksft-dax", "raw", "");
 	EXPECT_EQ(-EINVAL, FIND(NULL, NULL));
 	EXPECT_WHY("ndctl enable-namespace namespace0.3");
 }
 
-TEST_F(victim, of_what_is_labelled_the_rest_serves)
+TEST_F(ns, of_what_is_labelled_the_rest_serves)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	make_namespace(&self->m, "namespace0.3", "ksft-dax", "raw", "");
@@ -326,7 +324,7 @@ TEST_F(victim, of_what_is_labelled_the_rest_serves)
 	EXPECT_WHY("namespace0.3");
 }
 
-TEST_F(victim, more_than_fits_is_refused_when_named)
+TEST_F(ns, more_than_fits_is_refused_when_named)
 {
 	char list[NS_MAX * 16] = "", name[24];
 	int i;
@@ -342,7 +340,7 @@ TEST_F(victim, more_than_fits_is_refused_when_named)
 	EXPECT_EQ(NS_MAX, self->set.nr);
 }
 
-TEST_F(victim, an_open_descriptor_elsewhere_is_refused)
+TEST_F(ns, an_open_descriptor_elsewhere_is_refused)
 {
 	/* 1:3 is /dev/null: the one device node there is without root */
 	make_dax(&self->m, 0, "ksft-dax");
@@ -356,7 +354,7 @@ TEST_F(victim, an_open_descriptor_elsewhere_is_refused)
 				  sizeof(self->why)));
 }
 
-TEST_F(victim, a_mapping_elsewhere_is_refused)
+TEST_F(ns, a_mapping_elsewhere_is_refused)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	put(self->m.proc, "4711/maps",
@@ -371,7 +369,7 @@ TEST_F(victim, a_mapping_elsewhere_is_refused)
 	EXPECT_EQ(-EBUSY, FIND(NULL, NULL));
 }
 
-TEST_F(victim, the_calling_process_does_not_count)
+TEST_F(ns, the_calling_process_does_not_count)
 {
 	char name[32];
 
@@ -381,7 +379,7 @@ TEST_F(victim, the_calling_process_does_not_count)
 	EXPECT_EQ(0, FIND(NULL, NULL)) TH_LOG("%s", self->why);
 }
 
-TEST_F(victim, no_proc_is_no_answer)
+TEST_F(ns, no_proc_is_no_answer)
 {
 	make_dax(&self->m, 0, "ksft-dax");
 	self->m.env.proc = "/nowhere";
@@ -389,7 +387,7 @@ TEST_F(victim, no_proc_is_no_answer)
 	EXPECT_EQ(0, self->set.nr);
 }
 
-TEST_F(victim, a_mounted_file_system_is_refused_even_when_named)
+TEST_F(ns, a_mounted_file_system_is_refused_even_when_named)
 {
 	make_fsdax(&self->m, "ksft-dax");
 	put(self->m.proc, "self/mountinfo",
@@ -399,7 +397,7 @@ TEST_F(victim, a_mounted_file_system_is_refused_even_when_named)
 	EXPECT_WHY("mounted on /mnt/pmem");
 }
 
-TEST_F(victim, a_mounted_partition_is_refused)
+TEST_F(ns, a_mounted_partition_is_refused)
 {
 	make_fsdax(&self->m, "ksft-dax");
 	put(self->m.sys, "class/block/pmem0.1/pmem0.1p1/partition", "1\n");
@@ -410,7 +408,7 @@ TEST_F(victim, a_mounted_partition_is_refused)
 	EXPECT_EQ(-EBUSY, FIND("namespace0.1", NULL)) TH_LOG("%s", self->why);
 }
 
-TEST_F(victim, swap_is_refused)
+TEST_F(ns, swap_is_refused)
 {
 	make_fsdax(&self->m, "ksft-dax");
 	put(self->m.proc, "swaps", "Filename Type Size Used Priority\n"
@@ -419,7 +417,7 @@ TEST_F(victim, swap_is_refused)
 	EXPECT_WHY("swap");
 }
 
-TEST_F(victim, a_holder_is_refused)
+TEST_F(ns, a_holder_is_refused)
 {
 	make_fsdax(&self->m, "ksft-dax");
 	put_dir(self->m.sys, "class/block/pmem0.1/holders/dm-3");
@@ -427,7 +425,7 @@ TEST_F(victim, a_holder_is_refused)
 	EXPECT_WHY("dm-3");
 }
 
-TEST_F(victim, a_loop_device_is_refused)
+TEST_F(ns, a_loop_device_is_refused)
 {
 	make_fsdax(&self->m, "ksft-dax");
 	put(self->m.sys, "class/block/loop3/loop/backing_file", "/dev/pmem0.1\n");
@@ -456,7 +454,7 @@ static void make_ext4(struct machine *m)
 	close(fd);
 }
 
-TEST_F(victim, an_empty_fsdax_namespace_is_offered)
+TEST_F(ns, an_empty_fsdax_namespace_is_offered)
 {
 	char path[128];
 
@@ -470,7 +468,7 @@ TEST_F(victim, an_empty_fsdax_namespace_is_offered)
 	EXPECT_TRUE(self->set.was[0].map_dev);
 }
 
-TEST_F(victim, a_label_alone_does_not_give_a_file_system_away)
+TEST_F(ns, a_label_alone_does_not_give_a_file_system_away)
 {
 	make_fsdax(&self->m, "ksft-dax");
 	make_ext4(&self->m);
@@ -479,14 +477,14 @@ TEST_F(victim, a_label_alone_does_not_give_a_file_system_away)
 	EXPECT_WHY("DAX_TEST_NAMESPACE=namespace0.1");
 }
 
-TEST_F(victim, a_variable_does)
+TEST_F(ns, a_variable_does)
 {
 	make_fsdax(&self->m, "backup");
 	make_ext4(&self->m);
 	EXPECT_EQ(0, FIND("namespace0.1", NULL)) TH_LOG("%s", self->why);
 }
 #else
-TEST_F(victim, without_libblkid_a_label_alone_is_not_enough)
+TEST_F(ns, without_libblkid_a_label_alone_is_not_enough)
 {
 	make_fsdax(&self->m, "ksft-dax");
 	EXPECT_EQ(-EBUSY, FIND(NULL, NULL));
@@ -495,7 +493,7 @@ TEST_F(victim, without_libblkid_a_label_alone_is_not_enough)
 }
 #endif
 
-TEST_F(victim, the_same_device_is_the_same)
+TEST_F(ns, the_same_device_is_the_same)
 {
 	struct test_ns v;
 
@@ -522,7 +520,7 @@ TEST_F(victim, the_same_device_is_the_same)
 	EXPECT_WHY("gone");
 }
 
-TEST_F(victim, a_namespace_is_known_again_by_its_uuid)
+TEST_F(ns, a_namespace_is_known_again_by_its_uuid)
 {
 	struct test_ns v;
 	char name[32];
@@ -540,7 +538,7 @@ TEST_F(victim, a_namespace_is_known_again_by_its_uuid)
 	EXPECT_STREQ("namespace0.1", name);
 }
 
-TEST_F(victim, the_kernel_tells_which_alignments_it_has)
+TEST_F(ns, the_kernel_tells_which_alignments_it_has)
 {
 	char text[64];
 
@@ -556,7 +554,7 @@ TEST_F(victim, the_kernel_tells_which_alignments_it_has)
 	EXPECT_FALSE(ns_offers_align(&self->m.env, "region0", 2, text, sizeof(text)));
 }
 
-TEST_F(victim, nothing_large_enough_says_what_to_make)
+TEST_F(ns, nothing_large_enough_says_what_to_make)
 {
 	struct test_ns v;
 
@@ -568,7 +566,7 @@ TEST_F(victim, nothing_large_enough_says_what_to_make)
 	EXPECT_WHY("-m fsdax -M mem -a 2097152 -s 553648128");
 }
 
-TEST_F(victim, what_is_to_be_avoided_is_neither_taken_nor_restored)
+TEST_F(ns, what_is_to_be_avoided_is_neither_taken_nor_restored)
 {
 	struct test_ns v;
 
@@ -579,7 +577,7 @@ TEST_F(victim, what_is_to_be_avoided_is_neither_taken_nor_restored)
 	EXPECT_EQ(-EBUSY, ns_set_restore(&self->set));
 }
 
-TEST_F(victim, a_short_buffer_is_not_overrun)
+TEST_F(ns, a_short_buffer_is_not_overrun)
 {
 	char why[8] = "unused";
 

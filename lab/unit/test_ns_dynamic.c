@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * lib/ns_dynamic on an invented machine: dax regions that may be divided.
- */
+/* lib/ns/dynamic.c on a fake machine: regions whose devices can be made and resized. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
