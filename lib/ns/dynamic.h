@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Dax regions whose devices are made, resized and destroyed through sysfs: those of
- * hmem and CXL.  Those of libnvdimm are static: one device, for ever.
+ * Dynamic dax regions, whose devices can be created, resized and destroyed through sysfs:
+ * those of hmem and CXL.  A region of libnvdimm is static, with one device.
  *
  * Documentation/ABI/testing/sysfs-bus-dax; drivers/dax/bus.c.
  */
@@ -12,7 +12,7 @@
 
 #include "lib/ns/ns.h"
 
-/* The kernel cuts devices by the smallest part of a memory map, bytes. */
+/* Sizes are multiples of this, bytes: SUBSECTION_SIZE, whatever the page size. */
 #define DYNAMIC_UNIT	(2UL << 20)
 
 /* files of a region, for dynamic_region_number() and dynamic_region_write() */
@@ -22,15 +22,15 @@
 #define DYNAMIC_SEED		"seed"
 
 /**
- * dynamic_find() - the region that was offered
+ * dynamic_find() - find the region that was offered
  * @set: @set->dynamic is filled
  * @id: value of DAX_TEST_REGION, the "id" of one of 'daxctl list -R'; NULL or "" for
  *	none
- * @why: a sentence: what is wrong and what to do
+ * @why: set to a sentence when it fails: what is wrong and what to do
  * @len: bytes in @why
  *
- * All of it is offered.  It has one device with bytes, the first, which is not in use
- * and bound to device_dax or to no driver.
+ * The whole region is offered.  Only its first device may have bytes, must not be in use,
+ * and must be bound to device_dax or to no driver.
  *
  * Return: 0 (also where none is offered), -EINVAL when it is no such region, -EBUSY
  * when it is in use.
@@ -38,15 +38,15 @@
 int dynamic_find(struct ns_set *set, const char *id, char *why, size_t len);
 
 /**
- * dynamic_make() - the region's one device with bytes
- * @d: the region; recorded as changed before it is
+ * dynamic_make() - make one device, the only one of the region with bytes
+ * @d: the region; marked as changed first
  * @bytes: a multiple of DYNAMIC_UNIT
  * @align: bytes
  * @v: filled; bound to device_dax
- * @why: a sentence when it fails: the step
+ * @why: set to a sentence when it fails: the step
  * @len: bytes in @why
  *
- * Whatever else is in the region is destroyed.
+ * All other devices of the region are destroyed.
  *
  * Return: 0 or -errno.
  */
@@ -54,48 +54,100 @@ int dynamic_make(struct dynamic *d, size_t bytes, size_t align, struct test_ns *
 		 size_t len);
 
 /**
- * dynamic_create() - one more device, not bound to a driver
+ * dynamic_create() - create one more device, not bound to a driver
  * @first: name of the region's first device
  * @bytes: a multiple of DYNAMIC_UNIT; 0 for a device without bytes
- * @name: set
+ * @name: set to the name of the new device
  * @len: bytes in @name
  *
- * The region gives what lies lowest.
+ * The kernel takes the lowest free range of the region.
  *
  * Return: 0, -ENOSPC when the region has no room, or another -errno.
  */
 int dynamic_create(const char *first, size_t bytes, char *name, size_t len);
 
-/** dynamic_destroy() - by its name; unbinds, takes its bytes, deletes it; 0 or -errno */
+/**
+ * dynamic_destroy() - unbind a device, set its size to 0 and delete it
+ * @name: name of the device
+ *
+ * The first device of a region is not deleted.
+ *
+ * Return: 0, -ENODEV when there is no such device, or another -errno.
+ */
 int dynamic_destroy(const char *name);
 
-/** dynamic_resize() - write(2) to the device's "size"; 0 or -errno */
+/**
+ * dynamic_resize() - set the size of a device
+ * @name: name of the device, which is not bound
+ * @bytes: a multiple of DYNAMIC_UNIT
+ *
+ * Return: 0, or -errno of write(2).
+ */
 int dynamic_resize(const char *name, size_t bytes);
 
-/** dynamic_align() - write(2) to the device's "align"; 0 or -errno */
+/**
+ * dynamic_align() - set the alignment of a device
+ * @name: name of the device, which is not bound
+ * @bytes: bytes mapped by an entry of a page table level
+ *
+ * Return: 0, or -errno of write(2).
+ */
 int dynamic_align(const char *name, size_t bytes);
 
-/** dynamic_bind() - bind to device_dax by "new_id", whatever its type; 0 or -errno */
+/**
+ * dynamic_bind() - bind a device to device_dax
+ * @name: name of the device
+ *
+ * Through "new_id": other drivers may match the device by its type.
+ *
+ * Return: 0 (also when it is bound already), -EBUSY when another driver is bound, or
+ * another -errno.
+ */
 int dynamic_bind(const char *name);
 
-/** dynamic_read() - a device as it is; 0, -ENODEV or -errno */
+/**
+ * dynamic_read() - read a device from sysfs
+ * @name: name of the device
+ * @v: filled
+ *
+ * Return: 0, -ENODEV when there is no such device, or another -errno.
+ */
 int dynamic_read(const char *name, struct test_ns *v);
 
-/** dynamic_first() - name of the first device of @v's region, which is always there */
+/**
+ * dynamic_first() - name of the first device of a region, which always exists
+ * @v: a device of the region
+ * @name: set
+ * @len: bytes in @name
+ */
 void dynamic_first(const struct test_ns *v, char *name, size_t len);
 
-/** dynamic_region_number() - a number in a file of a region; 0 or -errno */
+/**
+ * dynamic_region_number() - read a number from an attribute of a region
+ * @first: name of a device of the region
+ * @file: DYNAMIC_AVAILABLE or another attribute
+ * @number: set
+ *
+ * Return: 0, or -errno of open(2) or read(2).
+ */
 int dynamic_region_number(const char *first, const char *file, unsigned long long *number);
 
-/** dynamic_region_write() - write(2) to a file of a region, which may refuse: -errno */
+/**
+ * dynamic_region_write() - write to an attribute of a region
+ * @device: name of a device of the region
+ * @file: DYNAMIC_CREATE or another attribute
+ * @text: written in one write(2)
+ *
+ * Return: 0, or -errno of open(2) or write(2).
+ */
 int dynamic_region_write(const char *device, const char *file, const char *text);
 
 /**
- * dynamic_mapping() - one of the ranges that a device is made of
- * @name: its name
- * @n: which, from 0
- * @start: physical address
- * @bytes: of the range
+ * dynamic_mapping() - read one of the ranges that a device consists of
+ * @name: name of the device
+ * @n: number of the range, from 0
+ * @start: set to its physical address
+ * @bytes: set to its length
  *
  * Return: 0, -ENODEV when it has no such range, or -errno.
  */
@@ -103,10 +155,12 @@ int dynamic_mapping(const char *name, unsigned int n, unsigned long long *start,
 		    unsigned long long *bytes);
 
 /**
- * dynamic_restore() - the region as it was found; idempotent
- * @set: as found by dynamic_find(), and as a killed program left it
+ * dynamic_restore() - restore the region to the state that it was found in
+ * @set: from dynamic_find()
  *
- * Return: 0, -EBUSY when it is to be avoided, or -errno.
+ * A second call is harmless, and so is one after a test was killed at any point.
+ *
+ * Return: 0, -EBUSY when the region is excluded by ns_avoid(), or another -errno.
  */
 int dynamic_restore(struct ns_set *set);
 

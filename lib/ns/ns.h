@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Whose memory may be touched.  The only user of libndctl and libdaxctl.
+ * Test namespaces: opt-in, setup, restore.
+ *
+ * Finds the namespaces and devices that the user offers, refuses those in use, brings one
+ * of them into the mode that a test needs, and restores all of them at the end.  Binds and
+ * unbinds their drivers.  The only user of libndctl and libdaxctl.
  */
 #ifndef DAX_LIB_NS_NS_H
 #define DAX_LIB_NS_NS_H
@@ -15,15 +19,15 @@
 /* room for the longest sentence, in bytes */
 #define WHY_LEN	352
 
-/* room for a mount point of ours, and for a file below it, in bytes */
+/* room for a mount point of the suite, and for a file below it, in bytes */
 #define MOUNT_LEN	64
 #define NODE_LEN	96
 
 /**
- * struct ns_above - a device that others are below of
+ * struct ns_above - a parent device, see level_find() in level.h
  * @name: "region0"
- * @driver: directory of the driver it is bound to
- * @module: the driver's; "" when it is built into the kernel
+ * @driver: sysfs directory of its driver
+ * @module: module of the driver; "" when it is built into the kernel
  */
 struct ns_above {
 	char name[48];
@@ -38,7 +42,7 @@ struct ns_above {
  * @provider: provider of the nvdimm bus
  * @uuid: of the namespace's label; "" where there are no labels
  * @label: the namespace's label name
- * @claim: mode the label insists on, by the kernel's word; "" for any
+ * @claim: mode that the label insists on, by the kernel's word; "" for any
  * @start: physical address of the namespace, or of a dynamic device's first range
  * @capacity: bytes of the namespace, the memory map and padding included
  * @info_uuid: of the info block that gives the namespace its mode; "" if none
@@ -52,7 +56,7 @@ struct ns_above {
  * @size: usable bytes of @dax
  * @rdev: device number of @dax's node
  * @block: "pmem0.1" in other modes than devdax
- * @above: a device that it is below of, see level_find() in ns_level.h
+ * @above: a parent device, set by level_find()
  *
  * Plain data, so that it can lie in shared memory.
  */
@@ -80,9 +84,9 @@ struct test_ns {
 };
 
 /**
- * struct ns_want - what a cell needs
+ * struct ns_want - what a test needs
  * @mode: "devdax", "fsdax", "raw" or "sector"
- * @align: bytes: 4 KiB, 2 MiB, 1 GiB; 0 for modes without
+ * @align: bytes mapped by an entry of a page table level; 0 for modes without
  * @min_size: usable bytes
  * @map_dev: memory map on the device instead of in memory
  */
@@ -94,11 +98,11 @@ struct ns_want {
 };
 
 /**
- * struct dynamic - a dax region whose devices may be made and thrown away
+ * struct dynamic - a dynamic dax region, see dynamic.h
  * @first: name of its first device, "dax0.0"; "" where no region was offered
  * @was: that device as it was found
- * @changed: it is another now, or was about to be
- * @avoid: touch it no more
+ * @changed: it was changed, or is about to be
+ * @avoid: excluded from further use
  */
 struct dynamic {
 	char first[32];
@@ -108,14 +112,14 @@ struct dynamic {
 };
 
 /**
- * struct ns_set - everything that was offered, and what it was like
- * @nr: number of entries
- * @now: as they are
- * @was: as they were found, for ns_set_restore()
+ * struct ns_set - the namespaces and devices that were offered
+ * @nr: number of entries in @now, @was, @mode, @reconfigured and @avoid
+ * @now: their present state
+ * @was: the state they were found in, for ns_set_restore()
  * @mode: the mode each namespace was found in: "devdax", "fsdax", "sector", "raw"
- * @reconfigured: ns_get() has changed the namespace, or was about to
- * @avoid: touch it no more, see ns_avoid()
- * @dynamic: the region that was offered, see ns_dynamic.h
+ * @reconfigured: ns_get() has changed the namespace, or is about to
+ * @avoid: excluded from further use, see ns_avoid()
+ * @dynamic: the dynamic region that was offered
  *
  * Plain data: a copy in shared memory serves the guardian.
  */
@@ -130,153 +134,230 @@ struct ns_set {
 };
 
 /**
- * ns_set_find() - find what was offered
+ * ns_set_find() - find the namespaces and devices that are offered
  * @set: filled
- * @why: a sentence: what is wrong and what to do
+ * @why: set to a sentence: what is wrong and what to do
  * @len: bytes in @why
  *
  * Offered are namespaces whose label name begins with "ksft-dax", or, when the
  * variable is set, exactly those in DAX_TEST_NAMESPACE= ("namespace0.1") and
  * DAX_TEST_DEV= ("dax0.1" or "/dev/dax0.1"), several separated by blanks or
- * commas.  Never one that is mounted, swapped to, held by another driver, open
- * or mapped in another program, or on a bus whose provider is nfit_test's; and
- * one that holds something (libblkid) only when named by variable.  Changes
- * nothing and needs no library; without libblkid, other modes than devdax have
- * to be named.  DAX_TEST_REGION= offers a dynamic dax region beside them.
+ * commas.  DAX_TEST_REGION= also offers a dynamic dax region.
  *
- * One refusal of what was named refuses all.  Of what is labelled, the rest
- * serves, and @why tells of the first that was refused although 0 is returned.
+ * Refused is a namespace that is mounted, used as swap, held by another driver, open or
+ * mapped in another program, or on a bus of nfit_test; and one with contents that
+ * libblkid recognises, unless a variable names it.  Without libblkid, namespaces of other
+ * modes than devdax have to be named.  Changes nothing, and needs no library.
  *
- * Return: 0 with at least one, -ENODEV when nothing was offered, -EBUSY when
- * it is in use or holds something, -EINVAL when it is not usable, -EPERM
- * without root.
+ * If one that was named is refused, all are.  Of those with a label the rest can be used:
+ * then 0 is returned, and @why describes the first that was refused.
+ *
+ * Return: 0 with at least one, -ENODEV when none is offered, -EBUSY when it is in use or
+ * has contents, -EINVAL when it is not usable, -EPERM without root.
  */
 int ns_set_find(struct ns_set *set, char *why, size_t len);
 
 /**
- * ns_get() - a device-dax device, or a pmem block device, as wanted
- * @set: found; changed when a namespace has to be reconfigured
- * @want: what is wanted
+ * ns_get() - choose a namespace in the mode that a test needs
+ * @set: from ns_set_find(); updated when a namespace has to be reconfigured
+ * @want: what the test needs
  * @v: filled
- * @why: a sentence when it fails
+ * @why: set to a sentence when it fails
  * @len: bytes in @why
  *
- * Takes one that already is as wanted, else reconfigures the smallest offered
- * namespace that is large enough (recorded in @set before it is touched).  A
- * fixed order, so that every cell of a page size gets the same device.  A dax
- * device is bound to device_dax.  What fails to be reconfigured is restored.
+ * Chooses one that is as wanted already, else reconfigures the smallest namespace that is
+ * large enough (noted in @set before it is changed).  The order is fixed, so that all
+ * tests of a page size get the same device.  A dax device is bound to device_dax.  A
+ * namespace whose reconfiguration fails is restored.
  *
- * Return: 0, -ENOSPC when none is large enough, -EOPNOTSUPP when one has to be
- * reconfigured and the libraries or the alignment are not there, else -errno.
+ * Return: 0; -ENOSPC when none is large enough; -EOPNOTSUPP when one has to be
+ * reconfigured and the libraries are missing or the kernel lacks the alignment; or
+ * another -errno.
  */
 int ns_get(struct ns_set *set, const struct ns_want *want, struct test_ns *v,
 	   char *why, size_t len);
 
-/** ns_key() - the name a device is remembered by: that of @dax, or @ndns */
+/**
+ * ns_key() - name of a device in messages and lists
+ * @v: the device
+ *
+ * Return: @v->dax, or @v->ndns in other modes than devdax; valid as long as @v.
+ */
 const char *ns_key(const struct test_ns *v);
 
 /**
- * ns_avoid() - touch a device no more
- * @set: found
+ * ns_avoid() - exclude a device from further use
+ * @set: from ns_set_find()
  * @v: from ns_get()
  *
- * For a device whose unbind hangs, or whose holder is parked with pins out:
- * every attempt to configure it would hang as well, or take the memory map
- * from under the pins once more.  ns_get() passes it over and
- * ns_set_restore() leaves it as it is.
+ * For a device whose unbind is stuck, or whose pins stay out until reboot: configuring it
+ * would block as well, or remove the memory map from under the pins once more.  ns_get()
+ * does not choose it, and ns_set_restore() leaves it as it is.
  */
 void ns_avoid(struct ns_set *set, const struct test_ns *v);
 
 /**
- * ns_set_restore() - mode, alignment, label name and driver as found
- * @set: as left by ns_get(), or as a killed program left it
+ * ns_set_restore() - restore mode, alignment, label name and driver
+ * @set: from ns_set_find()
  *
- * Looks at what each namespace is now, so it serves after a SIGKILL at any
- * point of ns_get(); the data is not brought back.  The calling process
- * has no descriptor or mapping of the devices any more.  Waits two to
- * three seconds for those of other processes to go away.
+ * Reads the present state of each namespace first, so it also works after a SIGKILL at any
+ * point of ns_get().  Contents are not restored.  The calling process has no descriptor
+ * or mapping of the devices; other processes get three seconds to close theirs.  Goes on
+ * after an error.
  *
- * Return: 0; -EBUSY when a device is still in use or to be avoided; -EIO when
- * the kernel made something else of it; or the first -errno.  Goes on after an
- * error.
+ * Return: 0; -EBUSY when a device is still in use or excluded by ns_avoid(); -EIO when the
+ * namespace is in another state afterwards; or the first -errno.
  */
 int ns_set_restore(struct ns_set *set);
 
-/** ns_driver() - name of the bound driver; "" when unbound; or -errno */
+/**
+ * ns_driver() - name of a dax device's driver
+ * @v: the device
+ * @name: set; "" when it is not bound
+ * @len: bytes in @name
+ *
+ * Return: 0, -ENODEV when there is no such device, or another -errno.
+ */
 int ns_driver(const struct test_ns *v, char *name, size_t len);
 
-/** ns_bind() - bind device_dax through sysfs; 0 when bound, or -errno */
+/**
+ * ns_bind() - bind a dax device to device_dax through sysfs
+ * @v: the device
+ *
+ * Return: 0 (also when it is bound already), -EBUSY when another driver is bound, -ENXIO
+ * when the driver refused it, or another -errno.
+ */
 int ns_bind(const struct test_ns *v);
 
 /**
- * ns_unbind() - unbind device_dax through sysfs, in the calling task
+ * ns_unbind() - unbind a dax device from device_dax through sysfs, in the calling task
  * @v: the device
  *
  * Blocks as long as the kernel waits for references.
  *
- * Return: 0 or -errno.
+ * Return: 0, or -errno of write(2).
  */
 int ns_unbind(const struct test_ns *v);
 
-/** ns_disable() - the same through libdaxctl: daxctl_dev_disable() */
+/*
+ * Each of the next functions returns -EOPNOTSUPP without libndctl and libdaxctl, -ENODEV
+ * when there is no such device, or the error of the library's function.
+ */
+
+/**
+ * ns_disable() - unbind a dax device with daxctl_dev_disable(), in the calling task
+ * @v: the device
+ *
+ * Blocks as long as the kernel does.
+ *
+ * Return: 0 or -errno, see above.
+ */
 int ns_disable(const struct test_ns *v);
 
-/** ns_disable_namespace() - ndctl_namespace_disable_safe(); may block; 0 or -errno */
+/**
+ * ns_disable_namespace() - disable with ndctl_namespace_disable_safe()
+ * @v: the namespace
+ *
+ * Blocks as long as the kernel does.
+ *
+ * Return: 0 or -errno, see above.
+ */
 int ns_disable_namespace(const struct test_ns *v);
 
-/** ns_enable_namespace() - ndctl_namespace_enable(); 0 or -errno */
+/**
+ * ns_enable_namespace() - enable with ndctl_namespace_enable()
+ * @v: the namespace
+ *
+ * Return: 0 or -errno, see above.
+ */
 int ns_enable_namespace(const struct test_ns *v);
 
-/** ns_disable_region() - ndctl_region_disable_preserve(); may block; 0 or -errno */
+/**
+ * ns_disable_region() - disable a region with ndctl_region_disable_preserve()
+ * @v: a namespace of the region
+ *
+ * Blocks as long as the kernel does.
+ *
+ * Return: 0 or -errno, see above.
+ */
 int ns_disable_region(const struct test_ns *v);
 
-/** ns_enable_region() - ndctl_region_enable(); its devices come some time later */
+/**
+ * ns_enable_region() - enable a region with ndctl_region_enable()
+ * @v: a namespace of the region
+ *
+ * The kernel probes its devices in work items, which may not be done yet.
+ *
+ * Return: 0 or -errno, see above.
+ */
 int ns_enable_region(const struct test_ns *v);
 
-/** ns_destroy_enabled() - ndctl_namespace_delete() without disabling it first */
+/**
+ * ns_destroy_enabled() - ndctl_namespace_delete() of a namespace that is not disabled
+ * @v: the namespace
+ *
+ * Return: 0 or -errno, see above; the kernel has to refuse it.
+ */
 int ns_destroy_enabled(const struct test_ns *v);
 
-/** ns_enable() - bind device_dax through libdaxctl */
+/**
+ * ns_enable() - bind a dax device with daxctl_dev_enable_devdax()
+ * @v: the device
+ *
+ * Return: 0 or -errno, see above.
+ */
 int ns_enable(const struct test_ns *v);
 
-/** ns_to_ram() - unbind device_dax, which may block, and bind kmem; 0 or -errno */
+/**
+ * ns_to_ram() - unbind device_dax and bind kmem, through libdaxctl
+ * @v: the device
+ *
+ * Blocks as long as unbinding does.
+ *
+ * Return: 0 or -errno, see above.
+ */
 int ns_to_ram(const struct test_ns *v);
 
 /**
- * ns_again() - the same device, by whatever name it has now
- * @was: as remembered
- * @now: filled when it is there; @was is fine
- * @why: says what is missing, or differs
+ * ns_again() - find a device again, which may have another name now
+ * @was: its state before
+ * @now: filled when it is there; may be @was
+ * @why: set to a sentence when it fails: what is missing or differs
  * @len: bytes in @why
  *
- * By the label's uuid: when a region comes back its devices may be numbered anew.  A
- * device without a namespace keeps its name.
- * It is there with the same mode, size and alignment, bound to the same driver, and
- * with its node.
+ * By the uuid of its label: a region that comes back may number its namespaces
+ * differently.  A device without a namespace keeps its name.  It must have the same mode,
+ * size, alignment and driver, and a node.
  *
  * Return: 0, -ENODEV while something is missing, -ESTALE when something differs.
  */
 int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t len);
 
-/** ns_present() - the namespace by its uuid, whatever it is now; 0 or -ENODEV */
+/**
+ * ns_present() - find a namespace by its uuid, in any state
+ * @was: its state before
+ * @now: filled with its present state
+ *
+ * Return: 0 or -ENODEV.
+ */
 int ns_present(const struct test_ns *was, struct test_ns *now);
 
 /**
- * ns_set_again() - ns_again() for all that was offered
- * @set: @now of each is as it is afterwards
- * @why: the first that is not as it was
+ * ns_set_again() - ns_again() for all namespaces that were offered
+ * @set: @set->now is updated
+ * @why: set to a sentence when it fails: the first that is not as it was
  * @len: bytes in @why
  *
- * Waits up to ten seconds for those that are still to come.
+ * Waits up to ten seconds for namespaces that are not there yet.
  *
- * Return: as ns_again(), for the first that is not there.
+ * Return: as ns_again(), for the first one that fails.
  */
 int ns_set_again(struct ns_set *set, char *why, size_t len);
 
 /**
- * ns_same() - is it still the device it was?
- * @v: as remembered
- * @why: says what differs: node, device number, size or alignment
+ * ns_same() - is a dax device still the same?
+ * @v: its state before
+ * @why: set to a sentence when it is not: its node, device number, size or alignment
  * @len: bytes in @why
  *
  * Return: 0, -ESTALE when something differs, or -errno.
