@@ -215,7 +215,7 @@ static void watch_truncate(struct cell *c, pid_t pid)
 	expect(c, VERDICT_RETURNED_EARLY, !info.si_pid,
 	       "truncate returned although the blocks it freed are pinned; expected it to wait");
 	if (info.si_pid)
-		c->guard->fs_spoiled = true;
+		guard_needs_mkfs(c->guard);
 }
 
 /* the pin's file gets a copy first, so that the extent belongs to @twin alone */

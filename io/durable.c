@@ -73,8 +73,7 @@ static bool prepare_unbind(struct cell *c)
 		skip(c, "%s", why[0] ? why : strerror(-ret));
 		return false;
 	}
-	c->guard->mem = c->v;
-	c->guard->undo = c->action->undo;
+	guard_takes_away(c->guard, &c->v, c->action->undo);
 	return expect_ok(c, guard_drop_fs(c->guard), "unmounting the file systems", "");
 }
 

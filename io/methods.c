@@ -19,10 +19,6 @@
 /* Time limit for reading a page, milliseconds: microseconds, but on a loaded machine. */
 #define SHARED_MS	5000
 
-/* of guard.filled: it is known whether shared pages can be pinned; and they cannot */
-#define SHARED_ASKED	0x40000000u
-#define SHARED_SPINS	0x80000000u
-
 unsigned char io_byte(size_t off, unsigned int round)
 {
 	return off * 31 + (off >> 8) * 7 + (off >> 16) + round * 101 + (round >> 8) * 13;
@@ -153,8 +149,8 @@ static bool shared_pages_spin(struct cell *c, const struct io_method *m,
 	struct io_path p = { .fd = -1 };
 	int ret;
 
-	if (atomic_fetch_or(&c->guard->filled, SHARED_ASKED) & SHARED_ASKED)
-		return c->guard->filled & SHARED_SPINS;
+	if (!suite_probe_begin(PROBE_SHARED_PAGES_SPIN))
+		return suite_probe_found(PROBE_SHARED_PAGES_SPIN);
 	snprintf(one, sizeof(one), "%s.one", c->v.node);
 	snprintf(other, sizeof(other), "%s.other", c->v.node);
 	ret = make_shared_files(one, other, bytes);
@@ -166,15 +162,15 @@ static bool shared_pages_spin(struct cell *c, const struct io_method *m,
 		note(c, "cannot pin a page that two files share: %s", p.why);
 	if (!ret) {
 		if (!read_returns(&p, bytes)) {
-			atomic_fetch_or(&c->guard->filled, SHARED_SPINS);
+			suite_probe_set(PROBE_SHARED_PAGES_SPIN);
 			/* the killed task leaves references on the pages */
-			c->guard->fs_spoiled = true;
+			guard_needs_mkfs(c->guard);
 		}
 		io_path_close(&p);
 	}
 	unlink(one);
 	unlink(other);
-	return c->guard->filled & SHARED_SPINS;
+	return suite_probe_found(PROBE_SHARED_PAGES_SPIN);
 }
 
 /*

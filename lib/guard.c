@@ -104,22 +104,25 @@ void guard_keep_node(struct guard *g, bool keep)
 	g->node_damaged = keep;
 }
 
-static unsigned int filled_bit(enum daxmap_size size, bool map_dev)
+/* index of a device in @chosen and @filled */
+static unsigned int chosen_index(enum daxmap_size size, bool map_dev)
 {
-	return 1u << (size + (map_dev ? DAXMAP_NR : 0));
+	return size + (map_dev ? DAXMAP_NR : 0);
+}
+
+struct test_ns *guard_chosen(struct guard *g, enum daxmap_size size, bool map_dev)
+{
+	return &g->chosen[chosen_index(size, map_dev)];
 }
 
 bool guard_filled(const struct guard *g, enum daxmap_size size, bool map_dev)
 {
-	return g->filled & filled_bit(size, map_dev);
+	return g->filled[chosen_index(size, map_dev)];
 }
 
 void guard_set_filled(struct guard *g, enum daxmap_size size, bool map_dev, bool filled)
 {
-	if (filled)
-		g->filled |= filled_bit(size, map_dev);
-	else
-		g->filled &= ~filled_bit(size, map_dev);
+	g->filled[chosen_index(size, map_dev)] = filled;
 }
 
 int guard_add_proc(struct guard *g, pid_t pid)

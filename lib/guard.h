@@ -57,7 +57,7 @@ struct guard_proc {
  * @fs: file systems that the run has made: the first for the file under test
  * @fs_spoiled: see guard_needs_mkfs()
  * @usual_ns: duration of recent unbinds without pins, nanoseconds
- * @filled: see guard_filled(); a bit for each member of @chosen
+ * @filled: of each device of @chosen: see guard_filled()
  * @helper: carries out guard_bind_call()
  * @guardian: the guardian process
  * @owner: the process that the guardian watches: the program
@@ -83,7 +83,7 @@ struct guard {
 	struct fsdax fs[GUARD_FS];
 	atomic_bool fs_spoiled;
 	uint64_t usual_ns;
-	atomic_uint filled;
+	atomic_bool filled[2 * DAXMAP_NR];
 	struct op_helper helper;
 	struct guard_proc guardian;
 	struct guard_proc owner;
@@ -175,6 +175,16 @@ void guard_has_clean_fs(struct guard *g);
  *	it until reboot; false when it is not
  */
 void guard_keep_node(struct guard *g, bool keep);
+
+/**
+ * guard_chosen() - the device-dax device that the tests of a page size use
+ * @g: state of the run
+ * @size: page size
+ * @map_dev: with its memory map on the device
+ *
+ * Return: the device, owned by @g; its @dax is "" before the first test.
+ */
+struct test_ns *guard_chosen(struct guard *g, enum daxmap_size size, bool map_dev);
 
 /**
  * guard_filled() - does a device still hold the pattern that the tests fill it with?

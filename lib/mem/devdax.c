@@ -22,8 +22,7 @@ static int get_devdax(struct guard *g, const struct memory_want *want, struct te
 static int take_devdax(const struct memory *m, struct guard *g, const struct memory_want *want,
 		       struct test_mem *mem, char *why, size_t len)
 {
-	unsigned int which = want->size + (want->map_dev ? DAXMAP_NR : 0);
-	struct test_ns *chosen = &g->chosen[which];
+	struct test_ns *chosen = guard_chosen(g, want->size, want->map_dev);
 	int ret = -ENODEV;
 
 	if (chosen->dax[0] && guard_is_wedged(g, chosen->dax))
