@@ -15,12 +15,12 @@
 #include <sys/types.h>
 
 #include "lib/daxmap.h"
+#include "lib/fsdax.h"
 #include "lib/ktrace.h"
-#include "lib/mem/fsdax.h"
-#include "lib/mem/test_mem.h"
 #include "lib/ns/ns.h"
 #include "lib/pin/targets.h"
 #include "lib/task.h"
+#include "lib/test_mem.h"
 #include "lib/timeline.h"
 
 #define GUARD_PROCS	8

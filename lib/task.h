@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "lib/mem/test_mem.h"
+#include "lib/test_mem.h"
 #include "lib/timeline.h"
 
 /*

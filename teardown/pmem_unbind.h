@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "lib/mem/test_mem.h"
+#include "lib/test_mem.h"
 #include "lib/timeline.h"
 
 struct cell;

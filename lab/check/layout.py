@@ -74,7 +74,7 @@ TO_CONVERT = (
     "lib/health/health.h",
     "lib/holder/holder.h",
     "lib/ktrace.h",
-    "lib/mem/fsdax.h",
+    "lib/fsdax.h",
     "lib/mem/memory.h",
     "lib/ns/dynamic.h",
     "lib/ns/level.h",

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "lib/mem/fsdax.h"
+#include "lib/fsdax.h"
 
 #define CHUNK	(256u << 10)
 

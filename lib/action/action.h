@@ -10,9 +10,9 @@
 
 #include "lib/daxmap.h"
 #include "lib/mem/select.h"
-#include "lib/mem/test_mem.h"
 #include "lib/ns/level.h"
 #include "lib/registry.h"
+#include "lib/test_mem.h"
 
 /**
  * enum action_frees - when an action takes memory away from a file

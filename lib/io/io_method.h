@@ -15,7 +15,7 @@
 
 #include "lib/daxmap.h"
 #include "lib/mem/select.h"
-#include "lib/mem/test_mem.h"
+#include "lib/test_mem.h"
 
 /* properties of a method */
 #define IO_ALIGNED	0x01u	/* offset and length are multiples of @unit of struct io_path */

@@ -12,8 +12,8 @@
 #include "lib/daxmap.h"
 #include "lib/guard.h"
 #include "lib/mem/select.h"
-#include "lib/mem/test_mem.h"
 #include "lib/registry.h"
+#include "lib/test_mem.h"
 
 /* The only alignment, bytes, at which files can be mapped by pmd entries. */
 #define MEMORY_FILE_ALIGN	(2u << 20)

@@ -3,8 +3,8 @@
  * The memory that one cell works on: whose it is, how much of it there is, and the
  * node that is opened and mapped.
  */
-#ifndef DAX_LIB_MEM_TEST_MEM_H
-#define DAX_LIB_MEM_TEST_MEM_H
+#ifndef DAX_LIB_TEST_MEM_H
+#define DAX_LIB_TEST_MEM_H
 
 #include <stddef.h>
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "lib/command.h"
-#include "lib/mem/fsdax.h"
+#include "lib/fsdax.h"
 #include "lib/ns/internal.h"
 
 /* what old headers lack; statx(2), Linux 5.8 */
