@@ -13,7 +13,7 @@ NOT_FOR_USER_SPACE = (
     # <linux/types.h>, BIT(), __printf() and their like are the kernel's own
     ("PREFER_KERNEL_TYPES", r"Prefer kernel type '[us]\d+'"),
     ("BIT_MACRO", r"Prefer using the BIT(_ULL)? macro"),
-    ("PREFER_DEFINED_ATTRIBUTE_MACRO", r"Prefer (__\w+|__section\(#table\)) over"),
+    ("PREFER_DEFINED_ATTRIBUTE_MACRO", r"Prefer __\w+(\([^)]*\))? over"),
     # names that C itself spells so
     ("CAMELCASE", r"<(_Atomic|_Bool|_Generic|_Static_assert|PRI[diux]\d+|SCN[diux]\d+)>"),
     # a load or store that must happen, though its value is not used
