@@ -358,7 +358,7 @@ static void fault_storm(struct cell *c)
 		nr++;
 	for (size_t i = 0; i < nr; i++)
 		pthread_join(threads[i], NULL);
-	note(c, "%lu rounds", atomic_load(&r.rounds));
+	note("%lu rounds", atomic_load(&r.rounds));
 	expect(c, VERDICT_WRONG_DATA, !atomic_load(&r.wrong),
 	       "a word was 0x%llx, which no thread has stored there; expected the stored word or 0",
 	       (unsigned long long)atomic_load(&r.wrong));

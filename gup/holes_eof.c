@@ -103,7 +103,7 @@ static bool make_unwritten(struct test_map *tm)
 		return false;
 	fsdax_physical(tm->c->v.node, tm->map.off, &after);
 	if (before != after)
-		note(tm->c, "the file may have got other blocks than those with old bytes");
+		note("the file may have got other blocks than those with old bytes");
 	return true;
 }
 
@@ -138,7 +138,7 @@ static bool check_zeroes_or(struct pin_test *pt, const char *what, uint16_t tag)
 	if (!pin_test_release(pt))
 		return false;
 	memcpy(&first, peer, sizeof(first));
-	note(pt->tm->c, "%s: the pin read %s", what, first ? "the new bytes" : "zeroes");
+	note("%s: the pin read %s", what, first ? "the new bytes" : "zeroes");
 	return test_map_check_buf(pt->tm, what, peer, pt->span.off, pt->span.len,
 				  first ? tag : TAG_ZEROES);
 }

@@ -109,7 +109,7 @@ static void report_stuck(struct cell *c, pid_t pid)
 	expect(c, VERDICT_NEVER_RETURNED, false, "stuck for %llu s: %s",
 	       BODY_NS / NSEC_PER_SEC, shared->step);
 	op_stacks(pid, stacks, sizeof(stacks));
-	note_lines(c, "the stacks of its process", stacks);
+	note_lines("the stacks of its process", stacks);
 }
 
 static void watch_body(struct cell *c, pid_t pid)
@@ -120,7 +120,7 @@ static void watch_body(struct cell *c, pid_t pid)
 		report_stuck(&shared->cell, pid);
 		kill(pid, SIGKILL);
 		if (wait_child_flush(c, pid, &status, KILLED_NS)) {
-			note(c, "process %d does not exit on SIGKILL", pid);
+			note("process %d does not exit on SIGKILL", pid);
 			return;
 		}
 	} else if (WIFSIGNALED(status)) {

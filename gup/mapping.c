@@ -120,7 +120,7 @@ static void check_trace(const struct test_map *tm)
 
 	if (ktrace_faults_read(&tm->c->guard->ktrace, getpid(), &f))
 		return;
-	note(tm->c, "fs_dax trace events: %u pmd faults, %u fell back", f.done, f.fallback);
+	note("fs_dax trace events: %u pmd faults, %u fell back", f.done, f.fallback);
 	expect(tm->c, VERDICT_FAILED, !f.fallback,
 	       "fs_dax trace events: of %u pmd faults %u fell back to smaller entries; expected none",
 	       f.done, f.fallback);
@@ -302,7 +302,7 @@ static struct span longest_span(const struct test_map *tm, const struct pin_meth
 		most = m->max_len;
 	if (most == tm->map.len)
 		return (struct span){ "span_whole", 0, most };
-	note(tm->c, "span_whole: %zu KiB in the middle of %zu KiB: %s %s", most >> 10,
+	note("span_whole: %zu KiB in the middle of %zu KiB: %s %s", most >> 10,
 	     tm->map.len >> 10, m->name, copies ? "copies" : "takes no more");
 	return (struct span){ "span_whole", middle - most / 2, most };
 }
@@ -322,7 +322,7 @@ const struct span *test_map_spans(const struct test_map *tm, const struct pin_me
 	if (pud < len)
 		*s++ = (struct span){ "span_across_pud", pud - page, 2 * page };
 	else
-		note(tm->c, "span_across_pud left out: the mapping has %zu MiB", len >> 20);
+		note("span_across_pud left out: the mapping has %zu MiB", len >> 20);
 	*s++ = (struct span){ "span_last_page", len - page, page };
 	*s++ = longest_span(tm, m);
 	s->name = NULL;

@@ -110,7 +110,7 @@ static bool prove_by_counters(struct pin_test *pt)
 	}
 	pt->counted = acquired;
 	if (reported != pt->method)
-		note(pt->tm->c, "%s: %" PRIu64 " of %zu pages counted, %" PRIu64 " still out",
+		note("%s: %" PRIu64 " of %zu pages counted, %" PRIu64 " still out",
 		     pt->method->name, acquired, pt->pages, out);
 	reported = pt->method;
 	return expect(pt->tm->c, VERDICT_UNHEALTHY, right,

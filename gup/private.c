@@ -166,7 +166,7 @@ static void private_race(struct cell *c)
 		rounds++;
 	}
 	pthread_join(thread, NULL);
-	note(c, "%lu rounds", rounds);
+	note("%lu rounds", rounds);
 	test_map_check(&tm, &s, TAG_MEMORY);
 out:
 	test_map_close(&tm);

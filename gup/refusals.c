@@ -178,7 +178,7 @@ static void readonly(struct cell *c)
 	control = pin_control(&tm, 2 * tm.page, 2 * tm.page, PROT_READ);
 	if (cell_over(c))
 		goto out;
-	note(c, "a pin on anonymous memory that is read-only: %s", result_text(control));
+	note("a pin on anonymous memory that is read-only: %s", result_text(control));
 	expect(c, VERDICT_FAILED, control || !cell_is_sink(c),
 	       "a pin wrote to anonymous memory that is read-only; expected a refusal");
 	for (int touched = 0; touched < 2 && !cell_over(c); touched++) {
@@ -222,7 +222,7 @@ static void register_or_refuse(struct cell *c)
 	       allowed ? "success or " : "", strerror(EOPNOTSUPP));
 	pin_close(&pin);
 	expect_balance(c, &before, ret ? "after the refusal" : "after the release");
-	note(c, "a long-term pin on %s: %s", c->memory->what, result_text(ret));
+	note("a long-term pin on %s: %s", c->memory->what, result_text(ret));
 out:
 	test_map_close(&tm);
 }

@@ -234,10 +234,10 @@ static void hold_thousand(struct test_map *tm, struct pin *pins, uint64_t seed)
 		prove_count(tm, &before, nr, s.name);
 		release_all(tm, pins, order, 1, &s);
 		if (!cell_over(tm->c) && !pin_live(&pins[order[1]]))
-			note(tm->c, "the first release ends all pins: their order makes no difference");
+			note("the first release ends all pins: their order makes no difference");
 	}
 	release_all(tm, pins, order, nr, &s);
-	note(tm->c, "%u pins taken in %.2f s%s, released in %.2f s", nr,
+	note("%u pins taken in %.2f s%s, released in %.2f s", nr,
 	     (double)(out - start) / NSEC_PER_SEC,
 	     nr < THOUSAND ? " (the time was up)" : "",
 	     (double)(timeline_now() - out) / NSEC_PER_SEC);
@@ -257,7 +257,7 @@ static void thousand(struct cell *c)
 
 	if (test_map_open(&tm, c) && test_map_prove(&tm) &&
 	    expect(c, VERDICT_FAILED, pins, "no memory for %u pins", THOUSAND)) {
-		note(c, "DAX_TEST_SEED=%" PRIu64, seed);
+		note("DAX_TEST_SEED=%" PRIu64, seed);
 		hold_thousand(&tm, pins, seed);
 	}
 	test_map_close(&tm);

@@ -222,7 +222,7 @@ static void find_methods(struct worker_pool *pool)
 
 static void check_worker(struct cell *c, const struct worker *w, size_t nr)
 {
-	note(c, "thread %zu: %lu rounds, %lu hit mapped memory", nr, w->rounds, w->hits);
+	note("thread %zu: %lu rounds, %lu hit mapped memory", nr, w->rounds, w->hits);
 	expect(c, VERDICT_FAILED, !w->error, "thread %zu: %s: %s%s%s; expected success or %s", nr,
 	       w->failed, strerror(-w->error), w->why[0] ? ": " : "", w->why, strerror(EFAULT));
 	expect(c, VERDICT_FAILED, w->rounds, "thread %zu made no progress", nr);
@@ -286,11 +286,11 @@ static void threads(struct cell *c)
 
 	if (!test_map_open(tm, c) || !test_map_prove(tm) || !make_file(&pool))
 		goto out;
-	note(c, "DAX_TEST_SEED=%" PRIu64, seed);
+	note("DAX_TEST_SEED=%" PRIu64, seed);
 	/* before the first pin: AF_XDP unpins from a work queue, later */
 	pin_counters_read(&before);
 	find_methods(&pool);
-	note(c, "%u methods", pool.nr);
+	note("%u methods", pool.nr);
 	if (!expect(c, VERDICT_FAILED, pool.nr, "no method can pin this memory"))
 		goto out;
 	set_arena(&pool);

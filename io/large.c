@@ -48,7 +48,7 @@ static bool move_large(struct cell *c, struct io_path *from, struct io_path *by,
 	fill_words(want, IO_PATH_MAX, round);
 	ret = io_path_write(from, off, want, IO_PATH_MAX);
 	if (no_space(from, ret)) {
-		note(c, "%s: no space for a second file of that size", from->method->name);
+		note("%s: no space for a second file of that size", from->method->name);
 		return true;
 	}
 	if (!expect(c, VERDICT_FAILED, !ret, "writing 64 MiB at %#zx by %s: %s", off,

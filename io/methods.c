@@ -155,11 +155,11 @@ static bool shared_pages_spin(struct cell *c, const struct io_method *m,
 	snprintf(other, sizeof(other), "%s.other", c->v.node);
 	ret = make_shared_files(one, other, bytes);
 	if (ret)
-		note(c, "cannot make two files that share pages: %s", strerror(-ret));
+		note("cannot make two files that share pages: %s", strerror(-ret));
 	else
 		ret = io_path_open(&p, m, one, scratch, bytes, DAXMAP_PTE);
 	if (ret && p.why[0])
-		note(c, "cannot pin a page that two files share: %s", p.why);
+		note("cannot pin a page that two files share: %s", p.why);
 	if (!ret) {
 		if (!read_returns(&p, bytes)) {
 			suite_probe_set(PROBE_SHARED_PAGES_SPIN);
@@ -184,7 +184,7 @@ static bool check_spins(struct cell *c, const struct io_method *m,
 		     shared_pages_spin(c, m, scratch);
 	if (!*leave_out)
 		return true;
-	note(c, "%s: left out: pinning a page that two files share never returns", m->name);
+	note("%s: left out: pinning a page that two files share never returns", m->name);
 	return strcmp(c->word, m->name) ||
 	       expect(c, VERDICT_NEVER_RETURNED, false,
 		      "O_DIRECT from a page that two files share did not return within %d s",
@@ -220,7 +220,7 @@ bool io_paths_open(struct io_paths *w, struct cell *c, size_t bytes)
 		if (!ret)
 			w->nr++;
 		else if (ret == -EOPNOTSUPP)
-			note(c, "%s: %s", m->name, p->why);
+			note("%s: %s", m->name, p->why);
 		else if (!expect_ok(c, ret, m->name, p->why))
 			return false;
 	}

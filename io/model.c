@@ -92,7 +92,7 @@ static void report_ops(struct model_run *m, size_t at)
 
 		if (!e->what || at < e->off || at >= (size_t)e->off + e->len)
 			continue;
-		note(m->c, "operation %u: %s of %u bytes at %#x", i, e->what, e->len, e->off);
+		note("operation %u: %s of %u bytes at %#x", i, e->what, e->len, e->off);
 		nr++;
 	}
 }
@@ -368,7 +368,7 @@ static void run_ops(struct model_run *m, unsigned int wanted)
 {
 	uint64_t seed = suite_seed();
 
-	note(m->c, "DAX_TEST_SEED=%" PRIu64 " DAX_TEST_OPS=%u repeats it", seed, wanted);
+	note("DAX_TEST_SEED=%" PRIu64 " DAX_TEST_OPS=%u repeats it", seed, wanted);
 	m->rnd = seed ?: 1;
 	while (m->nr < wanted) {
 		const struct op *op = draw_op(m);

@@ -116,7 +116,7 @@ static void write_all(struct io_paths *w, struct io_path *p, struct io_path *ref
 				goto out;
 		}
 	}
-	note(w->c, "%u writes, each read back by %u methods", round, w->nr);
+	note("%u writes, each read back by %u methods", round, w->nr);
 out:
 	free(buf);
 }

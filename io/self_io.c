@@ -120,7 +120,7 @@ static void move_all(struct self_io *s)
 			return;
 		done += 2;
 	}
-	note(s->w.c, "%u transfers within one file", done);
+	note("%u transfers within one file", done);
 }
 
 static const char *next_self_io(const struct memory *m, enum daxmap_size size, const char *word)

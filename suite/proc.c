@@ -23,7 +23,7 @@ bool cell_pin_proc_stuck(struct cell *c, const char *what, const struct pin_proc
 
 	expect(c, VERDICT_NEVER_RETURNED, false, "%s", what);
 	op_stacks(h->pid, stacks, sizeof(stacks));
-	note_lines(c, "the pin process is stuck", stacks);
+	note_lines("the pin process is stuck", stacks);
 	return false;
 }
 

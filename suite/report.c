@@ -34,12 +34,11 @@ bool cell_over(const struct cell *c)
 	return c->skipped || c->verdict != VERDICT_PASS;
 }
 
-void note(const struct cell *c, const char *fmt, ...)
+void note(const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
 
-	(void)c;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -51,15 +50,15 @@ void note(const struct cell *c, const char *fmt, ...)
 	fflush(stdout);
 }
 
-void note_lines(const struct cell *c, const char *what, const char *text)
+void note_lines(const char *what, const char *text)
 {
 	if (!text[0])
 		return;
-	note(c, "%s:", what);
+	note("%s:", what);
 	while (*text) {
 		int n = strcspn(text, "\n");
 
-		note(c, "    %.*s", n, text);
+		note("    %.*s", n, text);
 		text += n;
 		text += *text == '\n';
 	}
@@ -79,7 +78,7 @@ bool expect(struct cell *c, enum verdict_kind kind, bool cond, const char *fmt, 
 		if (*p == '#' || *p == '\n')
 			*p = ' ';
 	if (c->verdict != VERDICT_PASS) {
-		note(c, "also %s: %s", verdict_name(kind), text);
+		note("also %s: %s", verdict_name(kind), text);
 		return false;
 	}
 	c->verdict = kind;

@@ -136,7 +136,7 @@ static void note_provider(const struct cell *c)
 	if (!strcmp(state->provider, c->v.ns.provider))
 		return;
 	memcpy(state->provider, c->v.ns.provider, sizeof(state->provider));
-	note(c, "memory from here on: %s of bus %s", ns_key(&c->v.ns), c->v.ns.provider);
+	note("memory from here on: %s of bus %s", ns_key(&c->v.ns), c->v.ns.provider);
 }
 
 static bool take_memory(struct cell *c)
@@ -245,7 +245,7 @@ static void judge_health(struct cell *c)
 	text = health_text(health);
 	expect(c, VERDICT_UNHEALTHY, false, "the kernel complained: %.*s",
 	       (int)strcspn(text, "\n"), text);
-	note_lines(c, "health", text);
+	note_lines("health", text);
 }
 
 void suite_run(struct cell *c)
@@ -267,7 +267,7 @@ void suite_run(struct cell *c)
 	/* a cell that was killed has left its device behind */
 	ret = guard_settle(guard);
 	if (ret)
-		note(c, "an earlier cell left %s behind: %s", ns_key(&guard->mem.ns),
+		note("an earlier cell left %s behind: %s", ns_key(&guard->mem.ns),
 		     strerror(-ret));
 	guard_has_new_memmap(guard);
 	timeline_reset(&guard->tl);
@@ -277,11 +277,11 @@ void suite_run(struct cell *c)
 		return;
 	if (suite->clock && c->v.ns.dax[0] && !measure_hold(c))
 		return;
-	note_lines(c, "kernel log between tests", health_stray(health));
+	note_lines("kernel log between tests", health_stray(health));
 	c->scenario->run(c);
 	ret = guard_settle(guard);
 	if (ret == -EBUSY) {
-		note(c, "%s stays wedged; cells that need it are skipped", ns_key(&c->v.ns));
+		note("%s stays wedged; cells that need it are skipped", ns_key(&c->v.ns));
 		/* a runner that may reboot the machine acts on this word */
 		suite_say("# REBOOT %s is wedged\n", ns_key(&c->v.ns));
 	}

@@ -341,19 +341,17 @@ void suite_drain(void);
 
 /**
  * note() - a diagnostic line; not yet drained
- * @c: cell
  * @fmt: the line, as printf(3) has it
  */
-void note(const struct cell *c, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void note(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2)));
 
 /**
  * note_lines() - several diagnostic lines
- * @c: cell
  * @what: their heading
  * @text: the lines; nothing is printed for ""
  */
-void note_lines(const struct cell *c, const char *what, const char *text);
+void note_lines(const char *what, const char *text);
 
 /**
  * cell_fresh_pages() - the cell's file again, on pages that no earlier cell has used

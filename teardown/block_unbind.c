@@ -42,7 +42,7 @@ static void stop_io(struct teardown *s)
 	ret = pin_proc_stop_threads(&s->h, &transfers);
 	if (expect(c, VERDICT_WRONG_DATA, ret != -EILSEQ, "%s", s->h.why))
 		cell_pin_proc_ok(c, ret, "stopping the threads", &s->h);
-	note(c, "%lu transfers", transfers);
+	note("%lu transfers", transfers);
 }
 
 static void unbind_under_io(struct cell *c, unsigned int how)

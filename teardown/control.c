@@ -43,7 +43,7 @@ static void expect_found(struct cell *c, struct health *h, const char *oracle)
 	ret = health_end(h, bit, &found);
 	if (expect_ok(c, ret, "reading the kernel's state after the fault", ""))
 		expect(c, VERDICT_FAILED, found, "the oracle %s missed an injected fault", oracle);
-	note_lines(c, "found, as it should be", health_text(h));
+	note_lines("found, as it should be", health_text(h));
 }
 
 static void control_log(struct cell *c)
@@ -156,7 +156,7 @@ static void control_wrong_byte(struct cell *c)
 	ret = pin_proc_check(&s.h, MAP_MAIN, 0, teardown_window(), TAG_MEMORY);
 	expect(c, VERDICT_FAILED, ret == -EILSEQ, "the wrong word was not found: check returned %d",
 	       ret);
-	note(c, "found, as it should be: %s", s.h.why);
+	note("found, as it should be: %s", s.h.why);
 	teardown_refill(&s);
 out:
 	teardown_cleanup(&s);
@@ -164,13 +164,11 @@ out:
 
 static int do_nothing(const struct test_mem *v)
 {
-	(void)v;
 	return 0;
 }
 
 static int never_return(const struct test_mem *v)
 {
-	(void)v;
 	for (;;)
 		pause();
 	return 0;
@@ -183,7 +181,7 @@ static void expect_verdict(struct teardown *s, enum verdict_kind want)
 
 	expect(s->c, VERDICT_FAILED, kind == want, "the verdict was %s; expected %s",
 	       verdict_name(kind), verdict_name(want));
-	note(s->c, "the verdict, as it should be: %s", text);
+	note("the verdict, as it should be: %s", text);
 }
 
 /* an action that returns at once, while a page is pinned */

@@ -232,7 +232,7 @@ static void check_reuse(struct teardown *s, uint64_t physical)
 	if (c->action->unmounts) {
 		f->mounted = false;
 		if (fsdax_mount(f))
-			note(c, "the file system cannot be mounted again");
+			note("the file system cannot be mounted again");
 		/* the block was not freed yet: with the file it is */
 		unlink(s->node);
 	}
@@ -240,7 +240,7 @@ static void check_reuse(struct teardown *s, uint64_t physical)
 	ret = pin_proc_release(&s->h, 0);
 	s->method[0] = NULL;
 	if (at < 0) {
-		note(c, "the pinned block was not given to the next file");
+		note("the pinned block was not given to the next file");
 		return;
 	}
 	if (sink) {

@@ -249,7 +249,7 @@ static bool keep_large_file(struct teardown *s)
 	    !expect_ok(c, fsdax_physical(path, 0, &second), "looking up blocks", path))
 		return false;
 	if (second < at)
-		note(c, "the second file lies before the first");
+		note("the second file lies before the first");
 	return true;
 }
 
@@ -292,7 +292,7 @@ static void expect_fails(struct cell *c, int (*call)(const struct test_mem *v), 
 	       "%s while the device is unbound: %s; expected an error", what,
 	       ret == -ECHILD ? "the task died" : strerror(-ret));
 	if (ret)
-		note(c, "%s while the device is unbound: %s", what, strerror(-ret));
+		note("%s while the device is unbound: %s", what, strerror(-ret));
 }
 
 static void check_unbound(struct teardown *s, enum file_use use)
@@ -311,7 +311,7 @@ static void check_unbound(struct teardown *s, enum file_use use)
 		return;
 	ret = pin_proc_map(h, MAP_AGAIN, s->node, c->size, 0, s->map_len, PROT_READ | PROT_WRITE);
 	if (ret) {
-		note(c, "mapping the file while the device is unbound: %s", strerror(-ret));
+		note("mapping the file while the device is unbound: %s", strerror(-ret));
 		return;
 	}
 	ret = pin_proc_touch(h, MAP_AGAIN, 0);
@@ -354,7 +354,7 @@ static void check_synced(struct teardown *s, enum file_use use, uint16_t tag)
 	why[0] = '\0';
 	ret = fsdax_check(f, why, sizeof(why));
 	if (ret == -ENOENT)
-		note(c, "the file system cannot be checked here: %s", why);
+		note("the file system cannot be checked here: %s", why);
 	else if (ret)
 		expect_ok(c, ret, "checking the file system", why);
 	else
@@ -381,7 +381,7 @@ static bool release_bound(struct teardown *s, enum file_use use)
 	pin_proc_close(&s->h, MAP_WHOLE);
 	ret = ret ?: pin_proc_close(&s->h, MAP_MAIN);
 	if (ret == -EPIPE)
-		note(c, "the kernel has killed the process that had the file mapped");
+		note("the kernel has killed the process that had the file mapped");
 	else
 		expect_ok(c, ret, "stopping the threads and closing the file", s->h.why);
 	if (!held)
@@ -532,7 +532,7 @@ static void sync_first(struct cell *c)
 	if (!expect_ok(c, ret, "filling the mapping", s.h.why) || !pmem_unbind(&s))
 		goto out;
 	ret = guard_bind_call(c->guard, sync_file);
-	note(c, "fsync() while the device is unbound: %s", strerror(-ret));
+	note("fsync() while the device is unbound: %s", strerror(-ret));
 	if (expect(c, VERDICT_NEVER_RETURNED, ret != -ETIMEDOUT && ret != -ECHILD,
 		   "fsync() of a mapping's stores never returned while the device is unbound"))
 		bind_and_check(&s, FILE_MAPPED, ret ? TAG_ANY : TAG_SINK);

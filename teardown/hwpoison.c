@@ -309,7 +309,7 @@ static void check_sigbus(struct poison *ps, struct poisoned_proc *p, const char 
 	    !expect(c, VERDICT_FAILED, atomic_load(&p->signals),
 		    "%s got no SIGBUS; expected one for the poisoned page", who))
 		return;
-	note(c, "%s: si_code %d, si_addr_lsb %d, si_addr %+td bytes from the page", who, p->code,
+	note("%s: si_code %d, si_addr_lsb %d, si_addr %+td bytes from the page", who, p->code,
 	     p->lsb, p->reported - p->addr);
 	expect(c, VERDICT_FAILED, p->code == BUS_MCEERR_AR || p->code == BUS_MCEERR_AO,
 	       "%s: si_code is %d; expected BUS_MCEERR_AR or BUS_MCEERR_AO", who, p->code);
@@ -391,7 +391,7 @@ static void recover_file(struct poison *ps)
 	struct cell *c = ps->c;
 	int ret = check_page(c->v.node, ps->off);
 
-	note(c, "reading the poisoned page: %s", ret ? strerror(-ret) : "it has the old bytes");
+	note("reading the poisoned page: %s", ret ? strerror(-ret) : "it has the old bytes");
 	if (!expect_call(c, ps->punch_hole->run, "punching a hole at the poisoned page"))
 		return;
 	if (write_file(c, "filling the hole"))
@@ -456,7 +456,7 @@ static void poison_mapped(struct poison *ps, bool two)
 	if (two)
 		check_sigbus(ps, &ps->proc[1], "the other process");
 	ret = poisoned_proc_ask(&ps->proc[0], REQUEST_TOUCH);
-	note(c, "touching the poisoned page again: %s", ret ? strerror(-ret) : "no SIGBUS");
+	note("touching the poisoned page again: %s", ret ? strerror(-ret) : "no SIGBUS");
 	for (int i = 0; i < 2; i++)
 		poisoned_proc_end(ps, &ps->proc[i]);
 	poison_recover(ps);
@@ -590,7 +590,7 @@ static void check_badblock(struct poison *ps)
 	expect(c, VERDICT_NOT_REVOKED, ret == -EFAULT,
 	       "touching the bad block: %s; expected SIGBUS", ret ? strerror(-ret) : "done");
 	if (ret == -EFAULT)
-		note(c, "touching the bad block: si_code %d", p->code);
+		note("touching the bad block: si_code %d", p->code);
 	poisoned_proc_end(ps, p);
 	expect_done(c, guard_fresh_pages(c->guard), "making a new memory map");
 	expect_ok(c, fsdax_mount(&c->guard->fs[0]), "mounting the file system again", "");

@@ -127,15 +127,15 @@ static void kmem_check_reach(struct teardown *s)
 	ret = pin_proc_reach(&s->h, 0, 0, &tag);
 	/* its own old bytes or zeroes do no harm */
 	reads = ret == -EILSEQ && tag == TAG_OWNER;
-	note(c, "reading through the pin: %s", ret == -EILSEQ ? s->h.why : strerror(-ret));
+	note("reading through the pin: %s", ret == -EILSEQ ? s->h.why : strerror(-ret));
 	ret = pin_proc_reach(&s->h, 0, TAG_SINK, NULL);
 	if (ret)
-		note(c, "writing through the pin: %s", strerror(-ret));
+		note("writing through the pin: %s", strerror(-ret));
 	else
 		ret = pin_proc_check(&s->viewer, MAP_MAIN, 0, len, TAG_OWNER);
 	writes = ret == -EILSEQ;
 	if (writes)
-		note(c, "writing through the pin: %s", s->viewer.why);
+		note("writing through the pin: %s", s->viewer.why);
 	if (reads || writes)
 		cell_adds(c, "the old pin %s%s%s another process's memory",
 			  reads ? "reads" : "", reads && writes ? " and " : "",
@@ -226,7 +226,7 @@ static void kmem_offline_pinned(struct teardown *s, struct pin *pin)
 	s->op.usual_ns = RAM_USUAL_NS;
 	if (op_watch(&s->op, is_pin_live, pin) == OP_RETURNED) {
 		ret = atomic_load(&tl->result);
-		note(c, "offlining with a pin out: %s", strerror(-ret));
+		note("offlining with a pin out: %s", strerror(-ret));
 		expect(c, VERDICT_RETURNED_EARLY, ret,
 		       "offlining succeeded with a pin out; expected it to wait or fail");
 		guard_set_op(c->guard, 0);
@@ -339,7 +339,7 @@ static void kmem_again_and_again(struct cell *c)
 		return;
 	lost = start - free_bytes();
 	seen = read_number("/proc/vmstat", "nr_memmap_pages");
-	note(c, "%d rounds: MemFree %+ld KiB, nr_memmap_pages %+ld", LEAK_ROUNDS - LEAK_WARM,
+	note("%d rounds: MemFree %+ld KiB, nr_memmap_pages %+ld", LEAK_ROUNDS - LEAK_WARM,
 	     -lost >> 10, seen - maps);
 	expect(c, VERDICT_UNHEALTHY, lost < most,
 	       "%ld KiB of memory are lost after %d rounds; expected less than %ld", lost >> 10,

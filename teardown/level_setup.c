@@ -31,7 +31,7 @@ bool level_setup(struct cell *c)
 	if (c->action->takes_region &&
 	    !expect_ok(c, guard_drop_fs(c->guard), "unmounting the file systems", ""))
 		return false;
-	note(c, "%s: %s of %s %s", c->action->verb, c->v.ns.above.name,
+	note("%s: %s of %s %s", c->action->verb, c->v.ns.above.name,
 	     strrchr(c->v.ns.above.driver, '/') + 1, c->v.ns.above.module);
 	guard_takes_away(c->guard, &c->v, c->action->undo);
 	return true;

@@ -64,7 +64,7 @@ static bool pin_other_devices(struct teardown *s)
 			continue;
 		if (!pin_device(s, &v, size))
 			return false;
-		note(c, "%s is pinned, too", v.ns.dax);
+		note("%s is pinned, too", v.ns.dax);
 	}
 	s->rule.pins = s->nr_pins;
 	if (s->nr_pins > 1)

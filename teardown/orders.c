@@ -168,7 +168,7 @@ static void report_order(struct interleave *il, const struct order *o, const cha
 	for (unsigned int i = 0; i < o->nr && n < sizeof(text); i++)
 		n += snprintf(text + n, sizeof(text) - n, "%s%c %s", i ? ", " : "",
 			      'A' + o->at[i].who, order_step(o, i)->name);
-	note(il->c, "%s: %s", what, text);
+	note("%s: %s", what, text);
 }
 
 /* The first failure fails the cell and is made small; of the next only the word is printed. */
@@ -180,7 +180,7 @@ static void order_failed(struct interleave *il, const struct order *o, struct ta
 	char why[sizeof(il->why)];
 
 	memcpy(why, il->why, sizeof(why));
-	note(il->c, "DAX_TEST_ORDER=%s/%s:%d:%s", o->op[0]->name, o->op[1]->name, o->neighbours,
+	note("DAX_TEST_ORDER=%s/%s:%d:%s", o->op[0]->name, o->op[1]->name, o->neighbours,
 	     order_to_word(o, word));
 	if (t->wrong++ || cell_over(il->c))
 		return;
@@ -256,7 +256,7 @@ static void visit_pairs_of(struct interleave *il, const struct operation *first,
 /* lab/bench.py and lab/soak.py read this line */
 static void orders_finish(struct interleave *il, const struct tally *t)
 {
-	note(il->c, "%u orders, %u visited, %u left out, %u not possible; %u failed", t->all,
+	note("%u orders, %u visited, %u left out, %u not possible; %u failed", t->all,
 	     t->visited, t->left_out, t->not_possible, t->wrong);
 	interleave_cleanup(il);
 }
@@ -327,7 +327,7 @@ static void orders_random(struct cell *c)
 	struct tally t = { 0 };
 
 	if (interleave_setup(c, &il)) {
-		note(c, "DAX_TEST_SEED=%llu repeats it", (unsigned long long)seed);
+		note("DAX_TEST_SEED=%llu repeats it", (unsigned long long)seed);
 		while (timeline_now() < end) {
 			struct order o = draw_order(&il, &rnd);
 

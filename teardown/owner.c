@@ -72,7 +72,6 @@ static int find_pinned_block(struct teardown *s, char *path, size_t len, off_t *
 /* the next owner writes its data to the pinned bytes of its block device */
 static bool write_next_owner(struct teardown *s)
 {
-	struct cell *c = s->c;
 	char path[NODE_LEN];
 	const char *step;
 	off_t off;
@@ -89,7 +88,7 @@ static bool write_next_owner(struct teardown *s)
 		ret = bytes_sync(path);
 	}
 	if (ret)
-		note(c, "cannot write the next owner's data: %s: %s", step, strerror(-ret));
+		note("cannot write the next owner's data: %s: %s", step, strerror(-ret));
 	return !ret;
 }
 
@@ -110,7 +109,7 @@ static bool map_next_owner(struct teardown *s)
 		ret = pin_proc_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_OWNER);
 	}
 	if (ret)
-		note(c, "cannot map the next owner's memory: %s: %s", step, strerror(-ret));
+		note("cannot map the next owner's memory: %s: %s", step, strerror(-ret));
 	return !ret;
 }
 
@@ -122,12 +121,12 @@ static void judge_reader(struct teardown *s, int ret)
 	if (!ret) {
 		cell_adds(c, "the old pin did not read the next owner's memory");
 	} else if (ret != -EILSEQ) {
-		note(c, "release after the early return: %s: %s", strerror(-ret), s->h.why);
+		note("release after the early return: %s: %s", strerror(-ret), s->h.why);
 	} else if (s->h.seen != TAG_OWNER) {
 		cell_adds(c, "wrong bytes read through the old pin: %s", s->h.why);
 	} else {
 		cell_adds(c, "the old pin reads the next owner's memory");
-		note(c, "seen: %s", s->h.why);
+		note("seen: %s", s->h.why);
 	}
 }
 
@@ -143,12 +142,12 @@ static void judge_writer(struct teardown *s)
 	if (!ret) {
 		cell_adds(c, "the old pin did not overwrite the next owner's memory");
 	} else if (ret != -EILSEQ) {
-		note(c, "reading the next owner's memory: %s: %s", strerror(-ret), why);
+		note("reading the next owner's memory: %s: %s", strerror(-ret), why);
 	} else if (pin_proc_check(h, MAP_MAIN, s->off[0], s->len, TAG_SINK)) {
 		cell_adds(c, "wrong bytes in the next owner's memory: %s", why);
 	} else {
 		cell_adds(c, "the old pin overwrites the next owner's memory");
-		note(c, "seen: %s", why);
+		note("seen: %s", why);
 	}
 }
 
@@ -170,7 +169,7 @@ static void owner_check_reach(struct teardown *s)
 	}
 	ret = teardown_undo(c);
 	if (ret)
-		note(c, "bringing the device back: %s", strerror(-ret));
+		note("bringing the device back: %s", strerror(-ret));
 	if (ret || !map_next_owner(s)) {
 		teardown_release_late(s);
 		return;
@@ -183,7 +182,7 @@ static void owner_check_reach(struct teardown *s)
 		judge_reader(s, ret);
 	ret = pin_proc_fill(&s->viewer, MAP_MAIN, s->off[0], s->len, TAG_MEMORY);
 	if (ret)
-		note(c, "filling the memory again: %s", strerror(-ret));
+		note("filling the memory again: %s", strerror(-ret));
 	pin_proc_close(&s->viewer, MAP_MAIN);
 }
 

@@ -259,7 +259,7 @@ static void report_race(struct interleave *il, const struct race *race, const ch
 				n += snprintf(text + n, sizeof(text) - n, "%s%c %s", n ? ", " : "",
 					      'A' + who, op->step[i]->name);
 	}
-	note(il->c, "%s: %s", what, text);
+	note("%s: %s", what, text);
 }
 
 /* does it fail the same way with one of a few other seeds? */
@@ -300,7 +300,7 @@ static void race_failed(struct interleave *il, struct race race)
 	char why[sizeof(il->why)];
 
 	memcpy(why, il->why, sizeof(why));
-	note(il->c, "DAX_TEST_RACE=%s/%s:%d:%llu", race.op[0]->name, race.op[1]->name,
+	note("DAX_TEST_RACE=%s/%s:%d:%llu", race.op[0]->name, race.op[1]->name,
 	     race.neighbours, (unsigned long long)race.seed);
 	if (cell_over(il->c))
 		return;
@@ -383,7 +383,7 @@ static void run_all_pairs(struct interleave *il, bool waits)
 	unsigned int visited = 0, left_out = 0, wrong = 0;
 	uint64_t seed = suite_seed(), rnd = seed ?: 1;
 
-	note(il->c, "DAX_TEST_SEED=%llu repeats the draws", (unsigned long long)seed);
+	note("DAX_TEST_SEED=%llu repeats the draws", (unsigned long long)seed);
 	/* each pair at least once, even if that takes longer */
 	for (unsigned int i = 0; (i < pairs || timeline_now() < end) &&
 	     !guard_is_wedged(il->c->guard, ns_key(&il->c->v.ns)); i++) {
@@ -400,7 +400,7 @@ static void run_all_pairs(struct interleave *il, bool waits)
 		wrong++;
 		race_failed(il, race);
 	}
-	note(il->c, "%u orders, %u visited, %u left out, 0 not possible; %u failed",
+	note("%u orders, %u visited, %u left out, 0 not possible; %u failed",
 	     visited + left_out, visited, left_out, wrong);
 }
 

@@ -43,7 +43,7 @@ static void refused(struct cell *c)
 		skip_refused(c, m, s.h.why);
 		goto out;
 	}
-	note(c, "%s: %s", m->name, ret ? strerror(-ret) : "done");
+	note("%s: %s", m->name, ret ? strerror(-ret) : "done");
 	if (expect(c, VERDICT_FAILED, ret, "%s wrote to a read-only file; expected a refusal",
 		   m->name) && counted)
 		expect_balance(c, &before);
@@ -74,7 +74,7 @@ static void restore(struct teardown *s)
 	teardown_release_late(s);
 	ret = pin_proc_close(&s->h, MAP_MAIN);
 	if (ret == -EPIPE)
-		note(c, "the kernel has killed the process that had the file mapped");
+		note("the kernel has killed the process that had the file mapped");
 	else
 		expect_ok(c, ret, "closing the file", s->h.why);
 	if (!pmem_call(c, c->action->run, "unbind once more, for a new memory map") ||

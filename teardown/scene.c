@@ -144,7 +144,7 @@ bool teardown_pin(struct teardown *s, const struct pin_method *m, uint64_t hold_
 	}
 	if (ret == -ETIME && (m->flags & PIN_TIMED)) {
 		/* over before it could be seen: teardown_hold() tries again */
-		note(s->c, "%s: %s", m->name, s->h.why);
+		note("%s: %s", m->name, s->h.why);
 		return false;
 	}
 	if (!expect_ok(s->c, ret, "taking the pin", s->h.why))
@@ -161,7 +161,7 @@ bool teardown_pin(struct teardown *s, const struct pin_method *m, uint64_t hold_
 		return false;
 	timeline_mark(&s->c->guard->tl, TL_PINNED);
 	if (counted && !pin_counters_read(&after))
-		note(s->c, "%s at %zu KiB, %zu bytes: %llu pages counted by nr_foll_pin_acquired",
+		note("%s at %zu KiB, %zu bytes: %llu pages counted by nr_foll_pin_acquired",
 		     m->name, off >> 10, s->len,
 		     (unsigned long long)(after.acquired - before.acquired));
 	return true;
@@ -207,10 +207,10 @@ static void report_order(struct teardown *s)
 	char text[1024];
 
 	timeline_text(&g->tl, text, sizeof(text));
-	note(s->c, "order: %s", text);
+	note("order: %s", text);
 	if (g->ktrace.group[0] &&
 	    ktrace_read(&g->ktrace, 0, timeline_at(&g->tl, TL_STARTED), text, sizeof(text)) > 0)
-		note_lines(s->c, "inside the kernel", text);
+		note_lines("inside the kernel", text);
 	suite_drain();
 }
 
@@ -244,8 +244,8 @@ enum verdict_kind teardown_judge(struct teardown *s)
 		report_order(s);
 	if (kind == VERDICT_NEVER_RETURNED) {
 		op_look(&s->op);
-		note(s->c, "wchan of the stuck task: %s", s->op.wchan);
-		note_lines(s->c, "its stack", s->op.stack);
+		note("wchan of the stuck task: %s", s->op.wchan);
+		note_lines("its stack", s->op.stack);
 	}
 	return kind;
 }
@@ -293,7 +293,7 @@ void teardown_release_late(struct teardown *s)
 		if (!s->method[i])
 			continue;
 		if (pin_proc_release(&s->h, i))
-			note(s->c, "release after the early return: %s", s->h.why);
+			note("release after the early return: %s", s->h.why);
 		s->method[i] = NULL;
 	}
 }
@@ -307,7 +307,7 @@ int teardown_undo(struct cell *c)
 		return ret;
 	ret = guard_again(c->guard, why, sizeof(why));
 	if (ret)
-		note(c, "not every device is back: %s", why);
+		note("not every device is back: %s", why);
 	else
 		c->v = c->guard->mem;
 	return ret;
@@ -347,7 +347,7 @@ static void defuse(struct teardown *s)
 		report_if_due(s);
 		guard_drop_proc(c->guard, s->h.pid);
 		guard_abandon(c->guard);
-		note(c, "process %d keeps the pins until reboot; %s stays unbound", s->h.pid,
+		note("process %d keeps the pins until reboot; %s stays unbound", s->h.pid,
 		     c->v.ns.dax);
 		s->h.pid = 0;
 		return;

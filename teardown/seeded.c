@@ -68,10 +68,10 @@ static void seeded(struct cell *c)
 	uint64_t seed = suite_seed(), rnd = seed ?: 1;
 	unsigned int rounds = 0;
 
-	note(c, "DAX_TEST_SEED=%llu", (unsigned long long)seed);
+	note("DAX_TEST_SEED=%llu", (unsigned long long)seed);
 	while (timeline_now() < end && run_round(c, &rnd))
 		rounds++;
-	note(c, "%u rounds", rounds);
+	note("%u rounds", rounds);
 }
 
 static const struct scenario_group seeded_group = {

@@ -155,8 +155,8 @@ static bool wait_with_openers(struct teardown *s)
 		if (!op_given_up(s->h.pid))
 			continue;
 		opener_stuck(s);
-		note(s->c, "wchan of the action's task: %s", s->op.wchan);
-		note_lines(s->c, "its stack", s->op.stack);
+		note("wchan of the action's task: %s", s->op.wchan);
+		note_lines("its stack", s->op.stack);
 		return false;
 	}
 	return true;
@@ -284,7 +284,7 @@ static void check_old_mapping(struct teardown *s)
 	struct pin_proc *h = &s->viewer;
 	int ret = pin_proc_touch(h, MAP_MAIN, 0);
 
-	note(s->c, "after the next bind the old mapping %s",
+	note("after the next bind the old mapping %s",
 	     ret ? "still raises SIGBUS" : "can be touched again");
 	if (ret)
 		return;
@@ -339,7 +339,7 @@ static void test_close(struct cell *c, enum close_when when)
 		expect_opens(&s);
 	}
 	if (cell_over(c)) {
-		note(c, "%s stays until reboot: evicting its inode would crash the kernel",
+		note("%s stays until reboot: evicting its inode would crash the kernel",
 		     c->guard->node);
 		/* one more bind, without descriptors, makes the reference count right */
 		guard_needs_new_memmap(c->guard);
