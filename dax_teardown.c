@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * DAX memory is removed while it is mapped and pinned: is the order of teardown right?
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pins on DAX memory, device-dax and files, at each page size and by each method: they
  * are counted, transfer the right bytes, and are released.

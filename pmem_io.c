@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * I/O through persistent memory: data written through one interface is read back
  * through all the others.  The scenarios are in io/.

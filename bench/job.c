@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Jobs: finding a method, and the steps that are the same for all of them. */
 #define _GNU_SOURCE
 #include <errno.h>

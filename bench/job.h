@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Jobs: one method of moving block after block of a file, a device or memory, for
  * pmem_bench.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Loads and stores, through a mapping and in ordinary memory. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* pread() and pwrite(), buffered and O_DIRECT. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* io_uring with many requests in flight, with registered buffers or without. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * pmem_bench: throughput and latency of persistent memory, by every interface to it; on
  * all that is offered, or on one directory, file or device.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A log for power cuts: the writer reports which records are durable, and after the cut
  * the reader checks that they are there.

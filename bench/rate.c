@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Threads that start together, and histograms of their operations. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Messages and results of pmem_bench: tables, and JSON. */
 #define _GNU_SOURCE
 #include <errno.h>

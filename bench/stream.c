@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Non-temporal stores on x86-64. */
 #include <stdint.h>
 #include <string.h>

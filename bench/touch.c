@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Rounds of mmap(), first stores, more stores, munmap(). */
 #include <errno.h>
 #include <stdlib.h>

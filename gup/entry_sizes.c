@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * One file that is mapped by large (pmd) and by small (pte) entries, one after the other
  * or at the same time.

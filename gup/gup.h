@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * gup_devdax: pins on DAX memory.  Each file of this folder has the scenarios of one
  * subject and ends with their groups; spans.c has the simplest ones.  They share the

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pins on parts of a file that are special: holes, unwritten extents, and the end of
  * the file.

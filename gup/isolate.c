@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A cell's body in a process of its own: a body that hangs or dies costs one cell, and
  * the message of its failure names the step.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * One pin with everything that has to be true of it: it is counted, it is held until it
  * is released, the bytes are right at both ends, and the counters balance afterwards.

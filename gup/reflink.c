@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pins on extents that two files share (reflink): a store to one file makes a copy of
  * the blocks while the pin is out.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * O_DIRECT between a DAX file and the mapping of a DAX file: the same one, another one
  * of the same file system, or one of another file system.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pins on ranges inside and across pages and entries, by the fast and by the slow path of
  * GUP, and a thousand pins on one page.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * System calls on a mapping, or by its process, while pins are out: no reference leaks,
  * and the bytes still arrive.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Data reported durable must survive unbind and bind.  bench/pmem_log.c is the same for
  * power cuts.

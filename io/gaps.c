@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ranges of a file without data: holes, unwritten extents, beyond EOF, and after the
  * file was truncated and extended again.  All of them read as zeroes by every method,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The largest transfers: written by each method in turn and read back by the next one,
  * at an unaligned offset where both allow it.

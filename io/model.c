@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Random operations by all I/O methods, compared with a model of the file in memory.
  * The seed is printed, and the same seed repeats the operations.  The method is that of

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Data written by one I/O method is read back by all others: all lengths at all
  * distances from page and page table entry boundaries, neighbouring bytes unchanged.

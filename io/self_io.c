@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * I/O whose buffer is a mapping of the same file: in other pages, in other page table
  * entries, and at the very same place, where a kernel that locks both ends would

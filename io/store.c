@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Stores into a mapping of device-dax, of all lengths at all alignments, are seen
  * through another mapping and by another process.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The one clock of the suite: CLOCK_MONOTONIC, in nanoseconds. */
 #ifndef DAX_LIB_CLOCK_H
 #define DAX_LIB_CLOCK_H

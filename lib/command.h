@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Programs such as mkfs and fsck, run without a shell. */
 #ifndef DAX_LIB_COMMAND_H
 #define DAX_LIB_COMMAND_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * File systems with DAX that the suite makes on offered namespaces: made, mounted in a
  * private directory, with a file for each cell, and removed at the end.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The probes are one event each in an event group of this run, and they are enabled and
  * recorded only in a tracefs instance of this run: buffers and settings of others who

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Traces a teardown inside the kernel: kprobe events on its steps, in a tracefs instance
  * of its own.  On request, also the results of pmd faults on DAX files.

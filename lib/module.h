@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Kernel modules: loaded by modprobe, which knows their dependencies, and removed by
  * delete_module(2).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A word is the writer's tag in the upper 16 bits and the number of the word (byte offset
  * / 8) in the lower 48.  It is readable in a hex dump: 0x0007000000040200 is word 0x40200

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A pattern whose every 64-bit word holds its own byte offset and the tag of its writer,
  * so that a word found in the wrong place shows where it belongs.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The state of processes and threads, from /proc. */
 #ifndef DAX_LIB_PROC_H
 #define DAX_LIB_PROC_H

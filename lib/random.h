@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Pseudo-random numbers, the same for a seed on every machine. */
 #ifndef DAX_LIB_RANDOM_H
 #define DAX_LIB_RANDOM_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Small text files of sysfs, procfs, configfs and tracefs. */
 #ifndef DAX_LIB_SYSFS_H
 #define DAX_LIB_SYSFS_H

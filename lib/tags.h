@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tags of the patterns that memory is filled with, see lib/pattern.h: a wrong word
  * tells whose bytes it holds.  Each has a value of its own.

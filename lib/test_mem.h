@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The memory that one cell works on: whose it is, how much of it there is, and the
  * node that is opened and mapped.

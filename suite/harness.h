@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Ties the cells to kselftest_harness.h: each is a test of its own, registered by the
  * two functions that TEST() and FIXTURE() register by, __register_test() and

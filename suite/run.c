@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The frame around a run and around each cell: what is made ready before it, and what is
  * restored and judged after it.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the three programs have in common: scenarios and the cells made of them, the
  * options, and the frame around each cell (settle, health, verdict, settle).

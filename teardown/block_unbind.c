@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * nd_pmem is unbound from a block device that two threads read or write.  They may get
  * errors, but no wrong data, and what was written is there after bind.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Controls: provoke each oracle, and each verdict.  A control passes when the fault is
  * reported.

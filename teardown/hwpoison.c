@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory failure in a page of a file or of a device-dax device: injected by madvise(2),
  * and by the badblocks attribute of a file's block device.

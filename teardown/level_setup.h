@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Common to the scenarios that unbind a driver above device_dax, or remove its module. */
 #ifndef DAX_TEARDOWN_LEVEL_SETUP_H
 #define DAX_TEARDOWN_LEVEL_SETUP_H

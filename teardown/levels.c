@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A driver above device_dax is unbound: dax_pmem's, the region's, the bus's.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pins whose references some kernels never drop, although they were released.  The
  * device is lost until reboot then.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Steps for scenarios that deviate from the order of teardown_run(): they watch, judge
  * and release on their own.  Included by teardown.h.

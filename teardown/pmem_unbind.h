@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Common to the scenarios that unbind nd_pmem: of file systems and of block devices. */
 #ifndef DAX_TEARDOWN_PMEM_UNBIND_H
 #define DAX_TEARDOWN_PMEM_UNBIND_H

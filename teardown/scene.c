@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The steps that the scenarios of dax_teardown are made of. */
 #define _GNU_SOURCE
 #include <assert.h>

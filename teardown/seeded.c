@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Unbind and bind again and again, with pins chosen by a seed.  The seed is printed;
  * DAX_TEST_SEED repeats the run.

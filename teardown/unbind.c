@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The driver of the memory is unbound while pins are out.  pinned_once() is the test
  * that this program is about; the others vary who holds the pin, how many there are, and

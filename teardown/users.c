@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* No pins: mappings and descriptors from before, during and after an unbind. */
 #define _GNU_SOURCE
 #include <errno.h>

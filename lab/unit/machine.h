@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A fake machine for unit tests of lib/ns/: a directory that looks like
  * sysfs, one like procfs and one like /dev.  Needs neither root nor a device; what

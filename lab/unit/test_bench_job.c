@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* bench/job*.c: each job moves the blocks of its range, and no others. */
 #include <errno.h>
 #include <fcntl.h>

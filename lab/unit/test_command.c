@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/command.c, with programs that every system has. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/daxmap.c, on memory files: where mappings go, and how faults are counted. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/io/durability.c: logs written by each method, on a file in the temporary directory. */
 #include <errno.h>
 #include <stdio.h>

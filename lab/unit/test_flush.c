@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/io/flush.c: an instruction of this CPU, and bytes that do not change. */
 #include <string.h>
 

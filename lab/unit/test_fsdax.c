@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/fsdax.c, as far as it needs no device: files in a temporary directory. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * lib/guard.c without a device: which processes it knows, whom it ends, and
  * that the guardian does not outlive its work.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * lib/health/: which lines of a log are faults, how records become lines and lines
  * become findings, diffs; and the order in which oracles are read and judged, with

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * lib/holder/ on a temporary file.  Truncating the file takes the memory away: the
  * next access to a mapping raises SIGBUS, as after an unbind.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The parts of lib/ktrace.c that need no tracefs. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The kinds of memory, and what they say where nothing is offered. */
 #define _GNU_SOURCE
 #include <errno.h>

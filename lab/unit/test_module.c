@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/module.c: what can be said without loading anything. */
 #include <errno.h>
 #include <unistd.h>

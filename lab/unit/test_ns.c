@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/ns/ on a fake machine. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/ns/dynamic.c on a fake machine: regions whose devices can be made and resized. */
 #define _GNU_SOURCE
 #include <errno.h>

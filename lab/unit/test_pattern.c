@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/pattern.c: words that say where they belong, and what is said of others. */
 #include <errno.h>
 #include <string.h>

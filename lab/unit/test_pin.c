@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/pin/: the methods that are registered, and pin.c, the steps common to all. */
 #define _GNU_SOURCE
 #include <dirent.h>

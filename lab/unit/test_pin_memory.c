@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Methods that need no device, on anonymous shared memory. */
 #define _GNU_SOURCE
 #include <errno.h>

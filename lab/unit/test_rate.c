@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* bench/rate.c: several threads, their ranges, and numbers that fit each other. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/io/record.c: whole, torn and missing records are recognised. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* bench/stream.c: all of the bytes and no others, at every alignment. */
 #include <string.h>
 

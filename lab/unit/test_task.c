@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * lib/task.c on actions that need no device.  The parent of a vfork(2) sleeps in state D
  * until its child ends, as a blocked unbind does.

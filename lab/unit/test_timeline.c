@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* lib/timeline.c: the record, the waiting for it, and the judge of its order. */
 #include <errno.h>
 #include <stdlib.h>

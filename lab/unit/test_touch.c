@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* bench/touch.c: entries and faults of a mapping, and bytes that do not change. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A device-dax device loses its driver: through sysfs, or as libdaxctl does it. */
 #include "lib/action/action.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Devices of a dynamic dax region: destroyed, made again, their region's driver
  * unbound.

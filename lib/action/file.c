@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Actions that free the blocks of a file, or might: each runs in the calling task, which
  * may have to wait for pins.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A dax device as ordinary memory: bound to kmem, which hot-adds it, a part of it
  * online, for movable pages only.

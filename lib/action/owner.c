@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The memory gets another owner: the namespace is destroyed, and created again over the
  * same range for the same use or for another one.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The swap of two files' extents that xfs_fsr makes.  Its interface is in the headers of
  * xfsprogs, which redefine many names: hence this file.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Provoke faults that oracles have to report, on a healthy kernel: for the controls in
  * teardown/control.c.  Oracles whose fault takes a pin or a device (a fixed buffer that

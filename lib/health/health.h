@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Oracles: checks of the kernel's own state before and after a test case, such as its
  * log, its taint, its pin counters, /proc/iomem and the devices of the dax bus.

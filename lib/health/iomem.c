@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * iomem: /proc/iomem is the same.  Its lines change only with what is bound to which
  * driver, unless devices are plugged meanwhile.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * log, poison, overrun: no fault and no memory failure in the kernel log, and no line
  * of it lost.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * pins: FOLL_PIN references balance, by the counters nr_foll_pin_acquired and
  * nr_foll_pin_released of /proc/vmstat.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * thp_split: no PUD mapping was split.  thp_split_pud of /proc/vmstat counts splits by
  * page table walkers and by partial unmaps, which scenarios avoid; a scenario that

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The commands between the two ends of a pin process, and its threads.  For
  * lib/holder/ only.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Methods of making a write durable, and the log that they write. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Ways in which a program makes a write durable, each after an I/O method, and a log of
  * records written by one of them.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* I/O methods: finding one, and the steps that are the same for all of them. */
 #define _GNU_SOURCE
 #include <errno.h>

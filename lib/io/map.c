@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Through a mapping: loads and stores, or the mapping as the buffer of other I/O. */
 #define _GNU_SOURCE
 #include <errno.h>

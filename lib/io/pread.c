@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Plain system calls: buffered, with several vectors, and O_DIRECT. */
 #define _GNU_SOURCE
 #include <errno.h>

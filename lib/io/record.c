@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Records with a CRC-32 of head and body. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Records of a log: each has its number, its length and a checksum, and lies in a slot
  * of its own in a ring, so that a lost or torn one is recognised.

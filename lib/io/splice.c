@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * System calls that move bytes from one descriptor to another: a pipe, a file in
  * memory, another file of the same file system.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* io_uring: one request at a time, many in flight, a registered buffer and file. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A block device of nd_pmem without a file system, by mode of the namespace. */
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A namespace in device-dax mode. */
 #include <errno.h>
 #include <string.h>

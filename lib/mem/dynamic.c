@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A device made in a region that can be divided: hmem, CXL. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Files on file systems that the suite makes and mounts with DAX. */
 #define _GNU_SOURCE
 #include <errno.h>

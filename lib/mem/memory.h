@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Kinds of DAX memory that cells work on.  Each is an entry beside its functions, in a
  * file of its own: its properties, and how one of it is made ready.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Finding devices again, which may have come back under other names. */
 #define _GNU_SOURCE
 #include <errno.h>

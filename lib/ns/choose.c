@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Choosing one of the offered namespaces for a test, and reconfiguring it if none is as
  * the test wants it.

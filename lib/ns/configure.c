@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reconfiguring namespaces with libndctl; bind and unbind with libdaxctl.  A build
  * without the libraries has configure_none.c instead.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Dynamic dax regions, whose devices can be created, resized and destroyed through sysfs:
  * those of hmem and CXL.  A region of libnvdimm is static, with one device.

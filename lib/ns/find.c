@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Finding the namespaces that were offered, and refusing those in use. */
 #define _GNU_SOURCE
 #include <ctype.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Is a device in use?  Mounts, swap, device mapper, loop devices, descriptors and mappings
  * of other programs, and contents that libblkid recognises.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Functions that the files of lib/ns/ share.  The mount points of the kernel's file
  * systems are a parameter, so that unit tests can use a fake machine.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The drivers above device_dax: dax_pmem, nd_region, the driver of the bus.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Devices named on a command line. */
 #define _GNU_SOURCE
 #include <errno.h>

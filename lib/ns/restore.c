@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Restoring namespaces and devices to the state that they were found in. */
 #define _GNU_SOURCE
 #include <errno.h>

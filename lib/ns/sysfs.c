@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reading namespaces and dax devices from sysfs; bind and unbind.  Needs no library.
  */

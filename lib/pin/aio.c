@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Direct I/O by io_submit(2), held in flight by dm-delay.  By system calls, without
  * libaio, which would add nothing to them.

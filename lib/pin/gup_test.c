@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * CONFIG_GUP_TEST: the kernel's functions themselves, one ioctl each, on whole pages.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Block I/O that is held in flight, and the transfer between target and peer: what
  * odirect.c, aio.c and uring.c share.  For this folder only.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Direct I/O by pread(2) and pwrite(2).  To hold it in flight takes a thread: the call
  * does not return before the I/O has completed.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Pins: finding a method, and the steps that are the same for all methods. */
 #define _GNU_SOURCE
 #include <errno.h>

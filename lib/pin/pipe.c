@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pipes that hold pages by reference.  The kernel takes plain references for them,
  * which the pin counters do not count.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * /proc/self/mem: for each page a plain reference and a copy.  The pin counters do not
  * count them.  The access is with FOLL_FORCE, and fails with EIO, not EFAULT.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * process_vm_readv() and process_vm_writev(): the kernel pins the pages of the remote
  * process and copies.  The remote process is this one, for which the kernel does the

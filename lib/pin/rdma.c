@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory registered with an RDMA device: pinned (FOLL_LONGTERM) until it is
  * deregistered or the last descriptor of the device is closed.

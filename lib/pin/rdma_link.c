@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Soft RoCE devices, made and removed by netlink (Linux 5.2).
  *

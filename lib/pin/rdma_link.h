@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Soft RoCE devices, as "rdma link" of iproute2 makes and removes them.  For this
  * folder only.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pages that get from one pipe into another: by tee(2), which takes a further
  * reference for the copy, and by splice(2), which moves the reference.  The first pipe

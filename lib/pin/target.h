@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Kinds of devices that pins need, a file each (target_*.c).  For this folder only;
  * tests use targets.h.

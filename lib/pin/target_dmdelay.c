@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A dm-delay device, through libdevmapper: it holds I/O back until a command
  * completes it.

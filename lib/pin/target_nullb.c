@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * null_blk devices, through configfs: one that completes at once, and two whose
  * completions are delayed by a timer.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A soft RoCE device on the loopback device, by netlink. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The devices of a run: made, used and removed through the kinds that are linked. */
 #define _GNU_SOURCE
 #include <errno.h>

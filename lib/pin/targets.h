@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Devices that pins need: block devices on which I/O can be held in flight, and an
  * RDMA device to register memory with.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory mapped for DMA of a device that is bound to vfio: pinned (FOLL_LONGTERM) until
  * it is unmapped from the IOMMU or the container is closed.

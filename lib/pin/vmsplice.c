@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pages in a pipe: every kernel has this pin, it lasts as long as the pipe, and the pin
  * counters do not count it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Packet memory (UMEM) of an AF_XDP socket.  The kernel pins it (FOLL_LONGTERM) as soon
  * as it is registered.  It needs no network device: on kernels whose io_uring refuses

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pages in a TCP send queue by MSG_ZEROCOPY, over the loopback device to another socket
  * of this process.
