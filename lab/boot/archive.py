@@ -103,7 +103,7 @@ class Archive:
                    for line in self._cache("madison", name).splitlines())
 
     def refresh(self):
-        """Fetch the package lists anew unless they are of today."""
+        """Fetch the package lists again unless they are of today."""
         if time.time() - os.path.getmtime(self.config) < LISTS_GOOD_FOR:
             return False
         self._update()

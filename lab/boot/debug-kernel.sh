@@ -84,7 +84,7 @@ IFS='
 set -- $fragments
 IFS=$old_ifs
 
-# The configuration is made anew when what it is made of has changed
+# Configure again when a fragment has changed
 wanted=$(cat -- "$@" | sha256sum)
 if [ ! -f .config ] || [ "$wanted" != "$(cat .lab.config 2> /dev/null)" ]; then
 	say "configuring $series"

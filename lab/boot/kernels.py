@@ -6,7 +6,7 @@
     python3 lab kernels [--cache DIR] ksft SERIES|newest
         prints the directory with the kselftest files of that series
 
-What is in the cache is never fetched again: remove it to ask anew.
+What is in the cache is never fetched again: remove it to fetch it again.
 Exit status: 0, 2 when it cannot be done, 3 when the archive has no such series.
 """
 import argparse

@@ -18,7 +18,7 @@ GIB = 1 << 30
 LABEL_AREA = 2 * MIB
 
 # A panic ends the machine at once (an oops does not: init sees to it).
-# Whatever the suite writes to the log must get there, and stay readable.
+# All that the suite writes to the log must get there, and stay readable.
 # A busy host is no lockup of the guest: the watchdogs get more patience.
 KERNEL_ARGUMENTS = ("console=ttyS0 panic=-1 loglevel=7 rdinit=/init "
                     "printk.devkmsg=on log_buf_len=4M "
@@ -152,7 +152,7 @@ class Machine:
         accel = (["-accel", "kvm", "-cpu", "host"] if kvm_works() else
                  ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off"])
         mib = memory // MIB
-        # An IOMMU, and a device behind it that nobody else wants
+        # An IOMMU, and a device behind it that nothing else uses
         extra, arguments = [], KERNEL_ARGUMENTS
         if iommu:
             extra = ["-device", "intel-iommu", "-device", "pci-testdev"]
@@ -181,7 +181,7 @@ class Machine:
         self.results = self.process.stdout
 
     def end(self):
-        """Whoever reads its results sees the end, and may stop() it."""
+        """The reader of its results sees the end, and may stop() it."""
         if self.process.poll() is None:
             self.process.kill()
 

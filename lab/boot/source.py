@@ -4,7 +4,7 @@
     python3 lab source [--cache DIR] source SERIES|newest
         prints the directory, .cache/build/SERIES
 
-A tree that is there is left as it is, built or changed: remove it to ask anew.
+A tree that is there is left as it is, built or changed: remove it to fetch it again.
 Exit status: 0, 2 when it cannot be done, 3 when the archive has no such series.
 """
 import argparse

@@ -201,7 +201,7 @@ def run_suite(args):
     try:
         run.run(*machine)
     finally:
-        # Whatever ends the run, what is known by then is kept and shown
+        # The results so far are kept and shown, however the run ends
         run.save()
         if run.results:
             print("\n" + tables.page(run.in_order(), run.notes()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the stages share: fetched once, by whoever wants it first."""
+"""What the stages share: fetched once, by the first stage that needs it."""
 import contextlib
 import os
 import threading
@@ -40,7 +40,7 @@ class Once:
                     self.trouble = trouble
                 self.done = True
         if self.trouble:
-            # Said once already, in full: whoever needs it cannot be made
+            # The first check has said why, in full
             raise Skipped(f"needs what is missing: {self.trouble}")
         return self.value
 

@@ -93,20 +93,20 @@ def path_without(artifacts, program):
 
 
 def unreadable_kernel(bad, artifacts):
-    """Root reads everything: ask as somebody who does not."""
+    """Root reads everything: run as a user who does not."""
     what = "a kernel that cannot be read"
     if os.geteuid():
-        skipped(bad.reporter, what, "only root can become somebody else")
+        skipped(bad.reporter, what, "only root can change its user")
         return
     secret = os.path.join(artifacts.scratch, "secret")
     with open(secret, "w", encoding="ascii"):
         os.chmod(secret, 0)
-    # Where nobody cannot even get at the files of this tree, nothing is learnt
+    # Of use only where the user nobody can read the files of this tree
     reach = os.stat(artifacts.scratch).st_mode & stat.S_IXOTH
     if not reach or os.spawnvp(os.P_WAIT, "setpriv", [
             "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
             "test", "-r", os.path.join(LAB, "boot/vm.py")]):
-        skipped(bad.reporter, what, "nobody may not look into this directory")
+        skipped(bad.reporter, what, "the user nobody cannot read this directory")
         return
     bad(what, ("cannot read kernel", "Permission denied"), "--kernel", secret,
         "--cache", artifacts.cache, wrap=("setpriv", f"--reuid={NOBODY}",
@@ -160,7 +160,7 @@ def of_bench(reporter, artifacts):
     with open(small, "wb") as f:
         f.write(b"x" * 1000)
     bad("a path that is not there", 2, ("No such file",), "/nonexistent")
-    bad("a file that nobody offered", 2, ("-o",), small)
+    bad("a file that was not opted in", 2, ("-o",), small)
     bad("a file too small for a block", 2, ("1000 bytes", "4096"), "-o", small)
     bad("a number that is none", 2, ("-s 4x",), "-s", "4x")
     bad("time that is invalid", 2, ("-T -1",), "-T", "-1")
@@ -254,7 +254,7 @@ def of_programs(reporter, artifacts):
     if os.geteuid():
         bad("no root", 4, (skip, "root"))
         return
-    # From where nobody can run it: the scratch directory may be private
+    # From where the user nobody can run it: the scratch directory may be private
     with reporter.check("bad input: no root") as log:
         source = os.path.join(artifacts.programs.get(), PROGRAM)
         place = f"/tmp/dax-check-{os.getpid()}"

@@ -161,7 +161,7 @@ def end_group(child, late):
 
 
 def clean_environment(changes):
-    """Nothing of a make above us, and no memory that somebody has offered."""
+    """Nothing of a make above us, and no memory that was opted in."""
     environment = {key: value for key, value in os.environ.items()
                    if not key.startswith(("DAX_", "MAKE", "KSELFTEST_"))
                    and key not in ("MFLAGS", "KSFT", "OUTPUT", "CFLAGS", "CC",

@@ -167,7 +167,7 @@ class Listener:
                 self.show(f"  round {number + 1}")
         elif words[0] == "said":
             pair = self.pairs[self.at[1]]
-            # a status alone tells nobody anything
+            # a status alone does not explain anything
             pair.said = pair.said.split("; ")[0] + "; " + " ".join(words[1:])
         elif words[0] == "table":
             self.table = []

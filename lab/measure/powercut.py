@@ -220,7 +220,7 @@ def run(args):
                   if number < cuts else "  verified", flush=True)
     finally:
         nvdimm.close()
-        # Whatever ended it, what was seen is said
+        # Print what was seen, however it ended
         good = done and table(tallies, done, time.monotonic() - begun)
         print(console, flush=True)
     return 0 if good else 1

@@ -11,7 +11,7 @@ An OUTCOME is the kind of a failure (returned_early, ...), 'pass' or 'skip'.
 PAGE is lab/findings/PAGE.md with PAGE.c beside it, or '-' for cells that only
 skip or pass; a skip's REMARK is a pattern that its reason must match.  Several
 outcomes are for races in the kernel, and need a REMARK that says why.  A failure
-after which the machine is started anew says in it that it costs a boot.  A finding
+after which the machine is rebooted says in it that it costs a boot.  A finding
 that no cell shows has '-' in the three columns before PAGE, and the same need.
 """
 import fnmatch
