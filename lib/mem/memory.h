@@ -71,6 +71,8 @@ const struct memory *memory_next(const struct memory *m);
  * memory_selected() - is something for this kind of memory?
  * @s: what it is for
  * @m: kind
+ *
+ * Return: true if it is.
  */
 bool memory_selected(const struct mem_select *s, const struct memory *m);
 
