@@ -57,7 +57,7 @@ def checkpatch(reporter, artifacts):
         output = log.run(["perl", script, f"--root={place}", "--no-tree",
                           "--strict", "--terse", "--show-types",
                           "--no-summary", "-f", *tree.paths(tree.c_files())], cwd=place,
-                         expect=(0, 1), seconds=300)
+                         expect=(0, 1), seconds=900)
         left = [os.path.relpath(line, TOP) if REPORT.match(line) else line
                 for line in output.splitlines() if counts(line)]
         if left:
