@@ -253,7 +253,7 @@ static void visit_pairs_of(struct interleave *il, const struct operation *first,
 	}
 }
 
-/* lab/bench.py and lab/soak.py read this line */
+/* a line for programs: its format stays */
 static void orders_finish(struct interleave *il, const struct tally *t)
 {
 	note("%u orders, %u visited, %u left out, %u not possible; %u failed", t->all,

@@ -375,7 +375,7 @@ static bool parse_race(const char *text, struct race *race)
 	return race->op[0] && race->op[1];
 }
 
-/* lab/soak.py reads the line of counts */
+/* the line of counts is for programs: its format stays */
 static void run_all_pairs(struct interleave *il, bool waits)
 {
 	uint64_t end = timeline_now() + suite_seconds(RACE_SECONDS) * NSEC_PER_SEC;
