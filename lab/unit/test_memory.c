@@ -8,6 +8,10 @@
 #include "kselftest_harness.h"
 #include "lib/mem/memory.h"
 
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
 TEST(each_has_a_name_and_properties)
 {
 	const struct memory *m, *n;
@@ -72,7 +76,7 @@ TEST(memory_is_selected_by_its_properties)
 		{ { .only = "other" }, false },
 	};
 
-	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		EXPECT_EQ(t[i].selected, memory_selected(&t[i].s, &m))
 			TH_LOG("case %zu", i);
 	}
