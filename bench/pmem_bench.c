@@ -430,7 +430,7 @@ static unsigned int run_memory(struct bench *b, struct guard *g, const struct me
 	}
 	p.node = g->mem.node;
 	b->buf_dev = buf_mem->ns.dax[0] && strcmp(buf_mem->ns.ndns, g->mem.ns.ndns) &&
-		    !ns_same(&buf_mem->ns, why, sizeof(why)) ? buf_mem->node : NULL;
+		    !ns_check_same(&buf_mem->ns, why, sizeof(why)) ? buf_mem->node : NULL;
 	if (m->caps & MEM_MOUNTED)
 		return run_levels(b, &p, largest);
 	if (!p.mapped)

@@ -100,7 +100,7 @@ static bool unbind_and_bind(struct cell *c)
 	if (!expect_ok(c, guard_bind_call(g, c->action->run), c->action->verb, "") ||
 	    !expect_ok(c, guard_bind_call(g, c->action->undo), "binding the driver again", ""))
 		return false;
-	if (g->undo && !expect_ok(c, guard_again(g, why, sizeof(why)),
+	if (g->undo && !expect_ok(c, guard_find_again(g, why, sizeof(why)),
 				  "finding the devices again", why))
 		return false;
 	c->v = g->mem;

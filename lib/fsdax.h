@@ -61,7 +61,7 @@ struct fsdax {
  * fsdax_make() - make a file system and mount it
  * @f: filled as it goes, so that fsdax_drop() serves whatever happened
  * @type: its kind
- * @ns: a namespace in fsdax mode, from ns_get()
+ * @ns: a namespace in fsdax mode, from ns_choose()
  * @why: a sentence when it fails
  * @len: bytes in @why
  *

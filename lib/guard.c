@@ -366,7 +366,7 @@ static bool overdue(const struct guard *g)
 static int find_again(struct guard *g, char *why, size_t len)
 {
 	struct test_mem *mem = &g->mem;
-	int ret = ns_again(&mem->ns, &mem->ns, why, len);
+	int ret = ns_find_again(&mem->ns, &mem->ns, why, len);
 
 	if (ret || !(mem->caps & MEM_CHARDEV))
 		return ret;
@@ -375,17 +375,17 @@ static int find_again(struct guard *g, char *why, size_t len)
 	return 0;
 }
 
-int guard_again(struct guard *g, char *why, size_t len)
+int guard_find_again(struct guard *g, char *why, size_t len)
 {
 	int ret;
 
 	/* without a namespace no other device went with it */
 	if (!g->mem.ns.ndns[0])
 		return find_again(g, why, len);
-	ret = ns_set_again(&g->set, why, len);
+	ret = ns_set_find_again(&g->set, why, len);
 	for (int i = 0; i < 2 * DAXMAP_NR && !ret; i++)
 		if (g->chosen[i].dax[0] && !guard_is_wedged(g, g->chosen[i].dax))
-			ret = ns_again(&g->chosen[i], &g->chosen[i], why, len);
+			ret = ns_find_again(&g->chosen[i], &g->chosen[i], why, len);
 	return ret ?: find_again(g, why, len);
 }
 
@@ -396,7 +396,7 @@ static int bind_again(struct guard *g)
 
 	if (ret || !g->undo)
 		return ret;
-	ret = guard_again(g, why, sizeof(why));
+	ret = guard_find_again(g, why, sizeof(why));
 	if (!ret)
 		g->undo = NULL;
 	return ret;

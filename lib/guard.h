@@ -318,14 +318,14 @@ int guard_make_node(struct guard *g);
 int guard_drop_node(struct guard *g);
 
 /**
- * guard_again() - find all devices again, which may have other names now
+ * guard_find_again() - find all devices again, which may have other names now
  * @g: state of the run; @g->undo, if any, has been carried out
  * @why: set to a sentence when it fails: the device that is not as it was
  * @len: bytes in @why
  *
- * Return: 0, or -errno of ns_set_again().
+ * Return: 0, or -errno of ns_set_find_again().
  */
-int guard_again(struct guard *g, char *why, size_t len);
+int guard_find_again(struct guard *g, char *why, size_t len);
 
 /**
  * guard_unmount() - unmount the file system of g->mem in another process

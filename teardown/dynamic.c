@@ -199,8 +199,8 @@ static void dynamic_refused(struct cell *c)
 			expect_refused_unbound(c);
 		ret = guard_bind_dax(c->guard);
 		if (expect_done(c, ret, "bind"))
-			expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "comparing the device",
-				  why);
+			expect_ok(c, ns_check_same(&c->v.ns, why, sizeof(why)),
+				  "comparing the device", why);
 	}
 	cell_pin_proc_end(c, &h);
 }
@@ -313,7 +313,7 @@ static void dynamic_static(struct cell *c)
 		     "resizing the device of a static region");
 	expect_errno(c, dynamic_align(c->v.ns.dax, daxmap_bytes(DAXMAP_PTE)), EACCES,
 		     "aligning the device of a static region");
-	expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "comparing the device", why);
+	expect_ok(c, ns_check_same(&c->v.ns, why, sizeof(why)), "comparing the device", why);
 }
 
 static const struct scenario_group dynamic_group = {

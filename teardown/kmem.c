@@ -53,7 +53,7 @@ static bool kmem_setup(struct cell *c, struct teardown *s)
 		skip(c, "this kernel has no memory hotplug");
 		return false;
 	}
-	s->data = level_data(&c->v.ns);
+	s->data = level_data_start(&c->v.ns);
 	if (!s->data || s->data % block || c->v.size < block) {
 		skip(c, "%s does not begin with a whole memory block of %zu MiB", c->v.ns.dax,
 		     block >> 20);
@@ -89,7 +89,8 @@ static void kmem_restore(struct teardown *s)
 	char why[WHY_LEN] = "";
 
 	if (expect_done(c, teardown_undo(c), "turning the memory back into a device"))
-		expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "comparing the device", why);
+		expect_ok(c, ns_check_same(&c->v.ns, why, sizeof(why)),
+			  "comparing the device", why);
 }
 
 static void kmem_unpinned(struct cell *c)

@@ -59,7 +59,7 @@ static int find_pinned_block(struct teardown *s, char *path, size_t len, off_t *
 {
 	unsigned long long start = s->c->v.ns.start;
 	struct test_ns now;
-	int ret = ns_present(&s->c->v.ns, &now);
+	int ret = ns_read_again(&s->c->v.ns, &now);
 
 	if (ret)
 		return ret;
@@ -193,7 +193,7 @@ static void owner_pinned(struct cell *c)
 	if (!owner_setup(c, &s) || !teardown_pin(&s, c->method, 0))
 		goto out;
 	owner_close(&s);
-	s.data = level_data(&c->v.ns);
+	s.data = level_data_start(&c->v.ns);
 	if (!teardown_start(&s))
 		goto out;
 	teardown_watch(&s);

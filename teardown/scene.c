@@ -305,7 +305,7 @@ int teardown_undo(struct cell *c)
 
 	if (ret || !c->guard->undo)
 		return ret;
-	ret = guard_again(c->guard, why, sizeof(why));
+	ret = guard_find_again(c->guard, why, sizeof(why));
 	if (ret)
 		note("not every device is back: %s", why);
 	else
@@ -417,7 +417,7 @@ void teardown_check_after_bind(struct teardown *s)
 	char why[160] = "";
 	int ret;
 
-	if (!expect_ok(c, ns_same(&c->v.ns, why, sizeof(why)), "the device after bind", why))
+	if (!expect_ok(c, ns_check_same(&c->v.ns, why, sizeof(why)), "the device after bind", why))
 		return;
 	ret = pin_proc_map(&s->h, MAP_AGAIN, s->node, c->size, 0, 0, PROT_READ | PROT_WRITE);
 	if (!expect_ok(c, ret, "mapping after bind", s->h.why))

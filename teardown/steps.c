@@ -277,7 +277,7 @@ static enum step_result bring_back(struct interleave *il)
 	if (ret)
 		return step_wrong(il, ret == -ETIMEDOUT ? VERDICT_NEVER_RETURNED : VERDICT_FAILED,
 				  "bringing the device back", strerror(-ret));
-	ret = guard_again(g, why, sizeof(why));
+	ret = guard_find_again(g, why, sizeof(why));
 	if (ret)
 		return step_wrong(il, VERDICT_FAILED, "finding the device again",
 				  why[0] ? why : strerror(-ret));

@@ -413,10 +413,10 @@ static int step_settle(struct bench *b)
 static int step_device(struct bench *b)
 {
 	uint64_t t = timeline_now();
-	int ret = ns_same(&b->mem.ns, b->why, sizeof(b->why));
+	int ret = ns_check_same(&b->mem.ns, b->why, sizeof(b->why));
 
 	lap(b, "device", t);
-	return ret ? fail(b, ret, "ns_same()") : 0;
+	return ret ? fail(b, ret, "ns_check_same()") : 0;
 }
 
 static int step_health(struct bench *b)
@@ -543,7 +543,7 @@ static int run_cell(struct bench *b, const struct bench_cell *c)
 	b->why[0] = '\0';
 	want.min_size = want.align > 16 * MIB ? want.align : 16 * MIB;
 	memset(mem, 0, sizeof(*mem));
-	ret = ns_get(&b->g->set, &want, &mem->ns, b->why, sizeof(b->why));
+	ret = ns_choose(&b->g->set, &want, &mem->ns, b->why, sizeof(b->why));
 	if (ret)
 		return 1;
 	mem->caps = MEM_CHARDEV;

@@ -30,7 +30,7 @@ FIXTURE_TEARDOWN(ns)
 
 #define FIND(ndns, dev) ns_find_in(&self->m.env, ndns, dev, &self->set, self->why, \
 				   sizeof(self->why))
-#define GET(m, a, size, v) ns_get(&self->set, &(struct ns_want){	\
+#define GET(m, a, size, v) ns_choose(&self->set, &(struct ns_want){	\
 		.mode = m, .align = a, .min_size = size }, v, self->why, sizeof(self->why))
 #define EXPECT_WHY(word) EXPECT_STREQ("", lacks(self->why, word))
 
@@ -103,16 +103,16 @@ TEST(usable_bytes_follow_libnvdimms_rule)
 	struct test_ns v = { .start = 4UL << 30, .capacity = 64 * MIB };
 
 	/* measured: 64 MiB and 3 GiB from 4 GiB on */
-	EXPECT_EQ(65011712, ns_usable(&v, 4096, false));
-	EXPECT_EQ(65011712, ns_usable(&v, 2 * MIB, false));
-	EXPECT_EQ(0, ns_usable(&v, 1024 * MIB, false));
+	EXPECT_EQ(65011712, ns_usable_bytes(&v, 4096, false));
+	EXPECT_EQ(65011712, ns_usable_bytes(&v, 2 * MIB, false));
+	EXPECT_EQ(0, ns_usable_bytes(&v, 1024 * MIB, false));
 	v.capacity = 3072 * MIB;
-	EXPECT_EQ(3219128320, ns_usable(&v, 2 * MIB, false));
-	EXPECT_EQ(3168796672, ns_usable(&v, 2 * MIB, true));
-	EXPECT_EQ(2147483648, ns_usable(&v, 1024 * MIB, false));
-	EXPECT_EQ(2147483648, ns_usable(&v, 1024 * MIB, true));
+	EXPECT_EQ(3219128320, ns_usable_bytes(&v, 2 * MIB, false));
+	EXPECT_EQ(3168796672, ns_usable_bytes(&v, 2 * MIB, true));
+	EXPECT_EQ(2147483648, ns_usable_bytes(&v, 1024 * MIB, false));
+	EXPECT_EQ(2147483648, ns_usable_bytes(&v, 1024 * MIB, true));
 	v.start += 512 * MIB;
-	EXPECT_EQ(2147483648, ns_usable(&v, 1024 * MIB, false));
+	EXPECT_EQ(2147483648, ns_usable_bytes(&v, 1024 * MIB, false));
 }
 
 TEST_F(ns, no_nvdimm_at_all_is_nothing_offered)
@@ -500,23 +500,23 @@ TEST_F(ns, the_same_device_is_the_same)
 	make_dax(&self->m, 0, "ksft-dax");
 	ASSERT_EQ(0, FIND(NULL, NULL));
 	v = self->set.now[0];
-	EXPECT_EQ(0, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(0, ns_check_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_STREQ("", self->why);
 
 	v.size += 4096;
-	EXPECT_EQ(-ESTALE, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(-ESTALE, ns_check_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_WHY("bytes, it had");
 	v = self->set.now[0];
 	v.align = 4096;
-	EXPECT_EQ(-ESTALE, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(-ESTALE, ns_check_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_WHY("aligned");
 	v = self->set.now[0];
 	v.rdev = makedev(252, 7);
-	EXPECT_EQ(-ESTALE, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(-ESTALE, ns_check_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_WHY("device number 252:0, it had 252:7");
 	v = self->set.now[0];
 	snprintf(v.dax, sizeof(v.dax), "dax0.5");
-	EXPECT_EQ(-ESTALE, ns_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
+	EXPECT_EQ(-ESTALE, ns_check_same_in(&self->m.env, &v, self->why, sizeof(self->why)));
 	EXPECT_WHY("gone");
 }
 

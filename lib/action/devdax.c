@@ -14,12 +14,12 @@ static int bind(const struct test_mem *mem)
 
 static int disable(const struct test_mem *mem)
 {
-	return ns_disable(&mem->ns);
+	return ns_disable_dax(&mem->ns);
 }
 
 static int enable(const struct test_mem *mem)
 {
-	return ns_enable(&mem->ns);
+	return ns_enable_dax(&mem->ns);
 }
 
 static const struct action devdax_actions[] = {

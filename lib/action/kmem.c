@@ -42,7 +42,7 @@ static bool is_online(unsigned long long block)
 /* the first whole block of the device: pins are in it */
 static unsigned long long first_block(const struct test_mem *mem, size_t block)
 {
-	return (level_data(&mem->ns) + block - 1) / block;
+	return (level_data_start(&mem->ns) + block - 1) / block;
 }
 
 static int online(const struct test_mem *mem)
@@ -63,7 +63,7 @@ static int offline(const struct test_mem *mem)
 	if (!block)
 		return -EOPNOTSUPP;
 	first = first_block(mem, block);
-	last = (level_data(&mem->ns) + mem->size) / block;
+	last = (level_data_start(&mem->ns) + mem->size) / block;
 	for (unsigned long long i = first; i < last && !ret; i++)
 		if (is_online(i))
 			ret = write_state(i, "offline");
@@ -96,8 +96,8 @@ static int bring_back(const struct test_mem *mem)
 	if (ret)
 		return ret;
 	if (driver[0])
-		ret = ns_disable(&mem->ns);
-	return ret ?: ns_enable(&mem->ns);
+		ret = ns_disable_dax(&mem->ns);
+	return ret ?: ns_enable_dax(&mem->ns);
 }
 
 static const struct action kmem_actions[] = {

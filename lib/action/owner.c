@@ -43,7 +43,7 @@ static int recreate_back(const struct test_mem *mem)
 	struct test_ns now;
 	char why[WHY_LEN];
 
-	return ns_again(&mem->ns, &now, why, sizeof(why)) ? recreate_same(mem) : 0;
+	return ns_find_again(&mem->ns, &now, why, sizeof(why)) ? recreate_same(mem) : 0;
 }
 
 static const struct action owner_actions[] = {

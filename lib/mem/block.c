@@ -13,7 +13,7 @@ static int take_block(const struct memory *m, struct guard *g, const struct memo
 	};
 	int ret = memory_drop_fs(g, why, len);
 
-	ret = ret ?: ns_get(&g->set, &wanted, &mem->ns, why, len);
+	ret = ret ?: ns_choose(&g->set, &wanted, &mem->ns, why, len);
 	if (ret)
 		return ret;
 	if (guard_is_wedged(g, ns_key(&mem->ns)))

@@ -13,10 +13,10 @@ static int get_devdax(struct guard *g, const struct memory_want *want, struct te
 		.min_size = want->rather, .map_dev = want->map_dev,
 	};
 
-	if (want->rather > want->bytes && !ns_get(&g->set, &wanted, ns, why, len))
+	if (want->rather > want->bytes && !ns_choose(&g->set, &wanted, ns, why, len))
 		return 0;
 	wanted.min_size = want->bytes;
-	return ns_get(&g->set, &wanted, ns, why, len);
+	return ns_choose(&g->set, &wanted, ns, why, len);
 }
 
 static int take_devdax(const struct memory *m, struct guard *g, const struct memory_want *want,
@@ -28,7 +28,7 @@ static int take_devdax(const struct memory *m, struct guard *g, const struct mem
 	if (chosen->dax[0] && guard_is_wedged(g, chosen->dax))
 		return memory_say_wedged(chosen, why, len);
 	if (chosen->dax[0])
-		ret = ns_same(chosen, why, len);
+		ret = ns_check_same(chosen, why, len);
 	if (ret) {
 		/* another device, or the same one reconfigured: its bytes are unknown */
 		guard_set_filled(g, want->size, want->map_dev, false);

@@ -20,7 +20,7 @@ static int make(struct guard *g, struct fsdax *f, const struct fsdax_type *type,
 		.min_size = type->least > FILE_SYSTEM_BYTES ? type->least : FILE_SYSTEM_BYTES,
 	};
 	struct test_ns ns;
-	int ret = ns_get(&g->set, &wanted, &ns, why, len);
+	int ret = ns_choose(&g->set, &wanted, &ns, why, len);
 
 	if (ret)
 		return ret;

@@ -19,7 +19,7 @@
 #define STRUCT_PAGE_BYTES	64		/* MAX_STRUCT_PAGE_SIZE */
 #define SUBSECTION_BYTES	(2UL << 20)	/* SUBSECTION_SIZE */
 
-unsigned long long ns_usable(const struct test_ns *v, size_t align, bool map_dev)
+unsigned long long ns_usable_bytes(const struct test_ns *v, size_t align, bool map_dev)
 {
 	unsigned long long first, end;
 
@@ -70,7 +70,7 @@ static bool is_as_wanted(const struct test_ns *v, const struct ns_want *want)
 	if (wants_dax(want))
 		return v->dax[0] && v->size >= want->min_size;
 	return v->block[0] && !v->sector == !wants_sectors(want) &&
-	       ns_usable(v, v->align, v->map_dev) >= want->min_size;
+	       ns_usable_bytes(v, v->align, v->map_dev) >= want->min_size;
 }
 
 /* the smallest one that is as wanted: larger ones are left to tests that need them */
@@ -97,7 +97,7 @@ static int find_large_enough(const struct ns_set *set, const struct ns_want *wan
 	for (i = 0; i < set->nr; i++) {
 		v = &set->now[i];
 		if (set->avoid[i] || !v->ndns[0] ||
-		    ns_usable(v, want->align, want->map_dev) < want->min_size)
+		    ns_usable_bytes(v, want->align, want->map_dev) < want->min_size)
 			continue;
 		if (best < 0 || v->capacity < set->now[best].capacity)
 			best = i;
@@ -171,8 +171,8 @@ static int say_nothing_fits(const struct ns_set *set, const struct ns_want *want
 		      NS_LABEL);
 }
 
-int ns_get(struct ns_set *set, const struct ns_want *want, struct test_ns *v,
-	   char *why, size_t len)
+int ns_choose(struct ns_set *set, const struct ns_want *want, struct test_ns *v,
+	      char *why, size_t len)
 {
 	int rc, n = find_ready(set, want);
 

@@ -571,17 +571,17 @@ static int with_daxctl(const struct test_ns *v, int (*act)(struct daxctl_dev *de
 	return rc;
 }
 
-int ns_disable(const struct test_ns *v)
+int ns_disable_dax(const struct test_ns *v)
 {
 	return with_daxctl(v, daxctl_dev_disable);
 }
 
-int ns_enable(const struct test_ns *v)
+int ns_enable_dax(const struct test_ns *v)
 {
 	return with_daxctl(v, daxctl_dev_enable_devdax);
 }
 
-int ns_to_ram(const struct test_ns *v)
+int ns_bind_kmem(const struct test_ns *v)
 {
 	int rc = with_daxctl(v, daxctl_dev_disable);
 

@@ -43,17 +43,17 @@ int ns_enable_namespace(const struct test_ns *ns)
 	return -EOPNOTSUPP;
 }
 
-int ns_disable(const struct test_ns *ns)
+int ns_disable_dax(const struct test_ns *ns)
 {
 	return -EOPNOTSUPP;
 }
 
-int ns_enable(const struct test_ns *ns)
+int ns_enable_dax(const struct test_ns *ns)
 {
 	return -EOPNOTSUPP;
 }
 
-int ns_to_ram(const struct test_ns *ns)
+int ns_bind_kmem(const struct test_ns *ns)
 {
 	return -EOPNOTSUPP;
 }

@@ -140,8 +140,8 @@ int ns_name_by_uuid(const struct ns_env *env, const struct test_ns *v,
 
 int ns_driver_in(const struct ns_env *env, const char *dax, char *name,
 		 size_t len);
-int ns_same_in(const struct ns_env *env, const struct test_ns *v,
-	       char *why, size_t len);
+int ns_check_same_in(const struct ns_env *env, const struct test_ns *v,
+		     char *why, size_t len);
 
 /**
  * ns_node_user() - has a program the device open or mapped?
@@ -199,14 +199,14 @@ int ns_find_in(const struct ns_env *env, const char *ndns,
 	       size_t len);
 
 /**
- * ns_usable() - usable bytes of a namespace once it is reconfigured
+ * ns_usable_bytes() - usable bytes of a namespace once it is reconfigured
  * @v: the namespace
  * @align: bytes
  * @map_dev: the memory map is on the device
  *
  * Return: bytes.
  */
-unsigned long long ns_usable(const struct test_ns *v, size_t align, bool map_dev);
+unsigned long long ns_usable_bytes(const struct test_ns *v, size_t align, bool map_dev);
 
 /**
  * ns_offers_align() - does the kernel support an alignment in a region?

@@ -21,5 +21,5 @@ int kmem_bind_driver(const struct test_ns *ns)
 	/* an error is that of libdaxctl, which names the driver that is missing */
 	if (access("/sys/bus/dax/drivers/kmem", F_OK))
 		module_load("kmem", NULL);
-	return ns_to_ram(ns);
+	return ns_bind_kmem(ns);
 }

@@ -191,7 +191,7 @@ int level_left(const struct test_ns *v, enum level which, char *what, size_t len
 	return 0;
 }
 
-unsigned long long level_data(const struct test_ns *v)
+unsigned long long level_data_start(const struct test_ns *v)
 {
 	unsigned long long start = 0;
 
@@ -228,7 +228,7 @@ static int wait_for_device(const struct test_ns *v)
 	struct test_ns now;
 	char why[WHY_LEN];
 
-	while (ns_again(v, &now, why, sizeof(why))) {
+	while (ns_find_again(v, &now, why, sizeof(why))) {
 		if (clock_now_ns() >= end)
 			return -ENXIO;
 		clock_sleep_ns(BACK_NAP_NS);

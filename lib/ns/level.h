@@ -84,12 +84,12 @@ int level_module_offered(const struct ns_set *set, const struct test_ns *v,
 int level_left(const struct test_ns *v, enum level which, char *what, size_t len);
 
 /**
- * level_data() - physical address of the first byte of a device-dax namespace's memory
+ * level_data_start() - physical address of the first byte of a device-dax namespace's memory
  * @v: the namespace
  *
  * Return: the address; 0 when the kernel does not show it.
  */
-unsigned long long level_data(const struct test_ns *v);
+unsigned long long level_data_start(const struct test_ns *v);
 
 /**
  * level_unbind() - unbind the device of a level from its driver, in the calling task
@@ -113,7 +113,7 @@ int level_rebind(const struct test_ns *v);
 
 /**
  * level_bind() - level_rebind(), and wait until the dax device is there
- * @v: as it was before; its names may have changed afterwards, see ns_again()
+ * @v: as it was before; its names may have changed afterwards, see ns_find_again()
  *
  * Return: 0, -ENXIO when the device is not there within ten seconds, or another -errno.
  */

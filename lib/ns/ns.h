@@ -117,7 +117,7 @@ struct dynamic {
  * @now: their present state
  * @was: the state they were found in, for ns_set_restore()
  * @mode: the mode each namespace was found in: "devdax", "fsdax", "sector", "raw"
- * @reconfigured: ns_get() has changed the namespace, or is about to
+ * @reconfigured: ns_choose() has changed the namespace, or is about to
  * @avoid: excluded from further use, see ns_avoid()
  * @dynamic: the dynamic region that was offered
  *
@@ -158,7 +158,7 @@ struct ns_set {
 int ns_set_find(struct ns_set *set, char *why, size_t len);
 
 /**
- * ns_get() - choose a namespace in the mode that a test needs
+ * ns_choose() - choose a namespace in the mode that a test needs
  * @set: from ns_set_find(); updated when a namespace has to be reconfigured
  * @want: what the test needs
  * @v: filled
@@ -174,8 +174,8 @@ int ns_set_find(struct ns_set *set, char *why, size_t len);
  * reconfigured and the libraries are missing or the kernel lacks the alignment; or
  * another -errno.
  */
-int ns_get(struct ns_set *set, const struct ns_want *want, struct test_ns *v,
-	   char *why, size_t len);
+int ns_choose(struct ns_set *set, const struct ns_want *want, struct test_ns *v,
+	      char *why, size_t len);
 
 /**
  * ns_key() - name of a device in messages and lists
@@ -188,10 +188,10 @@ const char *ns_key(const struct test_ns *v);
 /**
  * ns_avoid() - exclude a device from further use
  * @set: from ns_set_find()
- * @v: from ns_get()
+ * @v: from ns_choose()
  *
  * For a device whose unbind is stuck, or whose pins stay out until reboot: configuring it
- * would block as well, or remove the memory map from under the pins once more.  ns_get()
+ * would block as well, or remove the memory map from under the pins once more.  ns_choose()
  * does not choose it, and ns_set_restore() leaves it as it is.
  */
 void ns_avoid(struct ns_set *set, const struct test_ns *v);
@@ -201,7 +201,7 @@ void ns_avoid(struct ns_set *set, const struct test_ns *v);
  * @set: from ns_set_find()
  *
  * Reads the present state of each namespace first, so it also works after a SIGKILL at any
- * point of ns_get().  Contents are not restored.  The calling process has no descriptor
+ * point of ns_choose().  Contents are not restored.  The calling process has no descriptor
  * or mapping of the devices; other processes get three seconds to close theirs.  Goes on
  * after an error.
  *
@@ -245,14 +245,14 @@ int ns_unbind(const struct test_ns *v);
  */
 
 /**
- * ns_disable() - unbind a dax device with daxctl_dev_disable(), in the calling task
+ * ns_disable_dax() - unbind a dax device with daxctl_dev_disable(), in the calling task
  * @v: the device
  *
  * Blocks as long as the kernel does.
  *
  * Return: 0 or -errno, see above.
  */
-int ns_disable(const struct test_ns *v);
+int ns_disable_dax(const struct test_ns *v);
 
 /**
  * ns_disable_namespace() - disable with ndctl_namespace_disable_safe()
@@ -301,25 +301,25 @@ int ns_enable_region(const struct test_ns *v);
 int ns_destroy_enabled(const struct test_ns *v);
 
 /**
- * ns_enable() - bind a dax device with daxctl_dev_enable_devdax()
+ * ns_enable_dax() - bind a dax device with daxctl_dev_enable_devdax()
  * @v: the device
  *
  * Return: 0 or -errno, see above.
  */
-int ns_enable(const struct test_ns *v);
+int ns_enable_dax(const struct test_ns *v);
 
 /**
- * ns_to_ram() - unbind device_dax and bind kmem, through libdaxctl
+ * ns_bind_kmem() - unbind device_dax and bind kmem, through libdaxctl
  * @v: the device
  *
  * Blocks as long as unbinding does.
  *
  * Return: 0 or -errno, see above.
  */
-int ns_to_ram(const struct test_ns *v);
+int ns_bind_kmem(const struct test_ns *v);
 
 /**
- * ns_again() - find a device again, which may have another name now
+ * ns_find_again() - find a device again, which may have another name now
  * @was: its state before
  * @now: filled when it is there; may be @was
  * @why: set to a sentence when it fails: what is missing or differs
@@ -331,37 +331,37 @@ int ns_to_ram(const struct test_ns *v);
  *
  * Return: 0, -ENODEV while something is missing, -ESTALE when something differs.
  */
-int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t len);
+int ns_find_again(const struct test_ns *was, struct test_ns *now, char *why, size_t len);
 
 /**
- * ns_present() - find a namespace by its uuid, in any state
+ * ns_read_again() - find a namespace by its uuid, in any state
  * @was: its state before
  * @now: filled with its present state
  *
  * Return: 0 or -ENODEV.
  */
-int ns_present(const struct test_ns *was, struct test_ns *now);
+int ns_read_again(const struct test_ns *was, struct test_ns *now);
 
 /**
- * ns_set_again() - ns_again() for all namespaces that were offered
+ * ns_set_find_again() - ns_find_again() for all namespaces that were offered
  * @set: @set->now is updated
  * @why: set to a sentence when it fails: the first that is not as it was
  * @len: bytes in @why
  *
  * Waits up to ten seconds for namespaces that are not there yet.
  *
- * Return: as ns_again(), for the first one that fails.
+ * Return: as ns_find_again(), for the first one that fails.
  */
-int ns_set_again(struct ns_set *set, char *why, size_t len);
+int ns_set_find_again(struct ns_set *set, char *why, size_t len);
 
 /**
- * ns_same() - is a dax device still the same?
+ * ns_check_same() - is a dax device still the same?
  * @v: its state before
  * @why: set to a sentence when it is not: its node, device number, size or alignment
  * @len: bytes in @why
  *
  * Return: 0, -ESTALE when something differs, or -errno.
  */
-int ns_same(const struct test_ns *v, char *why, size_t len);
+int ns_check_same(const struct test_ns *v, char *why, size_t len);
 
 #endif

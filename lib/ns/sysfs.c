@@ -445,8 +445,8 @@ int ns_unbind(const struct test_ns *v)
 	return write_driver(v, "unbind");
 }
 
-int ns_same_in(const struct ns_env *env, const struct test_ns *v,
-	       char *why, size_t len)
+int ns_check_same_in(const struct ns_env *env, const struct test_ns *v,
+		     char *why, size_t len)
 {
 	struct test_ns now = { 0 };
 	struct stat st;
@@ -478,7 +478,7 @@ int ns_same_in(const struct ns_env *env, const struct test_ns *v,
 	return 0;
 }
 
-int ns_same(const struct test_ns *v, char *why, size_t len)
+int ns_check_same(const struct test_ns *v, char *why, size_t len)
 {
-	return ns_same_in(&ns_machine, v, why, len);
+	return ns_check_same_in(&ns_machine, v, why, len);
 }

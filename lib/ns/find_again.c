@@ -62,14 +62,14 @@ static int read_present(const struct test_ns *was, struct test_ns *now, char *mo
 	return ret ? -ENODEV : 0;
 }
 
-int ns_present(const struct test_ns *was, struct test_ns *now)
+int ns_read_again(const struct test_ns *was, struct test_ns *now)
 {
 	char mode[16];
 
 	return read_present(was, now, mode, sizeof(mode));
 }
 
-int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t len)
+int ns_find_again(const struct test_ns *was, struct test_ns *now, char *why, size_t len)
 {
 	struct test_ns found = { 0 };
 	char mode[16];
@@ -87,7 +87,7 @@ int ns_again(const struct test_ns *was, struct test_ns *now, char *why, size_t l
 	return 0;
 }
 
-int ns_set_again(struct ns_set *set, char *why, size_t len)
+int ns_set_find_again(struct ns_set *set, char *why, size_t len)
 {
 	uint64_t end = clock_now_ns() + BACK_NS;
 	int ret;
@@ -96,7 +96,7 @@ int ns_set_again(struct ns_set *set, char *why, size_t len)
 		/* a device without a namespace is below none */
 		if (!set->now[i].ndns[0] || set->avoid[i])
 			continue;
-		while ((ret = ns_again(&set->now[i], &set->now[i], why, len))) {
+		while ((ret = ns_find_again(&set->now[i], &set->now[i], why, len))) {
 			if (ret != -ENODEV || clock_now_ns() >= end)
 				return ret;
 			clock_sleep_ns(BACK_NAP_NS);
