@@ -15,10 +15,25 @@
 
 #define EXIT_USAGE	2
 
+static bool is_number(const char *value)
+{
+	char *end;
+
+	strtoull(value, &end, 0);
+	return !*end;
+}
+
+static bool is_seconds(const char *value)
+{
+	char *end;
+
+	return strtod(value, &end) > 0 && !*end;
+}
+
 static const struct variable suite_variables[] = {
 	{ "DAX_TEST_CELLS", "cells to run, as -t; several separated by blanks" },
-	{ "DAX_TEST_SEED", "repeats a random cell" },
-	{ "DAX_TEST_TIME", "seconds for cells that are bounded in time" },
+	{ "DAX_TEST_SEED", "seed of random cells: a number that a run has printed", is_number },
+	{ "DAX_TEST_TIME", "seconds for cells that are bounded in time", is_seconds },
 	{ "DAX_TEST_DESTRUCTIVE=1",
 	  "also run tests that leave a buggy kernel unusable until reboot" },
 	{ "DAX_TEST_CLEAR_WARN_ONCE=1", "re-arm WARN_ONCE (debugfs clear_warn_once)" },
@@ -48,7 +63,8 @@ static void usage(FILE *f)
 	fprintf(f,
 		"usage: %s [-h] [-l] [-t GLOB]... [-f FILE]\n"
 		"  -h       this text\n"
-		"  -l       list the cells, one name a line: MEMORY.SIZE.PIN.ACTION[-VARIANT]\n"
+		"  -l       list the cells, one name a line: MEMORY.SIZE.PIN.ACTION[-VARIANT], or\n"
+		"           MEMORY.SIZE.PIN.SCENARIO for those without an action\n"
 		"  -t GLOB  run the cells that match (fnmatch), may be repeated\n"
 		"  -f FILE  run the cells named in FILE, one a line\n\n",
 		suite->name);
@@ -59,7 +75,7 @@ static void usage(FILE *f)
 		"\n"
 		"exit status: 0 no cell failed, 1 some did, 4 nothing could be run, 2 bad usage\n\n"
 		"examples:\n"
-		"  %s -t '*.pmd.vmsplice.*'\n"
+		"  %s -t 'devdax.pmd.*'\n"
 		"  DAX_TEST_NAMESPACE=namespace0.1 %s\n\n"
 		"memory:\n",
 		suite->name, suite->name);
@@ -76,6 +92,23 @@ static void usage(FILE *f)
 		fprintf(f, "  %-26s %s\n", p->name, p->what);
 	if (suite->usage)
 		suite->usage(f);
+}
+
+/* a value that would be taken for another one ends the program */
+static int check_variables(void)
+{
+	const struct variable *v;
+
+	for (v = REGISTRY_NEXT(variables, NULL); v; v = REGISTRY_NEXT(variables, v)) {
+		const char *value = v->valid ? getenv(v->name) : NULL;
+
+		if (!value || !value[0] || v->valid(value))
+			continue;
+		fprintf(stderr, "%s: %s=%s is invalid; %s -h says what it may be\n",
+			suite->name, v->name, value, suite->name);
+		return EXIT_USAGE;
+	}
+	return -1;
 }
 
 static size_t mark_glob(bool *picked, const char *glob)
@@ -164,9 +197,12 @@ int suite_options(int argc, char **argv)
 			all = false;
 			ret = mark_file(picked, optarg);
 		} else {
+			fprintf(stderr, "%s: see %s -h\n", suite->name, suite->name);
 			ret = EXIT_USAGE;
 		}
 	}
+	if (ret == -1)
+		ret = check_variables();
 	if (ret == -1 && optind < argc) {
 		fprintf(stderr, "%s: unexpected argument '%s'; use -t to select tests\n",
 			suite->name, argv[optind]);

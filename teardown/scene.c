@@ -326,9 +326,15 @@ void teardown_drop_mappings(struct teardown *s)
 		pin_proc_close(&s->viewer, MAP_MAIN);
 }
 
+static bool is_release(const char *value)
+{
+	return !strcmp(value, "defuse") || !strcmp(value, "park") || !strcmp(value, "raw");
+}
+
 static const struct variable release_variables[] = {
 	{ "DAX_TEST_RELEASE",
-	  "after an early return: defuse (bind first), park (keep the pins), raw (release)" },
+	  "after an early return: defuse (bind first), park (keep the pins), raw (release)",
+	  is_release },
 	{ }
 };
 
@@ -552,7 +558,7 @@ void teardown_mapped(struct cell *c)
 	teardown_cleanup(&s);
 }
 
-static enum verdict_kind pinned_once(struct cell *c, uint64_t hold_ns)
+static enum verdict_kind run_pinned(struct cell *c, uint64_t hold_ns)
 {
 	enum verdict_kind kind = VERDICT_UNPROVEN;
 	struct teardown s;
@@ -566,5 +572,5 @@ static enum verdict_kind pinned_once(struct cell *c, uint64_t hold_ns)
 
 void teardown_pinned(struct cell *c)
 {
-	teardown_hold(c, pinned_once);
+	teardown_hold(c, run_pinned);
 }
