@@ -119,8 +119,8 @@ bool op_given_up(pid_t pid)
 }
 
 /*
- * Under another name a wait for a grace period is still told from one for pins, only
- * later: outslept() also waits for two grace periods of its own.
+ * A kernel with other names costs little: outslept() also waits for two grace periods, so
+ * that a wait for one is only recognised later.
  */
 static bool in_grace_period(const struct op_task *a)
 {

@@ -14,7 +14,7 @@
 /* of a namespace that was not in sector mode when it was found */
 #define SECTOR_BYTES		4096
 
-/* what libnvdimm reserves, and what it aligns memory maps to, whatever the page size */
+/* what libnvdimm reserves, and what it aligns memory maps to, at any page size */
 #define INFO_BYTES		8192
 #define STRUCT_PAGE_BYTES	64		/* MAX_STRUCT_PAGE_SIZE */
 #define SUBSECTION_BYTES	(2UL << 20)	/* SUBSECTION_SIZE */

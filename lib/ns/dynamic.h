@@ -12,7 +12,7 @@
 
 #include "lib/ns/ns.h"
 
-/* Sizes are multiples of this, bytes: SUBSECTION_SIZE, whatever the page size. */
+/* Sizes are multiples of this, bytes: SUBSECTION_SIZE, at any page size. */
 #define DYNAMIC_UNIT	(2UL << 20)
 
 /* files of a region, for dynamic_region_number() and dynamic_region_write() */

@@ -245,8 +245,8 @@ int ns_restore_one(struct ns_set *set, unsigned int i);
 
 /**
  * ns_configure() - bring a namespace into a mode, from any state
- * @to: the namespace by @uuid (or @ndns where labels have none), and what is
- *	wanted: @label, @claim, @align, @map_dev, @sector, @info_uuid (a new one
+ * @to: the namespace by @uuid (or @ndns where labels have none), with the
+ *	wanted @label, @claim, @align, @map_dev, @sector, @info_uuid (a new one
  *	if that is empty)
  * @mode: mode wanted
  * @why: set to a phrase when it fails: the step and the message of libndctl
