@@ -9,7 +9,7 @@ static int take_block(const struct memory *m, struct guard *g, const struct memo
 {
 	struct ns_want wanted = {
 		.mode = m->name, .min_size = want->bytes,
-		.align = m->align,
+		.align = m->aligned ? MEMORY_FILE_ALIGN : 0,
 	};
 	int ret = memory_drop_fs(g, why, len);
 
@@ -35,7 +35,7 @@ static const struct memory blocks[] = {
 		.name = "fsdax",
 		.what = "a block device, the namespace in fsdax mode",
 		.caps = MEM_BLOCK | MEM_WRITABLE,
-		.align = MEMORY_FILE_ALIGN,
+		.aligned = true,
 		.largest = DAXMAP_PTE,
 		.order = 30,
 		.take = take_block,

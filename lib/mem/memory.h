@@ -15,8 +15,8 @@
 #include "lib/registry.h"
 #include "lib/test_mem.h"
 
-/* The only alignment, bytes, at which files can be mapped by pmd entries. */
-#define MEMORY_FILE_ALIGN	(2u << 20)
+/* the only alignment, bytes, at which files can be mapped by pmd entries */
+#define MEMORY_FILE_ALIGN	daxmap_bytes(DAXMAP_PMD)
 
 /**
  * struct memory_want - what a cell needs
@@ -39,7 +39,7 @@ struct memory_want {
  * @caps: MEM_*: its properties
  * @largest: largest level it can be mapped by
  * @order: kinds of a lower one come first
- * @align: alignment of the namespace, bytes; 0 where its mode has none
+ * @aligned: the namespace is aligned to MEMORY_FILE_ALIGN; else its mode has no alignment
  * @fs: for files: the file system; else NULL
  * @take: makes one ready, see memory_take()
  */
@@ -49,7 +49,7 @@ struct memory {
 	unsigned int caps;
 	enum daxmap_size largest;
 	int order;
-	size_t align;
+	bool aligned;
 	const struct fsdax_type *fs;
 	int (*take)(const struct memory *m, struct guard *g, const struct memory_want *want,
 		    struct test_mem *mem, char *why, size_t len);
