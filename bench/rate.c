@@ -188,9 +188,13 @@ int rate_run(const struct bench_job *like, unsigned int threads, uint64_t ns, st
 		if (hdr_init(1, LONGEST_NS, DIGITS, &w[i].h))
 			ret = -ENOMEM;
 	}
-	ret = ret ?: run_threads(w, threads, &gate);
-	if (ret)
-		snprintf(why, len, "starting %u threads: %s", threads, strerror(-ret));
+	if (ret) {
+		snprintf(why, len, "no memory for the percentiles of %u threads", threads);
+	} else {
+		ret = run_threads(w, threads, &gate);
+		if (ret)
+			snprintf(why, len, "starting %u threads: %s", threads, strerror(-ret));
+	}
 	ret = ret ?: collect(w, threads, like->block, r, why, len);
 	for (unsigned int i = 0; i < threads; i++)
 		hdr_close(w[i].h);

@@ -59,7 +59,7 @@ struct fsdax {
 
 /**
  * fsdax_make() - make a file system and mount it
- * @f: filled as it goes, so that fsdax_drop() serves whatever happened
+ * @f: filled step by step: fsdax_drop() undoes the steps that were made
  * @type: its kind
  * @ns: a namespace in fsdax mode, from ns_choose()
  * @why: a sentence when it fails
@@ -102,7 +102,7 @@ int fsdax_unmount(struct fsdax *f);
 
 /**
  * fsdax_drop() - unmount, remove the directory, erase the signature
- * @f: whatever fsdax_make() left
+ * @f: as fsdax_make() left it, also after a failure
  *
  * Return: 0, -EBUSY when it stays mounted, or the first -errno.
  */

@@ -134,7 +134,7 @@ static int suite_main(const struct suite *s, int argc, char **argv)
 		ksft_exit_skip("%s\n", why);
 	}
 	suite_register();
-	/* newer harnesses parse what is left of the command line: nothing */
+	/* newer harnesses parse the command line, too: leave them none */
 	argv[1] = NULL;
 	optind = 1;
 	return test_harness_run(1, argv);

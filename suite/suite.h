@@ -74,7 +74,7 @@ enum scenario_actions {
  * @sizes: AT_* bits
  * @pins: which pins it is crossed with; NULL for none
  * @actions: which actions it is crossed with
- * @acts: the actions it is made for by their names, whatever @actions says; the last
+ * @acts: the actions it is made for by their names, instead of @actions; the last
  *	is NULL
  * @words: one cell for each: the pin's word in the name of cells without a method of
  *	their own; the last is NULL.  NULL for "none"

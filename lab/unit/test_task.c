@@ -124,7 +124,7 @@ TEST_F(task, an_action_that_succeeds)
 	EXPECT_EQ(-1, waitpid(-1, NULL, WNOHANG));
 }
 
-/* whoever kills the test's process group must not hit it */
+/* a session of its own: a signal to the test's process group must not reach it */
 TEST_F(task, it_runs_in_a_session_of_its_own)
 {
 	EXPECT_EQ(0, op_call(&self->a, &shared->tl, succeed, NULL));

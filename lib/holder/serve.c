@@ -56,7 +56,7 @@ int pin_proc_touch_word(volatile uint64_t *p, bool write)
 	return 0;
 }
 
-/* pattern coordinates are offsets in the device, whatever is mapped of it */
+/* patterns count from the start of the device, not of the mapping */
 static int check_bytes(const void *buf, size_t len, uint16_t tag, uint64_t off,
 		       char *why, size_t why_len)
 {

@@ -89,7 +89,7 @@ bool pin_selected(const struct pin_select *s, const struct pin_method *m);
 	PINS(.all = PIN_HELD | PIN_DM_DELAY | PIN_DIRECT)
 
 /*
- * For files, whose pages are counted alike whatever holds the references: one method
+ * For files, whose pages are counted alike by all methods: one method
  * that lends pages, and direct I/O in both directions.
  */
 #define PINS_FILE \
